@@ -1,0 +1,82 @@
+"""What every job checks before it works: inputs are there, outputs can be written, nothing is in the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.config import Job
+from pipeline.engine import RunOptions
+from pipeline.errors import UsageError
+from stylize.config import parse_start
+
+
+def check_inputs(job: Job) -> None:
+    """Content, styles and the start picture exist, and none of them is the output.
+
+    Raises
+    ------
+    UsageError
+        Naming the file, and the near miss in its folder.
+    """
+    for path in (job.content, *(style.path for style in job.styles)):
+        check_exists(path)
+    start = parse_start(job.stylize.init)
+    if start.kind == "picture":
+        check_exists(Path(start.path))
+    for path in (job.content, *(style.path for style in job.styles)):
+        if _same(path, job.output):
+            raise UsageError(f"{job.output}: is an input of this job; give the output another name")
+
+
+def check_exists(path: Path) -> None:
+    """A file or folder is there, or a UsageError with the near miss."""
+    if os.path.lexists(path) and path.exists():
+        return
+    near = _near_name(path)
+    hint = f"did you mean {near}?" if near else "check the name"
+    raise UsageError(f"{path}: there is no such file; {hint}")
+
+
+def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> None:
+    """The output and everything else asked for can be written.
+
+    Raises
+    ------
+    InputError, UsageError
+        For a suffix that is not supported, a missing or read-only folder, a file that exists without
+        `--overwrite`, or the same name for two outputs.
+    """
+    from video.animation import ANIMATION_SUFFIXES
+    from video.outputs import check_target
+
+    if suffixes:
+        check_target(job.output, suffixes, overwrite=options.overwrite)
+    if options.progress_movie is not None:
+        check_target(options.progress_movie, tuple(ANIMATION_SUFFIXES), overwrite=options.overwrite)
+    if options.save_settings is not None:
+        check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
+    named = [path for path in (job.output, options.progress_movie, options.save_settings) if path is not None]
+    if len({os.path.realpath(path) for path in named}) < len(named):
+        raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
+    for path in named[1:]:
+        if any(_same(path, given) for given in (job.content, *(style.path for style in job.styles))):
+            raise UsageError(f"{path}: is an input of this job; give the output another name")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _near_name(path: Path) -> str | None:
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return None
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+    return str(path.parent / near[0]) if near else None

@@ -1,0 +1,206 @@
+"""The command line: thin commands that turn options into jobs, and the one place that ends the program."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from pipeline import __version__
+from pipeline.config import Job, build_job, parse_style, read_job
+from pipeline.errors import PipelineError, UsageError
+from pipeline.log import Display
+from pipeline.options import given, require, run_options, setting_options
+
+PATH = click.Path(path_type=Path)
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="deepfusion")
+def cli() -> None:
+    """Neural style transfer for video clips, photo albums and pictures.
+
+    \b
+    deepfusion video clip.mp4 --style painting.jpg -o stylized.mp4
+    deepfusion image photo.jpg --style painting.jpg -o stylized.png
+    deepfusion album photos/ --style paintings/ -o stylized/
+    """
+
+
+def _job_command(command: str, content: str, output: str, text: str) -> None:
+    """Add one of the three commands that make pictures; they differ in their settings only."""
+
+    @cli.command(command, help=text)
+    @click.argument("content", metavar=content, type=PATH)
+    @click.option("--style", "styles", multiple=True, metavar="PICTURE[:WEIGHT]", help="Style picture; may be repeated.")
+    @click.option("-o", "--output", type=PATH, metavar=output, help="Where the result goes.")
+    @click.option("--preset", default="default", show_default=True, metavar="NAME|FILE.toml", help="Settings to begin with.")
+    @run_options
+    @setting_options(command)
+    def run(**values: Any) -> None:
+        overrides = given(values, command)
+        styles = tuple(parse_style(text) for text in require(values.pop("styles"), "--style PICTURE"))
+        target = require(values.pop("output"), f"-o {output}")
+        preset = values.pop("preset")
+        job = build_job(command, values.pop("content"), styles, target, preset=preset, overrides=overrides)
+        start(job, values)
+
+
+_job_command("image", "PICTURE", "OUT.png", "Stylize one picture.")
+_job_command(
+    "video", "CLIP|FOLDER", "OUT.mp4",
+    "Stylize a clip, or a folder of numbered frames. The sound stays.",
+)  # fmt: skip
+_job_command(
+    "album", "FOLDER", "OUTFOLDER",
+    "Stylize every photo of a folder. A style may be a folder of pictures too. Finished photos are not done again.",
+)  # fmt: skip
+
+
+@cli.command("run")
+@click.argument("path", metavar="JOB.toml", type=PATH)
+@click.option("-o", "--output", type=PATH, metavar="PATH", help="Another place for the result.")
+@run_options
+def run_file(path: Path, output: Path | None, **values: Any) -> None:
+    """Do the job that a job file describes (see --save-settings)."""
+    start(read_job(path, output=output), values)
+
+
+@cli.command("progress")
+@click.argument("run", metavar="RUN", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
+@click.option("--seconds", type=click.FloatRange(0.5, 600), default=8.0, show_default=True, help="Its length.")
+@click.option("--losses", is_flag=True, help="Draw the loss curves under the picture.")
+@click.option("--overwrite", is_flag=True, help="Replace a movie that exists.")
+def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: bool) -> None:
+    """Make the progress movie of a run folder that was kept with --keep-run."""
+    from pipeline.movie import write_progress_movie
+
+    if not run.is_dir():
+        raise UsageError(f"{run}: there is no such run folder; keep one with --keep-run")
+    folders = sorted(path for path in (run / "snapshots").glob("*") if path.is_dir())
+    if not folders:
+        raise UsageError(f"{run}: holds no snapshots; make the run with --keep-run or --progress-movie")
+    write_progress_movie(folders, output, seconds=seconds, loss_strip=losses, overwrite=overwrite)
+    click.echo(output)
+
+
+@cli.command("presets")
+@click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    """List the presets, or show one."""
+    from pipeline.config import preset_names, preset_text, read_preset
+
+    if name is not None:
+        read_preset(name)
+        click.echo(preset_text(name) if name in preset_names() else Path(name).read_text(encoding="utf-8"), nl=False)
+        return
+    for known in preset_names():
+        click.echo(f"{known:14} {preset_text(known).splitlines()[0].lstrip('# ')}")
+
+
+@cli.command("doctor")
+def doctor() -> None:
+    """Say what this machine has: versions, processors, ffmpeg, weights."""
+    from pipeline.doctor import examine
+
+    for line in examine():
+        click.echo(line)
+
+
+@cli.command("demo")
+@click.option("-o", "--output", type=PATH, default=Path("deepfusion-demo"), show_default=True, help="The folder to fill.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def demo(output: Path, quiet: bool) -> None:
+    """Stylize a small real clip with sound and two photos, and make a progress movie."""
+    from pipeline.run_demo import run_demo
+
+    for line in run_demo(output, Display(-1 if quiet else 0)):
+        click.echo(line)
+
+
+@cli.group("weights")
+def weights() -> None:
+    """The network's weights: what is here, fetch the full network, check a file."""
+
+
+@weights.command("list")
+def weights_list() -> None:
+    """Where weights may come from and which are here."""
+    from pipeline.weights_command import listing
+
+    for line in listing():
+        click.echo(line)
+
+
+@weights.command("download")
+@click.option("--timeout", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Seconds to wait for an answer.")
+def weights_download(timeout: float) -> None:
+    """Download the full VGG-19 (80 MB) to the Keras cache and verify it."""
+    from pipeline.weights_command import download
+
+    click.echo(download(timeout, Display()))
+
+
+@weights.command("verify")
+@click.argument("path", metavar="PATH", type=PATH)
+@click.option("--sha256", metavar="HEX", help="The hash the file must have.")
+def weights_verify(path: Path, sha256: str | None) -> None:
+    """Check a weights file: format, shapes, values, hash."""
+    from pipeline.weights_command import verify_line
+
+    click.echo(verify_line(path, sha256))
+
+
+def start(job: Job, values: dict[str, Any]) -> None:
+    """Run a job with the options in `values`, print its outcome, end with its exit code."""
+    from pipeline.engine import RunOptions
+    from pipeline.jobs import run_job
+
+    as_json = values.pop("as_json")
+    quiet, verbose = values.pop("quiet"), values.pop("verbose")
+    display = Display(-1 if quiet else int(verbose))
+    outcome = run_job(job, RunOptions(**values), display)
+    if as_json:
+        click.echo(outcome.to_json())
+    elif not quiet:
+        click.echo(outcome.summary())
+    if outcome.exit_code:
+        raise SystemExit(outcome.exit_code)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; every error that a user can cause is one line on stderr.
+
+    Exit status 0 done, 1 something failed, 2 wrong use or bad input, 130 interrupted.
+    """
+    from stylize.errors import StylizeError
+    from video.errors import VideoError
+
+    try:
+        cli.main(arguments, prog_name="deepfusion", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "deepfusion"
+        _say(f"{error.format_message()} (see {where} --help)")
+        sys.exit(error.exit_code)
+    except (PipelineError, StylizeError, VideoError) as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; give the same command again to continue")
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _say(text: str) -> None:
+    print("deepfusion: " + " ".join(text.split()), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

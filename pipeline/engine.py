@@ -1,0 +1,162 @@
+"""From a job to a ready Stylizer: TensorFlow loaded quietly, weights chosen, style pictures read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import Job, StyleSource
+from pipeline.errors import UsageError
+from pipeline.log import Display, Work, spoken_bytes
+from stylize.config import StylizeConfig, parse_start
+
+if TYPE_CHECKING:
+    from stylize.optimize import Progress
+    from stylize.stylizer import Stylizer
+    from stylize.types import FloatImage
+    from stylize.weights import Weights
+
+
+@contextmanager
+def _held_stderr() -> Iterator[None]:
+    """Hold back what native code writes to stderr; let it out only if the block fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        saved = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without its start-up chatter."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_stderr():
+        import tensorflow
+
+        tensorflow.get_logger().setLevel("ERROR")
+        tensorflow.constant(0.0) + 1.0  # the first operation has a line of its own to say
+
+
+def choose_weights(job: Job, display: Display, *, offline: bool) -> Weights:
+    """The weights a job runs on; says so when the full network is not to be had."""
+    from stylize.weights import choose_backbone
+
+    settings = job.settings
+    last = [0]
+
+    def show(received: int, total: int | None) -> None:
+        if received - last[0] >= 8_000_000:
+            last[0] = received
+            display.note(f"downloading vgg19: {spoken_bytes(received)} of {spoken_bytes(total or received)}")
+
+    weights, note = choose_backbone(
+        settings.backbone,  # type: ignore[arg-type]
+        weights=Path(settings.weights) if settings.weights else None,
+        sha256=settings.weights_sha256 or None,
+        offline=offline,
+        progress=show,
+    )
+    if note:
+        display.warn(note)
+    return weights
+
+
+def read_picture(path: Path, longer: int, minimum_side: int) -> FloatImage:
+    """A picture file, upright, its longer side at most `longer` pixels.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    UsageError
+        If it is too small for the layers in use.
+    """
+    from video.decode import fit_size
+    from video.images import read_image, resize_image
+
+    picture = read_image(path)
+    height, width = picture.shape[:2]
+    fitted = fit_size(width, height, longer)
+    if min(fitted) < minimum_side:
+        cure = "give a larger --size" if min(width, height) >= minimum_side else "use a larger picture"
+        raise UsageError(
+            f"{path}: {fitted[0]}x{fitted[1]} pixels is too small for the network, which needs {minimum_side} "
+            f"on the shorter side; {cure}"
+        )
+    return picture if fitted == (width, height) else resize_image(picture, fitted)
+
+
+def build_stylizer(config: StylizeConfig, styles: tuple[StyleSource, ...], longer: int, weights: Weights) -> Stylizer:
+    """A Stylizer whose style pictures have a longer side of at most `longer` pixels."""
+    load_tensorflow()
+    from stylize.stylizer import Stylizer
+
+    pictures = [read_picture(style.path, longer, config.minimum_side) for style in styles]
+    return Stylizer(config, pictures, weights, style_blend=[style.weight for style in styles])
+
+
+def start_picture(config: StylizeConfig, shape: tuple[int, ...]) -> FloatImage | None:
+    """The picture file that `init` names, at the content's shape; None for the other starts."""
+    from video.images import read_image, resize_image
+
+    start = parse_start(config.init)
+    if start.kind != "picture":
+        return None
+    return resize_image(read_image(Path(start.path)), (shape[1], shape[0]))
+
+
+def unit_cost(config: StylizeConfig, shape: tuple[int, ...]) -> float:
+    """What a picture from its own start costs, in full-size iterations: a level down costs a quarter."""
+    return sum(float(config.iterations * 4.0**-level) for level in range(levels_of(config, shape)))
+
+
+def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
+    """How many levels of the pyramid a content of this shape has."""
+    from stylize.stylizer import shapes_of
+
+    return 1 if parse_start(config.init).kind == "picture" else len(shapes_of(config, shape[0], shape[1]))
+
+
+def follow(work: Work, label: str) -> Callable[[Progress], None]:
+    """A callback that moves the bar by every iteration and tells where the job stands."""
+
+    def report(progress: Any) -> None:
+        text = f"{label}iteration {progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}"
+        work.advance(4.0**-progress.level if progress.iteration else 0.0, text)
+
+    return report
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What was asked of a run besides its settings."""
+
+    progress_movie: Path | None = None
+    movie_seconds: float = 8.0
+    movie_losses: bool = False
+    save_settings: Path | None = None
+    keep_run: bool = False
+    restart: bool = False
+    overwrite: bool = False
+    dry_run: bool = False
+    offline: bool = False
+
+    @property
+    def wants_snapshots(self) -> bool:
+        """Whether the optimisation has to leave pictures behind."""
+        return self.progress_movie is not None or self.keep_run

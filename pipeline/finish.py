@@ -1,0 +1,78 @@
+"""What jobs do alike around their work: describe themselves, make the progress movie, save their settings."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import __version__
+from pipeline.config import Job, job_text
+from pipeline.engine import RunOptions
+from pipeline.errors import PipelineError
+from pipeline.report import Report
+from pipeline.rundir import file_hash
+from pipeline.settings import flat
+
+if TYPE_CHECKING:
+    from stylize.weights import Weights
+
+
+def record_of(job: Job, weights: Weights) -> dict[str, Any]:
+    """Everything that decides a job's result, for its run folder."""
+    values = flat(job.stylize, job.settings)
+    for key in ("weights", "weights_sha256", "backbone"):
+        values.pop(key)
+    return {
+        "version": __version__,
+        "command": job.command,
+        "content": content_hash(job.content),
+        "styles": [f"{file_hash(style.path)}:{style.weight:g}" for style in job.styles],
+        "backbone": weights.name,
+        "weights": weights.sha256,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
+    }
+
+
+def content_hash(path: Path) -> str:
+    """The SHA-256 of a file, or of the names and bytes of the files in a folder."""
+    if not path.is_dir():
+        return file_hash(path)
+    digest = hashlib.sha256()
+    for entry in sorted(path.iterdir()):
+        if entry.is_file():
+            digest.update(f"{entry.name}\0{file_hash(entry)}\n".encode())
+    return digest.hexdigest()
+
+
+def make_movie(folders: Sequence[Path], options: RunOptions, report: Report) -> None:
+    """Make the progress movie if one was asked for."""
+    if options.progress_movie is None or not folders:
+        return
+    from pipeline.movie import write_progress_movie
+
+    write_progress_movie(
+        folders,
+        options.progress_movie,
+        seconds=options.movie_seconds,
+        loss_strip=options.movie_losses,
+        overwrite=options.overwrite,
+    )
+    report.also["progress movie"] = str(options.progress_movie)
+
+
+def save_settings(job: Job, options: RunOptions, backbone: str, report: Report) -> None:
+    """Write the job file that does this run again, if one was asked for."""
+    path = options.save_settings
+    if path is None:
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(job_text(job, path.parent, backbone=backbone), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise PipelineError(f"{path}: the settings cannot be written: {error.strerror}") from None
+    report.also["settings"] = str(path)

@@ -1,0 +1,24 @@
+"""Which function does which job."""
+
+from __future__ import annotations
+
+from pipeline.config import Job
+from pipeline.engine import RunOptions
+from pipeline.estimate import Plan
+from pipeline.log import Display
+from pipeline.report import Report
+
+
+def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
+    """Do a job, or plan it when a dry run was asked for."""
+    if job.command == "video":
+        from pipeline.run_video import run_video
+
+        return run_video(job, options, display)
+    if job.command == "album":
+        from pipeline.run_album import run_album
+
+        return run_album(job, options, display)
+    from pipeline.run_image import run_image
+
+    return run_image(job, options, display)

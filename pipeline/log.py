@@ -1,0 +1,144 @@
+"""The only printer: notes, warnings, one progress bar. Everything goes to stderr; stdout is for results."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+_PLAIN_INTERVAL = 10.0
+
+
+def spoken_time(seconds: float) -> str:
+    """Seconds as a person says them: `8 s`, `2 min 05 s`, `3 h 20 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def spoken_bytes(count: float) -> str:
+    """Bytes in the unit that fits: `512 KB`, `3.2 GB`."""
+    for unit in ("KB", "MB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+    return f"{count / 1000:.1f} GB"
+
+
+class Work:
+    """How much of a job is done, in units of one full-size iteration."""
+
+    def __init__(self, total: float) -> None:
+        self.total = max(total, 1e-9)
+        self.done = 0.0
+        self.text = ""
+        self._began = time.perf_counter()
+
+    def advance(self, amount: float, text: str) -> None:
+        """Something was done; `text` says where the job stands."""
+        self.done = min(self.total, self.done + amount)
+        self.text = text
+        self.show()
+
+    def move_to(self, done: float) -> None:
+        """A unit ended, perhaps before its limit: exactly this much is done now."""
+        self.done = min(self.total, done)
+        self.show()
+
+    def begin_at(self, done: float) -> None:
+        """This much was done by an earlier run; it does not count for the speed."""
+        self.total -= done
+        self._began = time.perf_counter()
+
+    @property
+    def left(self) -> str:
+        """`about 2 min left`, or nothing before there is something to go by."""
+        spent = time.perf_counter() - self._began
+        if self.done <= 0.0 or spent < 0.5:
+            return ""
+        return f"about {spoken_time(spent * (self.total - self.done) / self.done)} left"
+
+    def show(self) -> None:
+        """Show the state; nothing by itself."""
+
+
+class _PlainWork(Work):
+    """A line every ten seconds, for logs and pipes."""
+
+    def __init__(self, total: float, stream: TextIO) -> None:
+        super().__init__(total)
+        self._stream = stream
+        self._shown = time.perf_counter()
+
+    def show(self) -> None:
+        if time.perf_counter() - self._shown >= _PLAIN_INTERVAL:
+            self._shown = time.perf_counter()
+            parts = (f"{100 * self.done / self.total:.0f} %", self.text, self.left)
+            print("  ".join(part for part in parts if part), file=self._stream, flush=True)
+
+
+class _BarWork(Work):
+    """One calm bar on a terminal."""
+
+    def __init__(self, total: float, bar: Any) -> None:
+        super().__init__(total)
+        self._bar = bar
+        self._task = bar.add_task("", total=1.0, text="")
+
+    def show(self) -> None:
+        text = f"{self.text}  {self.left}" if self.left else self.text
+        self._bar.update(self._task, completed=self.done / self.total, text=text)
+
+
+class Display:
+    """Says what happens, as much as was asked for.
+
+    Parameters
+    ----------
+    verbosity
+        -1 errors only, 0 normal, 1 more.
+    stream
+        Where to; stderr by default.
+    """
+
+    def __init__(self, verbosity: int = 0, stream: TextIO | None = None) -> None:
+        self.verbosity = verbosity
+        self.stream = sys.stderr if stream is None else stream
+        self.warnings: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Something the user wants to know."""
+        if self.verbosity >= 0:
+            print(text, file=self.stream, flush=True)
+
+    def detail(self, text: str) -> None:
+        """Something only `-v` wants to know."""
+        if self.verbosity > 0:
+            print(text, file=self.stream, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Something is not as the user expects; said once and kept for the report."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.note(f"note: {text}")
+
+    @contextmanager
+    def work(self, total: float) -> Iterator[Work]:
+        """Show the progress of a job of `total` units while the block runs."""
+        if self.verbosity < 0:
+            yield Work(total)
+        elif self.stream.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            console = Console(file=self.stream)
+            columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[text]}"))
+            with Progress(*columns, console=console, transient=True) as bar:
+                yield _BarWork(total, bar)
+        else:
+            yield _PlainWork(total, self.stream)

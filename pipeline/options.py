@@ -1,0 +1,118 @@
+"""Command-line options derived from the settings' knobs, and the few that every job shares."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.errors import UsageError
+from pipeline.settings import SETTINGS
+from stylize.config import StylizeConfig
+from stylize.knobs import Knob, knobs_of, near_miss
+
+Command = Callable[..., Any]
+
+
+class NearMissChoice(click.Choice):  # type: ignore[type-arg]
+    """A choice whose error names the near miss."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value not in self.choices:
+            self.fail(f"unknown value {value!r}: {near_miss(str(value), tuple(self.choices))}", param, ctx)
+        return value
+
+
+class CommaList(click.ParamType[Any]):
+    """Values separated by commas."""
+
+    def __init__(self, item: type) -> None:
+        self.item = item
+        self.name = "A,B,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.item(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers separated by commas", param, ctx)
+
+
+def setting_options(command: str) -> Callable[[Command], Command]:
+    """One option for every setting of a command, in order; the value is None when it is not given."""
+
+    def decorate(function: Command) -> Command:
+        for cls in (SETTINGS[command], StylizeConfig):
+            hints = typing.get_type_hints(cls)
+            for name, (field, details) in reversed(knobs_of(cls).items()):
+                function = _option(name, hints[name], field.default, details)(function)
+        return function
+
+    return decorate
+
+
+def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Command], Command]:
+    flag = "--" + name.replace("_", "-")
+    text = details.help
+    if default not in ("", ()):
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        text += f"  [default: {str(shown).lower() if isinstance(default, bool) else shown}]"
+    if kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
+    metavar = details.metavar
+    value: Any = kind
+    if details.choices:
+        value = NearMissChoice(details.choices)
+        metavar = "|".join(details.choices)
+    elif typing.get_origin(kind) is tuple:
+        value = CommaList(typing.get_args(kind)[0])
+    return click.option(flag, name, type=value, default=None, help=text, metavar=metavar)
+
+
+def run_options(function: Command) -> Command:
+    """The options of every job that are not settings: they don't change the picture."""
+    path = click.Path(path_type=Path)
+    for option in reversed(
+        (
+            click.option("--progress-movie", type=path, metavar="PATH",
+                         help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
+            click.option("--movie-seconds", type=click.FloatRange(0.5, 600), default=8.0, show_default=True,
+                         help="Length of the progress movie."),
+            click.option("--movie-losses", is_flag=True, help="Draw the loss curves under the progress movie."),
+            click.option("--save-settings", type=path, metavar="PATH",
+                         help="Write a job file that does this run again with `deepfusion run`."),
+            click.option("--keep-run", is_flag=True, help="Keep the run folder with frames, journal and snapshots."),
+            click.option("--restart", is_flag=True, help="Discard what an interrupted run has left; begin afresh."),
+            click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
+            click.option("--dry-run", is_flag=True,
+                         help="Check everything, time a few iterations, print time, memory and disk needed."),
+            click.option("--offline", is_flag=True, help="Never download weights."),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
+            click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+            click.option("-v", "--verbose", is_flag=True, help="Say more."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def given(values: dict[str, Any], command: str) -> dict[str, Any]:
+    """Takes the settings that were given on the command line out of `values`."""
+    overrides = {}
+    for cls in (StylizeConfig, SETTINGS[command]):
+        for name in knobs_of(cls):
+            value = values.pop(name, None)
+            if value is not None:
+                overrides[name] = value
+    return overrides
+
+
+def require(value: Any, flag: str) -> Any:
+    """`value`, or a UsageError that names the missing option."""
+    if not value:
+        raise UsageError(f"missing {flag}")
+    return value

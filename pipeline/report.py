@@ -1,0 +1,70 @@
+"""What a job has done: for the last line, for `--json`, and for the exit code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipeline.log import spoken_time
+
+
+@dataclass
+class Report:
+    """The outcome of a job.
+
+    Attributes
+    ----------
+    output
+        The file or folder made, as a text.
+    frames
+        Pictures or frames in the output.
+    losses
+        Mean over the pictures of each weighted term and of their "total".
+    done, skipped
+        Pictures made now, and found finished.
+    failed
+        What went wrong by input name.
+    """
+
+    command: str
+    output: str
+    backbone: str = ""
+    frames: int = 0
+    seconds: float = 0.0
+    evaluations: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    done: int = 0
+    skipped: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    also: dict[str, str] = field(default_factory=dict)
+
+    def add(self, result: Any) -> None:
+        """Count one :class:`stylize.stylizer.Result`."""
+        self.done += 1
+        self.evaluations += result.evaluations
+        for name, value in result.losses.items():
+            before = self.losses.get(name, 0.0)
+            self.losses[name] = before + (value - before) / self.done
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything was done, 1 when something failed."""
+        return 1 if self.failed else 0
+
+    def to_json(self) -> str:
+        """One JSON object on one line."""
+        return json.dumps({**asdict(self), "seconds": round(self.seconds, 3)})
+
+    def summary(self) -> str:
+        """The last lines for a person."""
+        counted = f"{self.frames} {'picture' if self.command != 'video' else 'frame'}{'s' if self.frames != 1 else ''}"
+        parts = [counted, spoken_time(self.seconds), f"{self.evaluations} evaluations", self.backbone]
+        if self.skipped:
+            parts.insert(1, f"{self.skipped} already there")
+        if self.failed:
+            parts.insert(1, f"{len(self.failed)} failed")
+        lines = [f"{self.output}  ({', '.join(part for part in parts if part)})"]
+        lines += [f"{path}  ({what})" for what, path in self.also.items()]
+        return "\n".join(lines)

@@ -1,0 +1,53 @@
+"""`deepfusion demo`: a real clip with sound, two photos and a progress movie, from the media that come along."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import StyleSource, build_job
+from pipeline.engine import RunOptions
+from pipeline.errors import UsageError
+from pipeline.jobs import run_job
+from pipeline.log import Display, spoken_time
+
+_JOBS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+    ("image", "cat.jpg", "great-wave.jpg", "cat-great-wave.png", {"size": 400}),
+    ("image", "tulips.jpg", "starry-night.jpg", "tulips-starry-night.png", {"size": 400}),
+    ("video", "meadow.mp4", "water-lilies.jpg", "meadow-water-lilies.mp4", {"size": 320, "frame_iterations": 25}),
+)
+_MOVIE_OF = "tulips-starry-night.png"
+
+
+def run_demo(folder: Path, display: Display) -> Iterator[str]:
+    """Fill `folder`; gives the lines to print.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be made.
+    """
+    began = time.perf_counter()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be made: {error.strerror}; choose another with -o") from None
+    media = resources.files("pipeline").joinpath("demo")
+    with ExitStack() as stack:
+        for command, content, style, output, settings in _JOBS:
+            display.note(f"{output}: {content} in the manner of {style}")
+            job = build_job(
+                command,
+                stack.enter_context(resources.as_file(media.joinpath(content))),
+                (StyleSource(stack.enter_context(resources.as_file(media.joinpath(style)))),),
+                folder / output,
+                overrides={"backbone": "vgg19-slim", **settings},
+            )
+            movie = folder / f"{Path(output).stem}-progress.mp4" if output == _MOVIE_OF else None
+            report = run_job(job, RunOptions(overwrite=True, restart=True, progress_movie=movie), display)
+            yield report.summary()
+    yield f"All of it is in {folder.absolute()}, made in {spoken_time(time.perf_counter() - began)}."

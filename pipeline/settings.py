@@ -1,0 +1,86 @@
+"""Every setting of a job besides those of the optimisation: type, default, bounds and help, once."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from stylize.config import StylizeConfig
+from stylize.knobs import check_knobs, knob, knobs_of
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """Settings that every job has; all there are for a single picture."""
+
+    size: int = knob(512, "Longer side of the result in pixels; a smaller original is not enlarged.", minimum=16)
+    backbone: str = knob(
+        "auto", "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 12 times cheaper.",
+        choices=("auto", "vgg19", "vgg19-slim"),
+    )  # fmt: skip
+    weights: str = knob("", "A weights file of your own: .h5, .mat or .npz.", metavar="PATH")
+    weights_sha256: str = knob("", "The SHA-256 that the weights file must have.", metavar="HEX")
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
+
+
+@dataclass(frozen=True)
+class VideoSettings(ImageSettings):
+    """Settings of a clip."""
+
+    frame_iterations: int = knob(40, "Iterations for every frame but the first.", minimum=1)
+    temporal: str = knob(
+        "previous", "Start of every frame but the first: previous = the stylized frame before it; off = like a picture.",
+        choices=("previous", "off"),
+    )  # fmt: skip
+    frames: str = knob("", "Only these frames, counted from 0, end excluded: 0:48, 100:, :20.", metavar="A:B")
+    fps: str = knob("25", "Frame rate of a folder of frames: 25, 23.976, 30000/1001.", metavar="RATE")
+    crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51)
+    movie_frame: int = knob(0, "The frame whose optimisation the progress movie shows.", minimum=0)
+
+
+@dataclass(frozen=True)
+class AlbumSettings(ImageSettings):
+    """Settings of an album."""
+
+    pair: str = knob(
+        "each", "each = every photo in every style; cycle = one style a photo, in turn.", choices=("each", "cycle")
+    )
+
+
+Settings = ImageSettings | VideoSettings | AlbumSettings
+
+SETTINGS: dict[str, type[ImageSettings]] = {"image": ImageSettings, "video": VideoSettings, "album": AlbumSettings}
+"""The settings class of each command."""
+
+
+def known_keys(command: str | None = None) -> tuple[str, ...]:
+    """The keys that settings of a command may have; of any command when None (for presets)."""
+    classes = SETTINGS.values() if command is None else (SETTINGS[command],)
+    keys = dict.fromkeys(knobs_of(StylizeConfig))
+    for cls in classes:
+        keys.update(dict.fromkeys(knobs_of(cls)))
+    return tuple(keys)
+
+
+def build_settings(command: str, values: dict[str, Any]) -> tuple[StylizeConfig, Settings]:
+    """The two configurations of a command from flat values; keys of other commands are left out.
+
+    Raises
+    ------
+    ConfigError
+        For a value that is unknown or out of range.
+    """
+    cls = SETTINGS[command]
+    mine, engine = knobs_of(cls), knobs_of(StylizeConfig)
+    return (
+        StylizeConfig(**{key: value for key, value in values.items() if key in engine}),
+        cls(**{key: value for key, value in values.items() if key in mine}),
+    )
+
+
+def flat(*configs: Any) -> dict[str, Any]:
+    """All values of the given configurations by key."""
+    return {key: value for config in configs for key, value in dataclasses.asdict(config).items()}

@@ -1,0 +1,274 @@
+"""Pictures and losses kept while an optimisation runs, for a movie of its progress.
+
+A folder of snapshots holds
+
+- `snapshot-0000.png`, `snapshot-0001.png`, ...: the pictures, in order;
+- `snapshots.jsonl`: a line a picture with the fields of :class:`Snapshot`;
+- `losses.jsonl`: a line for every iteration with the fields of :class:`Loss`.
+
+A picture is complete before its line is written; a last line that was cut off does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.errors import PipelineError, UsageError
+from video.images import FloatImage, resize_image, write_image
+
+if TYPE_CHECKING:
+    from stylize.optimize import Progress
+
+SNAPSHOTS_FILE = "snapshots.jsonl"
+LOSSES_FILE = "losses.jsonl"
+
+DENSE_ITERATIONS = 20
+"""Every one of a level's first iterations may become a snapshot; later ones with growing gaps."""
+
+GROWTH = 1.05
+"""Later snapshots come at iterations that grow by this factor, or faster where iterations are many."""
+
+LEVEL_LIMIT = 150
+"""Snapshots of one level at most, about."""
+
+VISIBLE_CHANGE = 1 / 255
+"""Root mean square difference under which a picture is too like the last one to be kept."""
+
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss after one iteration, and the weighted terms it is the sum of."""
+
+    iteration: int
+    level: int
+    loss: float
+    terms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A picture kept during an optimisation.
+
+    Attributes
+    ----------
+    file
+        The picture's name in the folder.
+    size
+        Its width and height; those of the pyramid's coarse levels are smaller.
+    iteration, level
+        Finished iterations over all levels, and the pyramid's level; 0 is full size.
+    loss, terms
+        The objective and its weighted terms.
+    evaluations, seconds
+        Loss-and-gradient evaluations and time since the start.
+    distance
+        Root mean square difference from the previous snapshot, of values in [0, 1]; 0 for the first.
+    kept
+        Whether this is the result, the picture of lowest loss.
+    title
+        What the optimised picture is called.
+    folder
+        Where the file lies; not in the line.
+    """
+
+    file: str
+    size: tuple[int, int]
+    iteration: int
+    level: int
+    loss: float
+    terms: dict[str, float]
+    evaluations: int
+    seconds: float
+    distance: float
+    kept: bool = False
+    title: str = ""
+    folder: Path = Path()
+
+    @property
+    def path(self) -> Path:
+        """The picture's file."""
+        return self.folder / self.file
+
+
+class SnapshotRecorder:
+    """A callback for an optimisation that keeps the pictures worth showing and the losses of every iteration.
+
+    Within each level the first iterations are kept one by one, later ones at gaps that grow with their
+    number, and none that looks like the one before it. The picture is asked for only when it is due.
+
+    Parameters
+    ----------
+    folder
+        Where to keep them; made when it is not there. Snapshots already in it are removed: what was
+        interrupted starts again.
+    title
+        What the optimised picture is called.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be made or emptied.
+    """
+
+    def __init__(self, folder: Path, *, title: str = "") -> None:
+        self.folder, self.title = Path(folder), title
+        self.count = 0
+        self._last: Loss | None = None
+        self._last_picture: FloatImage | None = None
+        self._evaluations, self._seconds = 0, 0.0
+        self._level_start = self._due = 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for pattern in (SNAPSHOTS_FILE, LOSSES_FILE, "snapshot-*.png", ".snapshot-*.part-*.png"):
+                for path in self.folder.glob(pattern):
+                    path.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder}: cannot keep snapshots there: {error.strerror}; choose another"
+            ) from error
+
+    def __call__(self, progress: Progress) -> None:
+        """Note the losses; keep the picture when it is due and looks different.
+
+        Raises
+        ------
+        PipelineError, video.errors.EncodeError
+            If the folder cannot be written to.
+        """
+        if self._last is None or progress.level != self._last.level:
+            self._level_start = self._due = progress.iteration
+        self._last = Loss(progress.iteration, progress.level, progress.loss, dict(progress.terms))
+        self._evaluations, self._seconds = progress.evaluations, progress.seconds
+        self._append(LOSSES_FILE, asdict(self._last))
+        if progress.iteration >= self._due:
+            done = progress.iteration - self._level_start
+            self._due = self._level_start + next_due(done, progress.iterations)
+            self._keep(progress.picture(), self._last)
+
+    def finish(self, picture: FloatImage, losses: dict[str, float]) -> None:
+        """Keep the result, whatever it looks like; it is always the last snapshot.
+
+        Parameters
+        ----------
+        picture
+            Shape (H, W, 3), in [0, 1].
+        losses
+            Its weighted terms; a "total" among them is the loss, otherwise their sum is.
+        """
+        terms = {name: value for name, value in losses.items() if name != "total"}
+        total = losses.get("total", sum(terms.values()))
+        iteration, level = (self._last.iteration, self._last.level) if self._last else (0, 0)
+        self._keep(picture, Loss(iteration, level, total, terms), kept=True)
+
+    def _keep(self, picture: FloatImage, loss: Loss, *, kept: bool = False) -> None:
+        """Write the picture and then its line, unless it looks like the last one."""
+        picture = picture.clip(0, 1)
+        distance = 0.0 if self._last_picture is None else difference(self._last_picture, picture)
+        if self.count and distance < VISIBLE_CHANGE and not kept:
+            return
+        height, width = picture.shape[:2]
+        snapshot = Snapshot(
+            f"snapshot-{self.count:04d}.png", (width, height), **asdict(loss), evaluations=self._evaluations,
+            seconds=round(self._seconds, 3), distance=distance, kept=kept, title=self.title,
+        )  # fmt: skip
+        write_image(self.folder / snapshot.file, picture)
+        line = asdict(snapshot)
+        del line["folder"]
+        self._append(SNAPSHOTS_FILE, line)
+        self._last_picture = picture
+        self.count += 1
+
+    def _append(self, name: str, record: dict[str, Any]) -> None:
+        path = self.folder / name
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise PipelineError(
+                f"cannot write {path}: {error.strerror}; make room or choose another place"
+            ) from error
+
+
+def next_due(done: int, iterations: int) -> int:
+    """The iteration of a level at which the next snapshot is due, after one at `done`.
+
+    Parameters
+    ----------
+    done
+        The level's finished iterations.
+    iterations
+        How many there may be; the gaps grow so that about `LEVEL_LIMIT` snapshots suffice.
+    """
+    sparse = LEVEL_LIMIT - DENSE_ITERATIONS
+    growth = max(GROWTH, (max(iterations, 1) / DENSE_ITERATIONS) ** (1 / sparse))
+    return done + max(1, math.floor(done * (growth - 1)))
+
+
+def difference(first: FloatImage, second: FloatImage) -> float:
+    """Root mean square difference of two pictures; the first is scaled to the second's size."""
+    height, width = second.shape[:2]
+    if first.shape != second.shape:
+        first = resize_image(first, (width, height))
+    change = (second - first).ravel()
+    return math.sqrt(float(change @ change) / change.size)
+
+
+def read_snapshots(folder: Path) -> list[Snapshot]:
+    """The snapshots of a folder, in order.
+
+    Raises
+    ------
+    UsageError
+        If there are none, or a line other than a cut last one cannot be read.
+    """
+    folder = Path(folder)
+
+    def build(line: dict[str, Any]) -> Snapshot:
+        width, height = line.pop("size")
+        file = Path(line.pop("file")).name
+        return Snapshot(file=file, size=(width, height), folder=folder, **line)
+
+    snapshots = _read_lines(folder / SNAPSHOTS_FILE, build)
+    if not snapshots:
+        raise UsageError(
+            f"{folder}: there are no snapshots; make some by running the job with --progress-movie"
+        )
+    return snapshots
+
+
+def read_losses(folder: Path) -> list[Loss]:
+    """The losses of every iteration of a folder, in order; empty if it has none.
+
+    Raises
+    ------
+    UsageError
+        If a line other than a cut last one cannot be read.
+    """
+    return _read_lines(Path(folder) / LOSSES_FILE, lambda line: Loss(**line))
+
+
+def _read_lines(path: Path, build: Callable[[dict[str, Any]], _Record]) -> list[_Record]:
+    """What `build` makes of every line; a last one that was cut off is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; name the folder of a run") from error
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(build(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            if number < len(lines):
+                raise UsageError(
+                    f"{path}: line {number} is damaged; run the job again with --overwrite"
+                ) from error
+    return records

@@ -1,0 +1,45 @@
+"""`deepfusion weights`: list, download, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.log import Display, spoken_bytes
+
+
+def listing() -> list[str]:
+    """A line a source: name, whether it is here, size, where, licence."""
+    from stylize.weights import describe_sources
+
+    lines = []
+    for source in describe_sources():
+        state = {True: "here", False: "not here", None: "any file"}[source.present]
+        size = spoken_bytes(source.size) if source.size else ""
+        lines.append(f"{source.name:12} {state:9} {size:7} {source.where}  ({source.licence})")
+        if source.problem:
+            lines.append(f"{'':12} {source.problem}")
+    return lines
+
+
+def download(timeout: float, display: Display) -> str:
+    """Fetch the full network's weights; gives the line to print."""
+    from stylize.weights import download_vgg19
+
+    last = [0]
+
+    def show(received: int, total: int | None) -> None:
+        if received - last[0] >= 8_000_000:
+            last[0] = received
+            display.note(f"downloading vgg19: {spoken_bytes(received)} of {spoken_bytes(total or received)}")
+
+    return f"vgg19 is at {download_vgg19(timeout=timeout, progress=show)}"
+
+
+def verify_line(path: Path, sha256: str | None) -> str:
+    """Check a weights file; gives the line to print."""
+    from stylize.weights import verify
+
+    weights = verify(path, sha256=sha256)
+    last = list(weights.layers)[-1]
+    known = f", {weights.known_as}" if weights.known_as else ""
+    return f"{path}: good: {weights.name}{known}, {len(weights.layers)} layers up to {last}, SHA-256 {weights.sha256}"

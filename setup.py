@@ -1,0 +1,91 @@
+"""Metadata and dependencies; the build-system table and the tools' settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Read ``__version__`` from the package's text, so that building imports none of it."""
+    text = (HERE / "pipeline" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, flags=re.MULTILINE)
+    if found is None:
+        raise RuntimeError('pipeline/__init__.py has no line __version__ = "..."; put it back')
+    return found.group(1)
+
+
+def read_readme() -> str:
+    """Read the long description, or nothing when the file was left out of a partial copy."""
+    path = HERE / "README.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+TENSORFLOW = ">=2.21,<2.23"
+
+setup(
+    name="deep-fusion",
+    version=read_version(),
+    description="Neural style transfer for video clips, photo albums and single pictures",
+    long_description=read_readme(),
+    long_description_content_type="text/markdown",
+    author="Deep Fusion contributors",
+    license="MIT",
+    license_files=["LICENSE", "NOTICE"],
+    keywords=["style transfer", "video", "tensorflow", "vgg19", "art"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: End Users/Desktop",
+        "Intended Audience :: Education",
+        "Operating System :: POSIX :: Linux",
+        "Operating System :: MacOS",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Multimedia :: Video",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+    python_requires=">=3.11,<3.14",
+    # The four packages are named one by one: a search would also find tests/ and scripts/.
+    packages=["configs", "pipeline", "stylize", "video"],
+    package_data={
+        "configs": ["*.toml"],
+        "pipeline": ["demo/*"],
+        "stylize": ["weights/*.npz"],
+    },
+    include_package_data=False,
+    zip_safe=False,
+    entry_points={"console_scripts": ["deepfusion = pipeline.cli:main"]},
+    install_requires=[
+        f"tensorflow{TENSORFLOW}",
+        "keras>=3.14,<4",
+        "tensorflow-hub>=0.16.1,<0.17",
+        "setuptools>=77,<81",  # tensorflow-hub imports pkg_resources, which later versions dropped
+        "numpy>=2,<3",
+        "opencv-python>=4.10,<6",
+        "Pillow>=12,<14",
+        "ffmpeg-python>=0.2,<0.3",
+        "imageio-ffmpeg>=0.6,<0.9",  # the ffmpeg program, where the system has none
+        "av>=15,<19",  # reads what ffprobe would say, where the system has none
+        "scenedetect>=0.7,<0.8",
+        "click>=8.1,<9,!=8.3.0",
+        "rich>=13.7,<16",
+        "h5py>=3.11,<4",
+        "scipy>=1.14,<2",
+    ],
+    extras_require={
+        "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
+        "heif": ["pillow-heif>=1.1,<2"],
+        "dev": [
+            "hypothesis>=6.140,<7",
+            "mypy>=2.4,<2.5",
+            "pytest>=9,<10",
+            "ruff>=0.17,<0.18",
+        ],
+    },
+)

@@ -1,0 +1,126 @@
+"""VGG-19, full or slim: pictures in, named activations out, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stylize.errors import ConfigError
+from stylize.layers import LAYERS, block_of
+from stylize.types import FloatImage
+from stylize.weights import Weights
+
+Tensor = Any
+
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
+"""Mean RGB colour of the pictures VGG-19 was trained on, in 0 to 255 (Simonyan & Zisserman 2015)."""
+
+_DEAD_FILTER = 1e-6
+
+
+class Vgg19:
+    """VGG-19's convolutional part with fixed weights.
+
+    Input is RGB in [0, 1]; it is scaled to 0 to 255 and the ImageNet mean colour subtracted. (The published
+    weights read BGR: the first kernel is turned round once instead of every picture.) Convolutions pad with
+    zeros; pooling is 2x2 with stride 2 and drops an odd last row or column.
+
+    Parameters
+    ----------
+    weights
+        Kernels and biases by layer name, a prefix of VGG-19's sixteen layers.
+    pooling
+        "max", as trained, or "average" (Gatys et al. 2016, section 2: "slightly more appealing results").
+    """
+
+    def __init__(self, weights: Weights, *, pooling: str = "max") -> None:
+        if pooling not in ("max", "average"):
+            raise ConfigError(f"pooling: unknown value {pooling!r}: choose from max, average")
+        self.name = weights.name
+        self.pooling = pooling
+        self.layers = tuple(layer for layer in LAYERS if layer in weights.layers)
+        self._parameters: dict[str, tuple[Tensor, Tensor]] = {}
+        for layer in self.layers:
+            kernel, bias = weights.layers[layer]
+            if layer == LAYERS[0]:
+                kernel = kernel[:, :, ::-1, :] * np.float32(255.0)
+            self._parameters[layer] = (tf.constant(kernel, tf.float32), tf.constant(bias, tf.float32))
+
+    def activations(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Activations after ReLU of the named layers, from one pass as deep as the deepest of them.
+
+        Parameters
+        ----------
+        images
+            Shape (N, H, W, 3), RGB in [0, 1]; any float type (the weights follow it).
+        layers
+            Keras layer names; "image" stands for the pictures themselves.
+
+        Returns
+        -------
+        dict
+            By layer name, shape (N, H', W', C).
+
+        Raises
+        ------
+        ConfigError
+            If the weights end before one of the layers.
+        """
+        self._check(layers)
+        found = {"image": images} if "image" in layers else {}
+        wanted = [layer for layer in layers if layer != "image"]
+        if not wanted:
+            return found
+        dtype = images.dtype
+        value = images - tf.constant(np.asarray(IMAGENET_MEAN) / 255.0, dtype)
+        deepest = max(wanted, key=LAYERS.index)
+        for layer in LAYERS[: LAYERS.index(deepest) + 1]:
+            if layer.endswith("conv1") and block_of(layer) > 1:
+                value = self._pool(value)
+            kernel, bias = self._parameters[layer]
+            value = tf.nn.conv2d(value, tf.cast(kernel, dtype), strides=1, padding="SAME")
+            value = tf.nn.relu(tf.nn.bias_add(value, tf.cast(bias, dtype)))
+            if layer in wanted:
+                found[layer] = value
+        return found
+
+    def rescaled(self, pictures: Sequence[FloatImage]) -> Vgg19:
+        """This network with every filter's mean activation over `pictures` brought to 1.
+
+        Gatys et al. 2016, section 2: as ReLU is linear for positive factors, dividing a filter's weights by its
+        mean and multiplying the next layer's input weights by the same leaves what the network computes
+        unchanged but for the factor. Filters that never respond are left as they are.
+        """
+        means = self._mean_activations(pictures)
+        network = Vgg19.__new__(Vgg19)
+        network.name, network.pooling, network.layers = self.name, self.pooling, self.layers
+        network._parameters = {}
+        before: Tensor = tf.ones((3,))
+        for layer in self.layers:
+            kernel, bias = self._parameters[layer]
+            scale = tf.where(means[layer] > _DEAD_FILTER, means[layer], 1.0)
+            network._parameters[layer] = (kernel * before[:, None] / scale, bias / scale)
+            before = scale
+        return network
+
+    def _mean_activations(self, pictures: Sequence[FloatImage]) -> Mapping[str, Tensor]:
+        totals = dict.fromkeys(self.layers, 0.0)
+        for picture in pictures:
+            for layer, value in self.activations(picture[None], self.layers).items():
+                totals[layer] = totals[layer] + tf.reduce_mean(value, axis=(0, 1, 2)) / len(pictures)
+        return totals
+
+    def _pool(self, value: Tensor) -> Tensor:
+        pool = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
+        return pool(value, ksize=2, strides=2, padding="VALID")
+
+    def _check(self, layers: Sequence[str]) -> None:
+        missing = [layer for layer in layers if layer != "image" and layer not in self._parameters]
+        if missing:
+            raise ConfigError(
+                f"the weights of {self.name} end at {self.layers[-1]} and have no {missing[0]}; "
+                f"choose a layer up to there or other weights"
+            )

@@ -1,0 +1,136 @@
+"""Every setting of the style transfer: its type, default, bounds and help, once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from stylize.errors import ConfigError
+from stylize.knobs import check_knobs, knob, near_miss
+from stylize.layers import layer_name, minimum_side
+
+NORMALIZATIONS = ("relative", "gatys", "coursera", "rms")
+STARTS = ("content", "noise", "style")
+"""The starts that are a word; `mix:R` and `jitter:A` take a number, anything else is a picture file."""
+
+_START_WITH_NUMBER = re.compile(r"^(mix|jitter):(.+)$")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where an optimisation starts: `kind` is content, noise, style, mix, jitter or picture."""
+
+    kind: str
+    amount: float = 0.0
+    path: str = ""
+
+
+def parse_start(text: str) -> Start:
+    """Read an `init` setting.
+
+    Parameters
+    ----------
+    text
+        ``content``, ``noise``, ``style``, ``mix:R`` (R parts noise and 1 - R parts content),
+        ``jitter:A`` (content plus noise of amplitude A), or the path of a picture.
+
+    Raises
+    ------
+    ConfigError
+        For a number that is missing or outside [0, 1], or a word that is nearly a known one.
+    """
+    if text in STARTS:
+        return Start(text)
+    numbered = _START_WITH_NUMBER.match(text)
+    if numbered:
+        try:
+            amount = float(numbered[2])
+        except ValueError:
+            raise ConfigError(f"init: {text!r}: {numbered[2]!r} is not a number; write {numbered[1]}:0.6") from None
+        if not 0.0 <= amount <= 1.0:
+            raise ConfigError(f"init: {text!r}: the number must be between 0 and 1")
+        return Start(numbered[1], amount=amount)
+    if "." not in text and "/" not in text and "\\" not in text:
+        known = (*STARTS, "mix:0.6", "jitter:0.1")
+        raise ConfigError(f"init: unknown start {text!r}: {near_miss(text, known)}, or the path of a picture")
+    return Start("picture", path=text)
+
+
+@dataclass(frozen=True)
+class StylizeConfig:
+    """The settings of one style transfer; the defaults are the preset `default`.
+
+    Raises
+    ------
+    ConfigError
+        On construction, for any value that is unknown or out of range.
+    """
+
+    content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0)
+    style_weight: float = knob(50.0, "Weight of the style term (beta).", minimum=0.0)
+    tv_weight: float = knob(20.0, "Weight of the total variation term, which smooths.", minimum=0.0)
+    content_layers: tuple[str, ...] = knob(
+        ("block4_conv2",), "Layers whose activations keep the content, separated by commas."
+    )
+    style_layers: tuple[str, ...] = knob(
+        ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
+        "Layers whose Gram matrices carry the style, separated by commas.",
+    )
+    content_layer_weights: tuple[float, ...] = knob((), "A weight for each content layer; equal shares when empty.")
+    style_layer_weights: tuple[float, ...] = knob((), "A weight for each style layer; equal shares when empty.")
+    normalization: str = knob(
+        "relative", "How squared differences are scaled: each system has its own.", choices=NORMALIZATIONS
+    )
+    pooling: str = knob("max", "Pooling between the network's blocks.", choices=("max", "average"))
+    rescale_activations: bool = knob(
+        False, "Rescale every filter to a mean activation of 1 over the style pictures (Gatys' normalised network)."
+    )
+    init: str = knob(
+        "content",
+        "Start of the optimisation: content, noise, style, mix:R (R noise, 1-R content), jitter:A (content plus "
+        "noise of amplitude A), or a picture file.",
+        metavar="START",
+    )
+    noise_amplitude: float = knob(
+        0.5, "Half the range of the noise of a start, around the mean colour; 1 is the range of a picture.",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    seed: int = knob(0, "Seed of the noise.", minimum=0, maximum=2**31 - 1)
+    optimizer: str = knob("lbfgs", "How the loss is minimised.", choices=("lbfgs", "adam"))
+    iterations: int = knob(120, "Iterations at each level (for a clip: for the first frame).", minimum=1)
+    levels: int = knob(
+        2, "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes.",
+        minimum=1, maximum=8,
+    )  # fmt: skip
+    learning_rate: float = knob(0.02, "Step size of Adam, in units of the picture's range.", above=0.0, maximum=1.0)
+    history: int = knob(10, "Pairs of differences that L-BFGS remembers.", minimum=1, maximum=100)
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
+        for name in ("content_layers", "style_layers"):
+            layers = tuple(layer_name(layer) for layer in getattr(self, name))
+            if len(set(layers)) != len(layers):
+                raise ConfigError(f"{name}: {', '.join(layers)}: a layer is named twice")
+            object.__setattr__(self, name, layers)
+            self._check_layer_weights(name, len(layers))
+        if not (self.content_weight and self.content_layers) and not (self.style_weight and self.style_layers):
+            raise ConfigError("nothing to optimise: give content_weight or style_weight a value above 0")
+        parse_start(self.init)
+
+    def _check_layer_weights(self, name: str, count: int) -> None:
+        key = name.replace("layers", "layer_weights")
+        weights = getattr(self, key)
+        if weights and len(weights) != count:
+            raise ConfigError(f"{key}: {len(weights)} weights for {count} {name}; give one each or none")
+        if any(not 0.0 <= weight < float("inf") for weight in weights):
+            raise ConfigError(f"{key}: {weights}: weights must be finite and not negative")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer the terms read, without repeats."""
+        return tuple(dict.fromkeys((*self.content_layers, *self.style_layers)))
+
+    @property
+    def minimum_side(self) -> int:
+        """The shortest side in pixels a picture may have."""
+        return minimum_side(self.layers)

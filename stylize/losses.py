@@ -1,0 +1,98 @@
+"""The formulas: pure functions of tensors, one a formula, in the papers' symbols.
+
+Everywhere F and P are activations of the picture and of its target, shape (N, H, W, C); G and A are
+Gram matrices of the picture and of its target, shape (N, C, C), already divided by the number of
+positions M = H W (see :func:`gram_matrix`). Every function returns one number a picture, shape (N,).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+"""A tf.Tensor; TensorFlow ships no types."""
+
+_TINY = 1e-12
+
+
+def _sum(value: Tensor) -> Tensor:
+    """The sum over every axis but the first."""
+    return tf.reduce_sum(value, axis=list(range(1, value.shape.rank)))
+
+
+def _size(value: Tensor) -> Tensor:
+    """The number of elements a picture has, in the tensor's own type."""
+    return tf.cast(tf.reduce_prod(tf.shape(value)[1:]), value.dtype)
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """G_ij = 1/M sum_k F_ik F_jk, the correlations of the C filters over M = H W positions.
+
+    Gatys et al. 2016, eq. 3, divided by M so that a style picture of another size is a target of the same
+    scale (as Gatys' own published code does; the paper's eq. 4 divides by M^2 afterwards).
+
+    Parameters
+    ----------
+    features
+        Activations, shape (N, H, W, C).
+
+    Returns
+    -------
+    Tensor
+        Shape (N, C, C).
+    """
+    shape = tf.shape(features)
+    flat = tf.reshape(features, (shape[0], shape[1] * shape[2], features.shape[3]))
+    positions = tf.cast(shape[1] * shape[2], features.dtype)
+    return tf.matmul(flat, flat, transpose_a=True) / positions
+
+
+def half_squared_error(features: Tensor, target: Tensor) -> Tensor:
+    """1/2 sum (F - P)^2: the content loss of Gatys et al. 2016, eq. 1."""
+    return 0.5 * _sum(tf.square(features - target))
+
+
+def quarter_mean_squared_error(features: Tensor, target: Tensor) -> Tensor:
+    """1/(4 n_H n_W n_C) sum (F - P)^2: the content loss of the Coursera exercise."""
+    return 0.25 * _sum(tf.square(features - target)) / _size(features)
+
+
+def gram_squared_error(gram: Tensor, target: Tensor) -> Tensor:
+    """1/(4 N^2) sum (G - A)^2 with N filters: the style loss of Gatys et al. 2016, eq. 4.
+
+    Their 1/(4 N^2 M^2) of Gram matrices that are not divided by M is the same number; the Coursera
+    exercise's 1/(4 n_C^2 (n_H n_W)^2) is that formula in other letters.
+    """
+    return 0.25 * _sum(tf.square(gram - target)) / _size(gram)
+
+
+def relative_squared_error(value: Tensor, target: Tensor) -> Tensor:
+    """sum (X - T)^2 / sum T^2: 0 is reached, 1 is as wrong as saying nothing; free of units."""
+    return _sum(tf.square(value - target)) / (_sum(tf.square(target)) + _TINY)
+
+
+def root_mean_square_error(value: Tensor, target: Tensor) -> Tensor:
+    """sqrt(mean (X - T)^2), with a zero gradient (not a NaN) where it is zero."""
+    mean = _sum(tf.square(value - target)) / _size(value)
+    positive = mean > 0.0
+    return tf.where(positive, tf.sqrt(tf.where(positive, mean, 1.0)), 0.0)
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """sum over pixels of (x_{i,j+1} - x_ij)^2 + (x_{i+1,j} - x_ij)^2 (Mahendran & Vedaldi 2015, beta = 2).
+
+    Parameters
+    ----------
+    images
+        Shape (N, H, W, 3), in [0, 1].
+    """
+    right = images[:, :, 1:, :] - images[:, :, :-1, :]
+    down = images[:, 1:, :, :] - images[:, :-1, :, :]
+    return _sum(tf.square(right)) + _sum(tf.square(down))
+
+
+def mean_total_variation(images: Tensor) -> Tensor:
+    """:func:`total_variation` a value: the same weight means the same at every size."""
+    return total_variation(images) / _size(images)

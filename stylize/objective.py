@@ -1,0 +1,113 @@
+"""The objective: a weighted sum of named terms, each represent + compare on named layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from stylize import losses
+from stylize.config import StylizeConfig
+
+Tensor = Any
+Represent = Callable[[Tensor], Tensor]
+Compare = Callable[[Tensor, Tensor], Tensor]
+Activations = Mapping[str, Tensor]
+Targets = Mapping[str, Mapping[str, Tensor]]
+"""Represented activations of what is aimed at: by term name, then by layer."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One named part of the objective.
+
+    Its value is ``weight * sum over layers of share * compare(represent(activation), target)``. A term that
+    aims at nothing (total variation) has ``compare=None`` and ``represent`` gives its value.
+    """
+
+    name: str
+    weight: float
+    layers: tuple[tuple[str, float], ...]
+    represent: Represent
+    compare: Compare | None
+
+    def target(self, activations: Activations) -> dict[str, Tensor]:
+        """What this term aims at, from the activations of the picture aimed at."""
+        if self.compare is None:
+            return {}
+        return {layer: self.represent(activations[layer]) for layer, _ in self.layers}
+
+    def value(self, activations: Activations, target: Mapping[str, Tensor]) -> Tensor:
+        """The weighted value of this term a picture, shape (N,)."""
+        values = []
+        for layer, share in self.layers:
+            represented = self.represent(activations[layer])
+            compared = represented if self.compare is None else self.compare(represented, target[layer])
+            values.append(share * compared)
+        return self.weight * tf.add_n(values)
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """The formulas that a normalisation stands for."""
+
+    content: Compare
+    style: Compare
+    total_variation: Represent
+
+
+FORMULAS: Mapping[str, Formulas] = {
+    "relative": Formulas(
+        losses.relative_squared_error, losses.relative_squared_error, losses.mean_total_variation
+    ),
+    "gatys": Formulas(losses.half_squared_error, losses.gram_squared_error, losses.total_variation),
+    "coursera": Formulas(losses.quarter_mean_squared_error, losses.gram_squared_error, losses.total_variation),
+    "rms": Formulas(losses.root_mean_square_error, losses.root_mean_square_error, losses.mean_total_variation),
+}
+
+
+class Objective:
+    """A sum of terms with different names.
+
+    Parameters
+    ----------
+    terms
+        At least one; the order is the order of :attr:`names` and of the scores.
+    """
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self.terms = tuple(terms)
+        self.names = tuple(term.name for term in self.terms)
+        if not self.terms or len(set(self.names)) != len(self.names):
+            raise ValueError(f"an objective needs terms of different names, got {self.names}")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that any term reads ("image" included), without repeats."""
+        return tuple(dict.fromkeys(layer for term in self.terms for layer, _ in term.layers))
+
+    def scores(self, activations: Activations, targets: Targets) -> Tensor:
+        """The weighted value of each term, shape (terms, N); the objective is the sum over the first axis."""
+        return tf.stack([term.value(activations, targets.get(term.name, {})) for term in self.terms])
+
+
+def build_objective(config: StylizeConfig) -> Objective:
+    """The objective of a configuration; terms of weight 0 are left out."""
+    formulas = FORMULAS[config.normalization]
+    content = Term(
+        "content", config.content_weight, _shares(config.content_layers, config.content_layer_weights),
+        tf.identity, formulas.content,
+    )  # fmt: skip
+    style = Term(
+        "style", config.style_weight, _shares(config.style_layers, config.style_layer_weights),
+        losses.gram_matrix, formulas.style,
+    )  # fmt: skip
+    smooth = Term("tv", config.tv_weight, (("image", 1.0),), formulas.total_variation, None)
+    return Objective([term for term in (content, style, smooth) if term.weight > 0.0 and term.layers])
+
+
+def _shares(layers: tuple[str, ...], weights: tuple[float, ...]) -> tuple[tuple[str, float], ...]:
+    """Layers with their weights, or with equal shares of 1."""
+    return tuple(zip(layers, weights or [1.0 / len(layers)] * len(layers), strict=True)) if layers else ()

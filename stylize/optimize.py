@@ -1,0 +1,159 @@
+"""Run a minimiser: progress to a callback, a guard against values that are not finite, the best iterate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stylize.config import StylizeConfig
+from stylize.errors import NonFiniteError
+from stylize.minimizers import Adam, Evaluate, Lbfgs, Minimizer
+from stylize.types import FloatImage
+
+_MAX_RETRIES = 6
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an optimisation stands.
+
+    Attributes
+    ----------
+    iteration, iterations
+        Finished iterations (0 is the start itself) and how many there will be at most.
+    loss, terms
+        The objective and its weighted terms for the current picture.
+    seconds, evaluations
+        Time and loss-and-gradient evaluations since the start.
+    picture
+        Gives a copy of the current picture; call it only when it is wanted.
+    level
+        The pyramid's level: 0 is full size, 1 half of it, and so on.
+    """
+
+    iteration: int
+    iterations: int
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+    evaluations: int
+    picture: Callable[[], FloatImage]
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """What :func:`minimize` found: the iterate of lowest finite loss, its values, and why it stopped."""
+
+    picture: FloatImage
+    loss: float
+    terms: dict[str, float]
+    first_terms: dict[str, float]
+    iterations: int
+    evaluations: int
+    seconds: float
+    reason: str
+
+
+def build_minimizer(config: StylizeConfig, evaluate: Evaluate, shape: tuple[int, ...]) -> Minimizer:
+    """The minimiser a configuration asks for, for pictures of shape (1, H, W, 3)."""
+    if config.optimizer == "adam":
+        return Adam(evaluate, shape, config.learning_rate)
+    return Lbfgs(evaluate, shape, config.history)
+
+
+def minimize(
+    minimizer: Minimizer,
+    start: FloatImage,
+    targets: Any,
+    names: Sequence[str],
+    iterations: int,
+    callback: Callable[[Progress], None] | None = None,
+) -> Minimum:
+    """Minimise from `start` for at most `iterations` iterations.
+
+    A step that ends in a value that is not finite is taken back: the best iterate so far is the new start,
+    with half the step; so is it up to six times.
+
+    Parameters
+    ----------
+    minimizer
+        Compiled steps for the shape of `start`; its former state is forgotten.
+    start
+        Shape (H, W, 3), in [0, 1].
+    targets
+        Handed to the minimiser's function as they are.
+    names
+        The terms' names, in the order of the function's values.
+    iterations
+        At least 1.
+    callback
+        Called with the :class:`Progress` at the start and after every iteration.
+
+    Returns
+    -------
+    Minimum
+        The iterate of lowest finite loss, never just the last.
+
+    Raises
+    ------
+    NonFiniteError
+        If the loss of the start is not finite, or remains so after the retries; it names the term.
+    """
+    began = time.perf_counter()
+    terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
+    first_terms = best_terms = terms
+    _require_finite(terms, "at the start")
+    reason, retries, failures, done = "iterations", 0, 0, 0
+
+    def report() -> None:
+        if callback is not None:
+            callback(
+                Progress(
+                    done, iterations, sum(terms.values()), terms, time.perf_counter() - began,
+                    int(minimizer.evaluations), lambda: minimizer.image.numpy()[0],
+                )
+            )  # fmt: skip
+
+    report()
+    for done in range(1, iterations + 1):
+        values, moved = minimizer.step(targets)
+        new_terms = _named(names, values)
+        if bool(moved) and not math.isfinite(sum(new_terms.values())):
+            retries += 1
+            if retries > _MAX_RETRIES:
+                _require_finite(new_terms, f"at iteration {done}, after {_MAX_RETRIES} retries with smaller steps")
+            minimizer.retry(targets)
+            terms = best_terms
+        elif bool(moved):
+            failures, terms = 0, new_terms
+            best_terms = terms if sum(terms.values()) <= sum(best_terms.values()) else best_terms
+        else:
+            failures += 1
+        report()
+        if failures > 1:
+            reason = "settled"
+            break
+    return Minimum(
+        np.array(minimizer.best_image.numpy()[0]), sum(best_terms.values()), best_terms, first_terms, done,
+        int(minimizer.evaluations), time.perf_counter() - began, reason,
+    )  # fmt: skip
+
+
+def _named(names: Sequence[str], values: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(names, values.numpy(), strict=True)}
+
+
+def _require_finite(terms: dict[str, float], where: str) -> None:
+    broken = [name for name, value in terms.items() if not math.isfinite(value)]
+    if broken or not math.isfinite(sum(terms.values())):
+        raise NonFiniteError(
+            f"the {' and '.join(broken) or 'total'} loss is not finite {where}; "
+            f"lower its weight or the learning rate, or check the weights file"
+        )

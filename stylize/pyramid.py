@@ -1,0 +1,30 @@
+"""Coarse to fine: the sizes of a pyramid, and scaling pictures between them."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from stylize.types import FloatImage
+
+
+def level_shapes(height: int, width: int, levels: int, minimum_side: int) -> list[tuple[int, int]]:
+    """(height, width) from the coarsest level to the finest, each half of the next, rounded.
+
+    Levels whose shorter side would fall under `minimum_side` are left out; the finest always stays.
+    """
+    shapes = [(height, width)]
+    for level in range(1, levels):
+        shape = (round(height / 2**level), round(width / 2**level))
+        if min(shape) < minimum_side:
+            break
+        shapes.insert(0, shape)
+    return shapes
+
+
+def rescale(picture: FloatImage, height: int, width: int) -> FloatImage:
+    """`picture` at another size, bicubic with antialiasing, clipped to [0, 1]."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    scaled = tf.image.resize(picture, (height, width), method="bicubic", antialias=True)
+    return np.clip(scaled.numpy(), 0.0, 1.0)

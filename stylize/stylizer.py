@@ -1,0 +1,296 @@
+"""The style transfer: a configuration and style pictures in, stylized pictures out."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stylize.backbone import IMAGENET_MEAN, Vgg19
+from stylize.config import StylizeConfig, parse_start
+from stylize.errors import ConfigError, ShapeError
+from stylize.minimizers import Minimizer
+from stylize.objective import Objective, Term, build_objective
+from stylize.optimize import Minimum, Progress, build_minimizer, minimize
+from stylize.pyramid import level_shapes, rescale
+from stylize.types import FloatImage, check_picture
+from stylize.weights import Weights
+
+_KEPT_SHAPES = 8
+"""Compiled steps are kept for this many shapes: the levels of portrait and landscape pictures of an album."""
+
+_COARSEST_SIDE = 64
+"""No level of the pyramid has a shorter side under this: below it a picture holds no content to keep."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stylized picture and how it came about.
+
+    Attributes
+    ----------
+    picture
+        Shape (H, W, 3), float32 RGB in [0, 1].
+    losses, first_losses
+        The weighted terms and their "total", of the picture and of the start of the finest level.
+    iterations, evaluations, seconds
+        Over all levels.
+    reason
+        Why the finest level ended: "iterations" (the limit) or "settled" (no step lowers the loss).
+    """
+
+    picture: FloatImage
+    losses: dict[str, float]
+    first_losses: dict[str, float]
+    iterations: int
+    evaluations: int
+    seconds: float
+    reason: str
+
+
+class Stylizer:
+    """Styles pictures of any number and size after the same style pictures.
+
+    Parameters
+    ----------
+    config
+        Every setting.
+    styles
+        Style pictures, shape (H, W, 3) in [0, 1], at the scale their strokes shall have. With several, their
+        Gram matrices are blended.
+    weights
+        The network's weights.
+    style_blend
+        A positive weight for each style picture; equal when not given.
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        If there is no style, or it is too small; if the blend does not fit the styles.
+    """
+
+    def __init__(
+        self,
+        config: StylizeConfig,
+        styles: Sequence[FloatImage],
+        weights: Weights,
+        *,
+        style_blend: Sequence[float] | None = None,
+    ) -> None:
+        self.config = config
+        self._styles = [
+            check_picture(style, f"style {number}", minimum_side=config.minimum_side)
+            for number, style in enumerate(styles, start=1)
+        ]
+        if not self._styles:
+            raise ConfigError("no style picture given")
+        self._blend = _normalised_blend(style_blend, len(self._styles))
+        backbone = Vgg19(weights, pooling=config.pooling)
+        self.backbone = backbone.rescaled(self._styles) if config.rescale_activations else backbone
+        self.objective: Objective = build_objective(config)
+        self._known_style_targets: dict[int, dict[str, Mapping[str, Any]]] = {}
+        self._minimizers: OrderedDict[tuple[int, int], Minimizer] = OrderedDict()
+
+    def stylize(
+        self,
+        content: FloatImage,
+        *,
+        initial: FloatImage | None = None,
+        iterations: int | None = None,
+        callback: Callable[[Progress], None] | None = None,
+    ) -> Result:
+        """Stylize one picture.
+
+        Parameters
+        ----------
+        content
+            Shape (H, W, 3), in [0, 1].
+        initial
+            The picture to start from, of the content's shape; it is optimised at full size only. When None,
+            the configured start is taken through all levels of the pyramid.
+        iterations
+            At most this many iterations a level; the configured number when None.
+        callback
+            Called with the progress at each level's start and after every iteration.
+
+        Raises
+        ------
+        ShapeError
+            If a picture is not one, is too small, or differs in shape from the content.
+        NonFiniteError
+            If the loss has no finite value.
+        """
+        content = check_picture(content, "content", minimum_side=self.config.minimum_side)
+        if initial is not None:
+            initial = check_picture(initial, "initial")
+            if initial.shape != content.shape:
+                raise ShapeError(f"initial: shape {initial.shape} differs from the content's {content.shape}")
+        iterations = self.config.iterations if iterations is None else iterations
+        height, width, _ = content.shape
+        shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
+        return self._coarse_to_fine(content, initial, shapes, iterations, callback)
+
+    def _coarse_to_fine(
+        self,
+        content: FloatImage,
+        picture: FloatImage | None,
+        shapes: Sequence[tuple[int, int]],
+        iterations: int,
+        callback: Callable[[Progress], None] | None,
+    ) -> Result:
+        """Optimise at each shape in turn; every level starts from the one before it."""
+        done = Done(iterations=iterations * len(shapes))
+        for level, (height, width) in zip(reversed(range(len(shapes))), shapes, strict=True):
+            scaled = rescale(content, height, width)
+            start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
+            minimum = minimize(
+                self._minimizer(height, width), start, self.targets(scaled, level), self.objective.names,
+                iterations, done.shift(callback, level),
+            )  # fmt: skip
+            picture = minimum.picture
+            done = done.after(minimum)
+        return _result(minimum, done)
+
+    def losses(self, picture: FloatImage, content: FloatImage) -> dict[str, float]:
+        """The weighted terms and their "total" of `picture` as a stylization of `content`."""
+        scores = self._evaluate(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
+        return _with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
+
+    def targets(self, content: FloatImage, level: int = 0) -> dict[str, Mapping[str, Any]]:
+        """What each term aims at for this content, by term and layer.
+
+        At level l of the pyramid the style pictures are 2^l times smaller, like the content given.
+        """
+        targets = dict(self._style_targets(level))
+        for term in self.objective.terms:
+            if term.name == "content":
+                layers = [layer for layer, _ in term.layers]
+                targets["content"] = term.target(self.backbone.activations(tf.constant(content[None]), layers))
+        return targets
+
+    def start_picture(self, content: FloatImage) -> FloatImage:
+        """The configured start for this content; the same for the same seed and shape."""
+        start = parse_start(self.config.init)
+        if start.kind == "content":
+            return content
+        if start.kind == "style":
+            return self._style_start(content)
+        if start.kind == "picture":
+            raise ConfigError(f"init: {start.path!r} is a picture file; read it and pass it as `initial`")
+        noise = np.random.default_rng(self.config.seed).uniform(-1.0, 1.0, content.shape)
+        noise *= self.config.noise_amplitude
+        mean = np.asarray(IMAGENET_MEAN) / 255.0
+        if start.kind == "noise":
+            mixed = mean + noise
+        elif start.kind == "mix":
+            mixed = start.amount * (mean + noise) + (1.0 - start.amount) * content
+        else:
+            mixed = content + start.amount * noise / max(self.config.noise_amplitude, 1e-6)
+        return np.clip(mixed, 0.0, 1.0).astype(np.float32)
+
+    def _style_start(self, content: FloatImage) -> FloatImage:
+        """The first style picture scaled to cover the content, cut to its shape in the middle."""
+        height, width = content.shape[:2]
+        style = self._styles[0]
+        factor = max(height / style.shape[0], width / style.shape[1])
+        size = (max(height, round(style.shape[0] * factor)), max(width, round(style.shape[1] * factor)))
+        scaled = tf.image.resize(style, size, method="bicubic", antialias=True).numpy()
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        return np.clip(scaled[top : top + height, left : left + width], 0.0, 1.0)
+
+    def _evaluate(self, images: Any, targets: Any) -> Any:
+        return self.objective.scores(self.backbone.activations(images, self.objective.layers), targets)
+
+    def _minimizer(self, height: int, width: int) -> Minimizer:
+        """The compiled steps for a shape; those least recently used give way."""
+        key = (height, width)
+        if key not in self._minimizers:
+            while len(self._minimizers) >= _KEPT_SHAPES:
+                self._minimizers.popitem(last=False)
+            self._minimizers[key] = build_minimizer(self.config, self._evaluate, (1, height, width, 3))
+        self._minimizers.move_to_end(key)
+        return self._minimizers[key]
+
+    def _style_targets(self, level: int) -> dict[str, Mapping[str, Any]]:
+        """The style term's targets, once for all pictures: the weighted mean over the style pictures."""
+        if level not in self._known_style_targets:
+            found: dict[str, Mapping[str, Any]] = {}
+            for term in self.objective.terms:
+                if term.name == "style":
+                    found["style"] = self._blended_target(term, level)
+            self._known_style_targets[level] = found
+        return self._known_style_targets[level]
+
+    def _blended_target(self, term: Term, level: int) -> Mapping[str, Any]:
+        layers = [layer for layer, _ in term.layers]
+        each = []
+        for style in self._styles:
+            height, width = (max(self.config.minimum_side, round(side / 2**level)) for side in style.shape[:2])
+            scaled = tf.constant(rescale(style, height, width)[None])
+            each.append(term.target(self.backbone.activations(scaled, layers)))
+        return {
+            layer: tf.add_n([share * one[layer] for share, one in zip(self._blend, each, strict=True)])
+            for layer in layers
+        }
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the levels before this one took, and the limit of all levels together."""
+
+    iterations: int
+    finished: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+
+    def after(self, minimum: Minimum) -> Done:
+        return replace(
+            self, finished=self.finished + minimum.iterations,
+            evaluations=self.evaluations + minimum.evaluations, seconds=self.seconds + minimum.seconds,
+        )  # fmt: skip
+
+    def shift(self, callback: Callable[[Progress], None] | None, level: int) -> Callable[[Progress], None] | None:
+        """`callback` for one level, told of the progress over all levels."""
+        if callback is None:
+            return None
+
+        def shifted(progress: Progress) -> None:
+            callback(
+                replace(
+                    progress, level=level, iterations=self.iterations,
+                    iteration=self.finished + progress.iteration,
+                    evaluations=self.evaluations + progress.evaluations,
+                    seconds=self.seconds + progress.seconds,
+                )
+            )  # fmt: skip
+
+        return shifted
+
+
+def shapes_of(config: StylizeConfig, height: int, width: int) -> list[tuple[int, int]]:
+    """The shapes a picture of this size goes through, from coarse to fine."""
+    return level_shapes(height, width, config.levels, max(_COARSEST_SIDE, config.minimum_side))
+
+
+def _normalised_blend(blend: Sequence[float] | None, count: int) -> list[float]:
+    values = [1.0] * count if blend is None else [float(value) for value in blend]
+    if len(values) != count:
+        raise ConfigError(f"style weights: {len(values)} given for {count} style pictures; give one each")
+    if any(not (value > 0.0 and np.isfinite(value)) for value in values):
+        raise ConfigError(f"style weights: {values}: each must be greater than 0")
+    return [value / sum(values) for value in values]
+
+
+def _with_total(terms: dict[str, float]) -> dict[str, float]:
+    return {**terms, "total": sum(terms.values())}
+
+
+def _result(minimum: Minimum, done: Done) -> Result:
+    return Result(
+        minimum.picture, _with_total(minimum.terms), _with_total(minimum.first_terms),
+        done.finished, done.evaluations, done.seconds, minimum.reason,
+    )  # fmt: skip

@@ -1,0 +1,210 @@
+"""The network against NumPy: tiny weights, the embedded ones, and the real VGG-19's first three blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from numpy_vgg import forward
+from stylize.backbone import Vgg19
+from stylize.errors import ConfigError
+from stylize.weights import LAYERS, Weights, embedded_path, load_weights
+from tiny_encoder import random_picture, tiny_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = Path(os.environ.get("DEEPFUSION_REFERENCE_WEIGHTS", ROOT.parent / "shared" / "weights"))
+REAL_BLOCKS = REFERENCE / "vgg19-imagenet-blocks1-3.npz"
+GOLDEN = ROOT / "tests" / "golden" / "activations.npz"
+
+
+def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+def assert_like_numpy(weights: Weights, picture: np.ndarray, pooling: str, tolerance: float) -> None:
+    found = Vgg19(weights, pooling=pooling).activations(tf.constant(picture[None]), tuple(weights.layers))
+    for layer, expected in forward(weights.layers, picture, pooling).items():
+        assert found[layer].shape == (1, *expected.shape)
+        assert relative_error(found[layer].numpy()[0], expected) < tolerance, layer
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("size", [(8, 8), (9, 7), (5, 12)])
+def test_tiny_network_against_scipy(pooling: str, size: tuple[int, int]) -> None:
+    weights, picture = tiny_weights(), random_picture(*size)
+    fast, slow = (forward(weights.layers, picture, pooling, slowly=slowly) for slowly in (False, True))
+    for layer in weights.layers:
+        np.testing.assert_allclose(fast[layer], slow[layer], rtol=1e-10, atol=1e-10)
+    assert_like_numpy(weights, picture, pooling, 1e-5)
+
+
+def test_all_five_blocks_at_the_smallest_size() -> None:
+    weights = tiny_weights(count=16, widths=(2, 3, 3, 4, 4))
+    assert_like_numpy(weights, random_picture(32, 47), "max", 1e-4)
+    found = Vgg19(weights).activations(tf.constant(random_picture(32, 47)[None]), ("block5_conv4",))
+    assert list(found) == ["block5_conv4"]
+    assert found["block5_conv4"].shape == (1, 2, 2, 4)
+
+
+def one_by_one(kernel: np.ndarray, bias: float = 0.0) -> Vgg19:
+    """A first layer that looks at the middle pixel only: one output channel, `kernel` over B, G, R."""
+    full = np.zeros((3, 3, 3, 1), np.float32)
+    full[1, 1, :, 0] = kernel
+    return Vgg19(Weights("custom", "test", "", {LAYERS[0]: (full, np.array([bias], np.float32))}))
+
+
+@pytest.mark.parametrize(
+    ("bgr", "expected"),
+    [((1, 0, 0), 255 * 0.6 - 103.939), ((0, 1, 0), 255 * 0.8 - 116.779), ((0, 0, 1), 255 * 1.0 - 123.68)],
+)
+def test_the_first_kernel_reads_bgr_less_the_mean_by_hand(bgr: tuple[int, int, int], expected: float) -> None:
+    picture = tf.constant(np.broadcast_to(np.array([1.0, 0.8, 0.6], np.float32), (1, 2, 2, 3)))
+    found = one_by_one(np.array(bgr, np.float32)).activations(picture, LAYERS[:1])[LAYERS[0]]
+    np.testing.assert_allclose(found, np.full((1, 2, 2, 1), expected), rtol=1e-5)
+
+
+def test_padding_is_zero_after_the_mean_by_hand() -> None:
+    # All ones over a picture of mean colour + 1/255: inside, 3 channels x 9 pixels of 1; at a corner 4 of them.
+    weights = Weights("custom", "test", "", {LAYERS[0]: (np.ones((3, 3, 3, 1), np.float32), np.zeros(1, np.float32))})
+    mean = np.array([123.68, 116.779, 103.939])
+    picture = tf.constant(np.broadcast_to((mean + 1.0) / 255.0, (1, 3, 3, 3)))
+    found = Vgg19(weights).activations(picture, LAYERS[:1])[LAYERS[0]].numpy()[0, :, :, 0]
+    np.testing.assert_allclose(found, [[12, 18, 12], [18, 27, 18], [12, 18, 12]], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [("max", 4.0), ("average", 2.5)])
+def test_pooling_by_hand_drops_the_odd_row_and_column(pooling: str, expected: float) -> None:
+    middle = np.zeros((3, 3, 1, 1), np.float32)
+    middle[1, 1] = 1.0
+    first = np.zeros((3, 3, 3, 1), np.float32)
+    first[1, 1, 2] = 1.0  # red
+    zero = np.zeros(1, np.float32)
+    layers = dict(zip(LAYERS[:3], [(first, zero), (middle, zero), (middle, zero)], strict=True))
+    picture = np.zeros((1, 3, 3, 3))
+    picture[0, :, :, 0] = (123.68 + np.array([[1.0, 2.0, 90.0], [3.0, 4.0, 90.0], [90.0, 90.0, 90.0]])) / 255.0
+    network = Vgg19(Weights("custom", "test", "", layers), pooling=pooling)
+    found = network.activations(tf.constant(picture), ("block2_conv1",))["block2_conv1"]
+    np.testing.assert_allclose(found, [[[[expected]]]], rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_the_weights_follow_the_type_of_the_pictures(dtype: tf.DType) -> None:
+    picture = tf.cast(random_picture()[None], dtype)
+    found = Vgg19(tiny_weights()).activations(picture, ("block2_conv1", "image"))
+    assert found["block2_conv1"].dtype == dtype
+    assert found["image"] is picture
+    expected = forward(tiny_weights().layers, random_picture())["block2_conv1"]
+    assert relative_error(found["block2_conv1"].numpy()[0], expected) < (1e-5 if dtype == tf.float32 else 1e-6)
+
+
+def test_pictures_of_a_batch_do_not_mix_and_compiled_equals_eager() -> None:
+    network, layers = Vgg19(tiny_weights()), ("block1_conv1", "block2_conv1")
+    batch = tf.constant(np.stack([random_picture(seed=1), random_picture(seed=2)]))
+    together, compiled = network.activations(batch, layers), tf.function(network.activations)(batch, layers)
+    for layer in layers:
+        alone = network.activations(batch[1:], layers)[layer]
+        np.testing.assert_allclose(together[layer][1:], alone, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(compiled[layer], together[layer], rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_beyond_the_weights() -> None:
+    with pytest.raises(ConfigError) as raised:
+        Vgg19(tiny_weights()).activations(tf.zeros((1, 8, 8, 3)), ("image", "block2_conv2"))
+    assert str(raised.value) == (
+        "the weights of custom end at block2_conv1 and have no block2_conv2; "
+        "choose a layer up to there or other weights"
+    )
+
+
+def test_unknown_pooling() -> None:
+    with pytest.raises(ConfigError, match=r"^pooling: unknown value 'mean': choose from max, average$"):
+        Vgg19(tiny_weights(), pooling="mean")
+
+
+# --- rescaled activations -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_rescaled_mean_is_one_and_activations_are_proportional(pooling: str) -> None:
+    network = Vgg19(tiny_weights(count=5), pooling=pooling)
+    pictures = [random_picture(16, 20, seed=1), random_picture(17, 16, seed=2)]
+    scaled = network.rescaled(pictures)
+    other = tf.constant(random_picture(18, 18, seed=3)[None])
+    before, after = (one.activations(other, network.layers) for one in (network, scaled))
+    for layer in network.layers:
+        old, new = ([one.activations(p[None], [layer])[layer].numpy() for p in pictures] for one in (network, scaled))
+        mean = np.mean([value.mean(axis=(0, 1, 2)) for value in old], axis=0)
+        alive = mean > 1e-6
+        assert alive.any()
+        found = np.mean([value.mean(axis=(0, 1, 2)) for value in new], axis=0)
+        np.testing.assert_allclose(found[alive], 1.0, rtol=1e-4)
+        np.testing.assert_allclose(found[~alive], mean[~alive], atol=1e-6)
+        np.testing.assert_allclose(
+            after[layer] * np.where(alive, mean, 1.0), before[layer], rtol=1e-3, atol=1e-4 * before[layer].numpy().max()
+        )
+
+
+def test_rescaling_leaves_dead_filters_and_the_first_network_alone() -> None:
+    weights = tiny_weights(count=2)
+    kernel, bias = weights.layers["block1_conv1"]
+    dead = {**weights.layers, "block1_conv1": (kernel * np.float32([0, 1, 1]), np.float32([-1, 0.1, 0.1]))}
+    network = Vgg19(Weights("custom", "test", "", dead))
+    picture = random_picture()
+    before = network.activations(picture[None], network.layers)
+    scaled = network.rescaled([picture]).activations(picture[None], network.layers)
+    assert np.isfinite(scaled["block1_conv2"]).all()
+    np.testing.assert_array_equal(scaled["block1_conv1"][..., 0], np.zeros((1, 16, 16)))
+    np.testing.assert_array_equal(network.activations(picture[None], network.layers)["block1_conv2"], before["block1_conv2"])
+
+
+# --- real weights ---------------------------------------------------------------------------------------------
+
+
+def golden() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def real_picture() -> np.ndarray:
+    return golden()["picture"].astype(np.float32) / 255.0
+
+
+def assert_like_golden(network: str, activations: Mapping[str, np.ndarray]) -> None:
+    """Mean, standard deviation, maximum and some values of every layer, as scripts/make_golden.py wrote them."""
+    stored = golden()
+    layers = [key.partition("/")[2] for key in stored if key.startswith(f"{network}/")]
+    assert layers == list(activations)
+    for layer in layers:
+        value, expected = np.asarray(activations[layer]), stored[f"{network}/{layer}"]
+        flat = value.reshape(-1)
+        samples = flat[:: len(flat) // (len(expected) - 3)][: len(expected) - 3]
+        found = np.array([value.mean(), value.std(), value.max(), *samples])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected[2], err_msg=layer)
+
+
+@pytest.mark.skipif(not REAL_BLOCKS.is_file(), reason="the real blocks 1-3 of VGG-19 are not here")
+def test_real_vgg19_blocks_against_numpy_on_a_real_picture() -> None:
+    weights = load_weights(REAL_BLOCKS)
+    assert tuple(weights.layers) == LAYERS[:8]
+    picture = real_picture()
+    found = Vgg19(weights).activations(picture[None], LAYERS[:8])
+    for layer, expected in forward(weights.layers, picture).items():
+        value = found[layer].numpy()[0]
+        assert relative_error(value, expected) < 1e-4, layer
+        edge = np.s_[[0, -1]], np.s_[:, [0, -1]]
+        assert all(relative_error(value[at], expected[at]) < 1e-4 for at in edge), f"{layer} at the borders"
+    assert_like_golden("vgg19", {layer: value.numpy()[0] for layer, value in found.items()})
+
+
+def test_embedded_weights_against_numpy_and_the_golden_numbers() -> None:
+    weights = load_weights("vgg19-slim")
+    same = weights.sha256 == str(golden()["slim_sha256"])
+    assert same, f"{embedded_path().name} has changed: run scripts/make_golden.py and look at the difference"
+    assert_like_numpy(weights, real_picture(), "max", 1e-4)
+    found = Vgg19(weights).activations(real_picture()[None], tuple(weights.layers))
+    assert_like_golden("vgg19-slim", {layer: value.numpy()[0] for layer, value in found.items()})

@@ -1,0 +1,723 @@
+"""Weights: every layout that is read, every file that is refused, and the download."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from stylize import download, mat_child, weight_cache, weight_files, weight_readers
+from stylize.errors import DownloadError, WeightsError
+from stylize.weights import (
+    LAYERS,
+    WIDTHS,
+    Weights,
+    choose_backbone,
+    describe_sources,
+    download_vgg19,
+    embedded_path,
+    load_weights,
+    verify,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = Path(os.environ.get("DEEPFUSION_REFERENCE_WEIGHTS", ROOT.parent / "shared" / "weights"))
+Parts = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def make_layers(count: int = 3, widths: tuple[int, ...] = (4, 6, 8, 8, 8), seed: int = 0) -> Parts:
+    """Random weights of the first `count` layers."""
+    random, layers, inputs = np.random.default_rng(seed), {}, 3
+    for layer in LAYERS[:count]:
+        width = widths[int(layer[5]) - 1]
+        kernel = random.normal(size=(3, 3, inputs, width)).astype(np.float32)
+        layers[layer] = (kernel, random.normal(size=width).astype(np.float32))
+        inputs = width
+    return layers
+
+
+def assert_same(weights: Weights, layers: Parts) -> None:
+    assert tuple(weights.layers) == tuple(layers)
+    for layer, (kernel, bias) in layers.items():
+        np.testing.assert_array_equal(weights.layers[layer][0], kernel)
+        np.testing.assert_array_equal(weights.layers[layer][1], bias)
+
+
+def write_npz(path: Path, layers: Parts) -> Path:
+    arrays: dict[str, Any] = {f"{layer}/kernel": kernel for layer, (kernel, _) in layers.items()}
+    arrays |= {f"{layer}/bias": bias for layer, (_, bias) in layers.items()}
+    np.savez(path, allow_pickle=False, **arrays)
+    return path
+
+
+def write_one(path: Path, name: str, array: np.ndarray) -> None:
+    arrays: dict[str, Any] = {name: array}
+    np.savez(path, **arrays)
+
+
+def write_h5(path: Path, layers: Parts, kernel_name: str, bias_name: str, prefix: str = "") -> Path:
+    """A Keras 1 or 2 file: `kernel_name` and `bias_name` with {} for the layer's name."""
+    with h5py.File(path, "w") as file:
+        root = file.require_group(prefix) if prefix else file
+        root.attrs["layer_names"] = np.array(
+            [name.encode() for name in ("input_1", *layers, "block1_pool", "fc1")]
+        )
+        for layer, (kernel, bias) in layers.items():
+            names = [kernel_name.format(layer), bias_name.format(layer)]
+            group = root.create_group(layer)
+            group.attrs["weight_names"] = np.array([name.encode() for name in names])
+            group[names[0]], group[names[1]] = kernel, bias
+        root.create_group("block1_pool").attrs["weight_names"] = np.array([], "S1")
+        root["fc1/fc1_W_1:0"], root["fc1/fc1_b_1:0"] = np.zeros((7, 5), "f4"), np.zeros(5, "f4")
+    return path
+
+
+def write_keras3(path: Path, layers: Parts, names: Callable[[int, str], str], attribute: bool) -> Path:
+    with h5py.File(path, "w") as file:
+        for index, (layer, parts) in enumerate(layers.items()):
+            group = file.create_group(f"layers/{names(index, layer)}/vars")
+            if attribute:
+                group.attrs["name"] = layer
+            group["0"], group["1"] = parts
+        file["optimizer/vars/0"] = np.zeros(3)
+        file.create_group("vars")
+    return path
+
+
+def write_mat(path: Path, layers: Parts, layout: str) -> Path:
+    """MatConvNet's layouts: kernels (height, width, in, out) as they are, the first one for RGB."""
+    cells = np.empty((1, 2 * len(layers) + 1), object)
+    for index, (layer, (kernel, bias)) in enumerate(layers.items()):
+        stored = kernel[:, :, ::-1, :] if layer == LAYERS[0] else kernel
+        name = f"conv{layer[5]}_{layer[-1]}"
+        pair = np.empty((1, 2), object)
+        pair[0, 0], pair[0, 1] = stored, bias.reshape(-1, 1) if layout == "new" else bias.reshape(1, -1)
+        cells[0, 2 * index] = {
+            "new": {"name": name, "type": "conv", "weights": pair, "pad": np.ones((1, 4))},
+            "beta16": {"weights": pair, "pad": np.ones((1, 4)), "type": "conv", "name": name},
+            "old": {"type": "conv", "name": name, "filters": stored, "biases": pair[0, 1]},
+        }[layout]
+        cells[0, 2 * index + 1] = {"name": name.replace("conv", "relu"), "type": "relu"}
+    cells[0, -1] = {"name": "fc6", "type": "conv", "filters": np.zeros((2, 2)), "biases": np.zeros(2)}
+    scipy.io.savemat(path, {"layers": cells, "normalization": {"averageImage": np.zeros((2, 2, 3))}})
+    return path
+
+
+def refused(path: Path, *parts: str, **options: Any) -> None:
+    """Assert that `path` is refused in one line that holds its name and every one of `parts`."""
+    with pytest.raises(WeightsError) as caught:
+        verify(path, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    for part in parts:
+        assert part in message, message
+
+
+# --- what is read -------------------------------------------------------------------------------------------
+
+
+def test_embedded_slim() -> None:
+    weights = load_weights("vgg19-slim")
+    assert weights.name == "vgg19-slim"
+    assert weights.widths == WIDTHS["vgg19-slim"]
+    assert tuple(weights.layers) == LAYERS[: LAYERS.index("block5_conv2") + 1]
+    assert weights.sha256 == hashlib.sha256(embedded_path().read_bytes()).hexdigest()
+    kernel, bias = weights.layers["block1_conv1"]
+    assert kernel.dtype == bias.dtype == np.float32
+    assert not kernel.flags.writeable
+    assert embedded_path().stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("kernel_name", "bias_name", "prefix"),
+    [
+        ("{}_W_1:0", "{}_b_1:0", ""),
+        ("{0}/kernel:0", "{0}/bias:0", ""),
+        ("{0}/kernel", "{0}/bias", "model_weights"),
+        ("kernel:0", "bias:0", "vgg19"),
+    ],
+    ids=["keras1-official", "keras2", "whole-model", "nested-model"],
+)
+def test_keras_layouts(tmp_path: Path, kernel_name: str, bias_name: str, prefix: str) -> None:
+    layers = make_layers()
+    path = write_h5(tmp_path / "vgg.h5", layers, kernel_name, bias_name, prefix)
+    weights = verify(path)
+    assert_same(weights, layers)
+    assert (weights.name, weights.widths, weights.known_as) == ("custom", (4, 6), None)
+
+
+@pytest.mark.parametrize("attribute", [True, False], ids=["auto-names", "own-names"])
+def test_keras3_weights(tmp_path: Path, attribute: bool) -> None:
+    layers = make_layers()
+    path = tmp_path / "vgg.weights.h5"
+    write_keras3(path, layers, lambda i, n: (f"conv2d_{i}" if i else "conv2d") if attribute else n, attribute)
+    assert_same(verify(path), layers)
+
+
+def test_keras3_automatic_names_alone_are_refused(tmp_path: Path) -> None:
+    path = write_keras3(tmp_path / "vgg.weights.h5", make_layers(), lambda i, _: f"conv2d_{i}", False)
+    refused(path, "no layer is named block1_conv1", "conv2d_0")
+
+
+@pytest.mark.parametrize("layout", ["new", "beta16", "old"])
+def test_matconvnet_layouts(tmp_path: Path, layout: str) -> None:
+    layers = make_layers()
+    assert_same(verify(write_mat(tmp_path / "vgg.mat", layers, layout)), layers)
+
+
+def test_matconvnet_orientation(tmp_path: Path) -> None:
+    """Values of the real .mat, as published print-outs show them, land where the real Keras file has them."""
+    in_mat = np.zeros((3, 3, 3, 1), np.float32)
+    in_mat[0, 0, :, 0] = 0.39416704, 0.46418372, 0.34119523
+    in_mat[0, 1, :, 0] = 0.37740308, 0.41810837, 0.33999205
+    in_mat[1, 0, 0, 0] = 0.2671299
+    layer = {"name": "conv1_1", "type": "conv", "filters": in_mat, "biases": np.zeros((1, 1), np.float32)}
+    scipy.io.savemat(tmp_path / "vgg.mat", {"layers": [layer]})
+    kernel, _ = verify(tmp_path / "vgg.mat").layers["block1_conv1"]
+    np.testing.assert_allclose(kernel[0, 1, :, 0], (0.33999205, 0.41810837, 0.37740308))
+    np.testing.assert_allclose(kernel[1, 0, 2, 0], 0.2671299)
+    real = REFERENCE / "vgg19-imagenet-blocks1-3.npz"
+    if real.is_file():
+        keras = load_weights(real).layers["block1_conv1"][0][..., 0]
+        np.testing.assert_allclose(kernel[0, :2, :, 0], keras[0, :2], rtol=1e-6)
+        np.testing.assert_allclose(kernel[1, 0, 2, 0], keras[1, 0, 2], rtol=1e-6)
+
+
+def test_npz_of_full_shapes(tmp_path: Path) -> None:
+    layers: Parts = {}
+    inputs = 3
+    for layer in LAYERS:
+        width = WIDTHS["vgg19"][int(layer[5]) - 1]
+        layers[layer] = np.zeros((3, 3, inputs, width), np.float32), np.zeros(width, np.float32)
+        inputs = width
+    weights = verify(write_npz(tmp_path / "vgg.npz", layers))
+    assert (weights.name, weights.widths, tuple(weights.layers)) == ("vgg19", WIDTHS["vgg19"], LAYERS)
+
+
+def test_real_blocks_are_a_vgg19_prefix() -> None:
+    path = REFERENCE / "vgg19-imagenet-blocks1-3.npz"
+    if not path.is_file():
+        pytest.skip("the reference weights are not here")
+    weights = load_weights(path)
+    assert (weights.name, weights.widths, list(weights.layers)[-1]) == (
+        "vgg19",
+        (64, 128, 256),
+        "block3_conv4",
+    )
+
+
+def test_half_and_double_precision_become_float32(tmp_path: Path) -> None:
+    layers = make_layers(2)
+    for kind in (np.float16, np.float64):
+        stored = {name: (kernel.astype(kind), bias.astype(kind)) for name, (kernel, bias) in layers.items()}
+        weights = verify(write_npz(tmp_path / "a.npz", stored))
+        assert weights.layers["block1_conv2"][0].dtype == np.float32
+        np.testing.assert_allclose(
+            weights.layers["block1_conv2"][0], layers["block1_conv2"][0], rtol=1e-3, atol=1e-3
+        )
+
+
+def test_right_hash_passes_in_any_case(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", make_layers())
+    right = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load_weights(str(path), sha256=f" {right.upper()}").sha256 == right
+
+
+# --- what is refused ----------------------------------------------------------------------------------------
+
+
+def test_missing_file_names_the_near_miss(tmp_path: Path) -> None:
+    write_npz(tmp_path / "vgg19-mine.npz", make_layers())
+    refused(tmp_path / "vgg19-nine.npz", "no such file", "did you mean vgg19-mine.npz?")
+    refused(tmp_path / "none" / "a.npz", f"the folder {tmp_path / 'none'} does not exist")
+    refused(tmp_path, "not a file")
+    with pytest.raises(WeightsError, match="VGG-19: neither a backbone nor a file; did you mean vgg19"):
+        load_weights("VGG-19")
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".mat", ".npz", ".bin"])
+def test_plainly_wrong_files(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"vgg{suffix}"
+    path.write_bytes(b"\n <!DOCTYPE html><html><body>Log in</body></html>")
+    refused(path, "a web page was saved instead of the weights")
+    path.write_bytes(b"")
+    refused(path, "empty")
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")
+    refused(path, "Git LFS pointer")
+    path.write_bytes(b"\x00\x01garbage" * 50)
+    refused(path, "unknown kind of weight file '.bin'" if suffix == ".bin" else f"not a {suffix} file")
+
+
+def test_suffix_at_odds_with_content(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", make_layers())
+    refused(path.rename(tmp_path / "a.h5"), "rename it to end in .npz")
+    path = write_h5(tmp_path / "b.h5", make_layers(), "kernel:0", "bias:0")
+    refused(path.rename(tmp_path / "b.mat"), "MATLAB 7.3", "-v7")
+
+
+def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_npz(tmp_path / "a.npz", make_layers())
+    monkeypatch.setattr(weight_files, "SIZE_LIMIT", 1000)
+    refused(path, "more than the limit of 1,000")
+    monkeypatch.setattr(weight_files, "SIZE_LIMIT", 10**9)
+    monkeypatch.setattr(weight_readers, "SIZE_LIMIT", 1000)
+    refused(path, "unpacks to more than 1,000 bytes")
+
+
+@pytest.mark.parametrize("kind", ["h5", "mat", "npz"])
+def test_cut_off(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"vgg.{kind}"
+    if kind == "h5":
+        write_h5(path, make_layers(), "kernel:0", "bias:0")
+    else:
+        write_mat(path, make_layers(), "new") if kind == "mat" else write_npz(path, make_layers())
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    refused(path, f"damaged or cut-off .{kind} file", "fetch it again")
+
+
+def test_a_mat_that_crashes_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SciPy crashes on some damaged files; only the reading process may go."""
+    path = write_mat(tmp_path / "vgg.mat", make_layers(), "new")
+    (tmp_path / "child.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(mat_child, "__file__", str(tmp_path / "child.py"))
+    refused(path, "damaged or cut-off .mat file (the reader crashed on it)")
+    (tmp_path / "child.py").write_text("import time; time.sleep(9)")
+    monkeypatch.setattr(weight_readers, "MAT_TIMEOUT", 0.2)
+    refused(path, "not read within 0.2 seconds")
+
+
+def test_damaged_npz_member(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", make_layers())
+    data = bytearray(path.read_bytes())
+    data[400] ^= 255
+    path.write_bytes(bytes(data))
+    refused(path, "damaged or cut-off .npz file", "CRC")
+
+
+def test_wrong_shapes_name_both(tmp_path: Path) -> None:
+    layers = make_layers(4)
+    layers["block2_conv1"] = np.zeros((6, 4, 3, 3), np.float32), layers["block2_conv1"][1]  # Theano's order
+    refused(write_npz(tmp_path / "a.npz", layers), "block2_conv1", "(6, 4, 3, 3)", "(3, 3, 4, 3)")
+    layers = make_layers(4)
+    layers["block1_conv2"] = layers["block1_conv2"][0], np.zeros(5, np.float32)
+    refused(write_npz(tmp_path / "a.npz", layers), "the bias of block1_conv2", "(5,)", "(4,)")
+
+
+def test_wrong_shapes_of_a_known_network_name_the_layer_at_fault(tmp_path: Path) -> None:
+    layers = make_layers(4, (16, 32, 64, 128, 128))
+    layers["block2_conv1"] = np.zeros((3, 3, 16, 31), np.float32), np.zeros(31, np.float32)
+    refused(write_npz(tmp_path / "a.npz", layers), "block2_conv1", "(3, 3, 16, 31)", "(3, 3, 16, 32)")
+
+
+def test_missing_layer_and_missing_part(tmp_path: Path) -> None:
+    layers = make_layers(9)
+    del layers["block3_conv4"]
+    refused(write_npz(tmp_path / "a.npz", layers), "block3_conv4 is missing", "VGG-16")
+    write_one(tmp_path / "b.npz", "block1_conv1/kernel", np.zeros((3, 3, 3, 4), np.float32))
+    refused(tmp_path / "b.npz", "the bias of block1_conv1 is missing")
+
+
+def test_not_finite(tmp_path: Path) -> None:
+    layers = make_layers()
+    layers["block1_conv2"][0][0, 0, 0, :2] = np.nan, np.inf
+    refused(
+        write_npz(tmp_path / "a.npz", layers), "the kernel of block1_conv2 has 2 values that are not finite"
+    )
+
+
+def test_wrong_hash_says_expected_and_got(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", make_layers())
+    got = hashlib.sha256(path.read_bytes()).hexdigest()
+    refused(path, f"expected SHA-256 {'0' * 64}, got {got}", sha256="0" * 64)
+    with pytest.raises(WeightsError, match="'abc' is not a SHA-256"):
+        verify(path, sha256="abc")
+
+
+class Bomb:
+    """Runs code when unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pytest.fail, ("a pickle was opened",)
+
+
+def test_pickles_are_refused(tmp_path: Path) -> None:
+    write_one(tmp_path / "a.npz", "block1_conv1/kernel", np.array([Bomb()], object))
+    refused(tmp_path / "a.npz", "pickled Python objects", "block1_conv1/kernel")
+    (tmp_path / "b.npz").write_bytes(pickle.dumps(Bomb()))
+    refused(tmp_path / "b.npz", "not a .npz file")
+
+
+def test_other_arrays_and_other_types_are_refused(tmp_path: Path) -> None:
+    write_one(tmp_path / "a.npz", "input/kernel", np.zeros((1, 1, 3, 3), np.float32))
+    refused(tmp_path / "a.npz", "unknown array 'input/kernel'")
+    write_one(tmp_path / "b.npz", "block1_conv1/kernel", np.zeros((3, 3, 3, 4), int))
+    refused(tmp_path / "b.npz", "int64, not floating-point")
+    np.savez(tmp_path / "c.npz")
+    refused(tmp_path / "c.npz", "not a .npz file")
+
+
+def test_hdf5_links_out_of_the_file_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["kernel"] = np.zeros((3, 3, 3, 4), np.float32)
+    for name, link in (
+        ("external", h5py.ExternalLink("other.h5", "/kernel")),
+        ("symbolic", h5py.SoftLink("/elsewhere")),
+    ):
+        path = tmp_path / f"{name}.h5"
+        with h5py.File(path, "w") as file:
+            file.create_group("block1_conv1")["kernel:0"] = link
+        refused(path, f"/block1_conv1/kernel:0 is an {name} link".replace("an symbolic", "a symbolic"))
+    path = tmp_path / "root.h5"
+    with h5py.File(path, "w") as file:
+        file["block1_conv1"] = h5py.ExternalLink("other.h5", "/")
+    refused(path, "an external link")
+
+
+def test_hdf5_arrays_kept_elsewhere_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["kernel"] = np.zeros((3, 3, 3, 4), np.float32)
+    layout = h5py.VirtualLayout((3, 3, 3, 4), np.float32)
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "kernel", (3, 3, 3, 4))
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        file.create_group("block1_conv1").create_virtual_dataset("kernel:0", layout)
+    refused(tmp_path / "virtual.h5", "kept in another file")
+    (tmp_path / "raw").write_bytes(bytes(432))
+    with h5py.File(tmp_path / "external.h5", "w") as file:
+        storage = [(str(tmp_path / "raw"), 0, 432)]
+        file.create_dataset("block1_conv1/kernel:0", (3, 3, 3, 4), "f4", external=storage)
+    refused(tmp_path / "external.h5", "in another file")
+
+
+def test_hdf5_that_would_not_end_or_fit_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "loop.h5", "w") as file:
+        file.create_group("a")["b"] = file["/"]
+    refused(tmp_path / "loop.h5", "too deep or too full")
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file.create_dataset("block1_conv1/kernel:0", (3, 3, 3, 10**8), "f4", chunks=(3, 3, 3, 100))
+    refused(tmp_path / "huge.h5", "block1_conv1/kernel:0 has shape (3, 3, 3, 100000000)")
+
+
+def test_files_of_other_networks(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"x": np.zeros(3)})
+    refused(tmp_path / "a.mat", "no variable named 'layers'")
+    layer = {"name": "conv1_3", "type": "conv", "filters": np.zeros((3, 3, 3, 4)), "biases": np.zeros(4)}
+    scipy.io.savemat(tmp_path / "d.mat", {"net": {"layers": [layer]}})
+    refused(tmp_path / "d.mat", "has a layer conv1_3, which VGG-19 has not")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["conv1/kernel:0"] = np.zeros(3)
+    refused(tmp_path / "b.h5", "no layer is named block1_conv1", "conv1")
+    with h5py.File(tmp_path / "c.h5", "w"):
+        pass
+    refused(tmp_path / "c.h5", "it holds no layers at all")
+
+
+# --- the download -------------------------------------------------------------------------------------------
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers by path: good, html, short, wrong, missing, redirect, stall, silent."""
+
+    daemon_threads = True
+    good = b""
+    asked = 0
+    released = threading.Event()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the tests quiet."""
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        kind, good = self.path.strip("/"), self.server.good
+        body = {"html": b"<html>log in</html>", "wrong": bytes(len(good)), "long": good + b"x"}.get(
+            kind, good
+        )
+        if kind == "silent":
+            self.server.released.wait(10)
+            return
+        self.send_response({"missing": 404, "redirect": 302}.get(kind, 200))
+        if kind == "redirect":
+            self.send_header("Location", "ftp://127.0.0.1/vgg19.h5")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if kind in ("short", "stall") else body)
+        if kind == "stall":
+            self.wfile.flush()
+            self.server.released.wait(10)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Keras cache, and no word from the environment."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("DEEPFUSION_OFFLINE", raising=False)
+    return weight_cache.cache_path()
+
+
+@pytest.fixture
+def server(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on 127.0.0.1 whose good file is the pinned one."""
+    path = write_h5(tmp_path / "good.h5", make_layers(16, seed=5), "{}_W_1:0", "{}_b_1:0")
+    running = Server(("127.0.0.1", 0), Handler)
+    running.good, running.released = path.read_bytes(), threading.Event()
+    md5 = hashlib.md5(running.good, usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(weight_cache, "VGG19_PIN", weight_cache.Pin(len(running.good), md5))
+    monkeypatch.setattr(download, "_PLAIN_HTTP_HOSTS", frozenset({"127.0.0.1"}))
+    monkeypatch.setattr(urllib.request, "getproxies", dict)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield running
+    running.released.set()
+    running.shutdown()
+    running.server_close()
+
+
+def url_of(server: Server, kind: str) -> str:
+    return f"http://127.0.0.1:{server.server_port}/{kind}"
+
+
+def test_download(server: Server, cache: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    weight_cache.cache_path().parent.mkdir(parents=True)
+    weight_cache.remember_failure("earlier")
+    path = download_vgg19(url=url_of(server, "good"), progress=lambda *args: seen.append(args))
+    size = len(server.good)
+    assert path == cache
+    assert path.read_bytes() == server.good
+    assert seen[-1] == (size, size)
+    record = f"{path.name}.sha256"
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, record]
+    assert (path.parent / record).read_text() == f"{hashlib.sha256(server.good).hexdigest()}  {path.name}\n"
+    assert download_vgg19(url="ftp://never.asked") == path
+    assert server.asked == 1
+    assert_same(load_weights("vgg19"), make_layers(16, seed=5))
+
+
+def test_a_bad_cached_file_is_fetched_again(server: Server, cache: Path) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(server.good[:-9])
+    with pytest.raises(DownloadError, match=r"expected bytes .* got .* switched off"):
+        download_vgg19(offline=True)
+    assert download_vgg19(url=url_of(server, "good")).read_bytes() == server.good
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("html", "a web page came instead of the weights"),
+        ("short", "the connection ended after"),
+        ("wrong", "not the known file: expected MD5"),
+        ("long", "more came than"),
+        ("missing", "answered 404"),
+        ("redirect", "ftp://127.0.0.1/vgg19.h5: refused, weights are fetched over https only"),
+    ],
+)
+def test_bad_answers(server: Server, cache: Path, kind: str, text: str) -> None:
+    with pytest.raises(DownloadError) as caught:
+        download_vgg19(url=url_of(server, kind))
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list(cache.parent.iterdir())
+    assert caught.value.exit_code == 1
+
+
+def test_a_pinned_sha256_is_required(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pin = weight_cache.VGG19_PIN
+    monkeypatch.setattr(weight_cache, "VGG19_PIN", weight_cache.Pin(pin.size, pin.md5, "0" * 64))
+    with pytest.raises(DownloadError, match=f"expected SHA-256 {'0' * 64}, got "):
+        download_vgg19(url=url_of(server, "good"))
+    assert not list(cache.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("stall", "nothing came for 0.3"), ("silent", "no answer in 0.3")]
+)
+def test_stalls_are_bounded(server: Server, kind: str, text: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=text):
+        download_vgg19(url=url_of(server, kind), timeout=0.3)
+    assert time.monotonic() - start < 3
+
+
+def test_total_time_and_rate_are_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DownloadError, match="not finished after 0 seconds"):
+        download_vgg19(url=url_of(server, "good"), total=0)
+    monkeypatch.setattr(download, "RATE_WINDOW", 0.0)
+    monkeypatch.setattr(download, "MINIMUM_RATE", 1 << 60)
+    with pytest.raises(DownloadError, match="slower than"):
+        download_vgg19(url=url_of(server, "good"))
+
+
+def test_https_only(cache: Path) -> None:
+    with pytest.raises(DownloadError, match="https only"):
+        download_vgg19(url="http://127.0.0.1:1/vgg19.h5")
+    assert not cache.parent.exists()
+
+
+def test_offline(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPFUSION_OFFLINE", "1")
+    with pytest.raises(DownloadError, match="downloading is switched off"):
+        load_weights("vgg19")
+    with pytest.raises(DownloadError, match="downloading is switched off"):
+        choose_backbone("vgg19")
+    weights, line = choose_backbone("auto")
+    assert weights.name == "vgg19-slim"
+    assert line is not None
+    assert line.startswith("using vgg19-slim")
+    assert not cache.parent.exists()
+
+
+def test_unwritable_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
+    monkeypatch.delenv("DEEPFUSION_OFFLINE", raising=False)
+    with pytest.raises(DownloadError, match="cannot be written to"):
+        download_vgg19()
+
+
+def test_a_cached_file_that_changed_is_refused(server: Server, cache: Path) -> None:
+    download_vgg19(url=url_of(server, "good"))
+    record = cache.with_name(cache.name + ".sha256")
+    record.write_text("0" * 64)
+    with pytest.raises(WeightsError, match=f"expected SHA-256 {'0' * 64}"):
+        weight_cache.accept(cache)
+
+
+# --- the choice ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_network(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No name resolves; returns the list of attempts."""
+    attempts: list[str] = []
+
+    def refuse(url: str, timeout: float) -> Any:
+        attempts.append(url)
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(download, "_open", refuse)
+    return attempts
+
+
+def test_auto_falls_back_and_remembers_for_an_hour(no_network: list[str], cache: Path) -> None:
+    weights, line = choose_backbone("auto")
+    assert weights.name == "vgg19-slim"
+    assert line is not None
+    assert "Name or service not known" in line
+    assert "\n" not in line
+    weights, line = choose_backbone("auto")
+    assert weights.name == "vgg19-slim"
+    assert line is not None
+    assert "next try in 60 min" in line
+    assert len(no_network) == 1
+    stamp = cache.with_name(cache.name + ".failed")
+    stamp.write_text(json.dumps({"time": time.time() - 3700, "why": "old"}))
+    choose_backbone("auto")
+    assert len(no_network) == 2
+    for nonsense in ("", "[]", '{"time": 1e99, "why": ""}', "\0"):
+        stamp.write_text(nonsense)
+        assert weight_cache.recent_failure() is None
+
+
+def test_vgg19_by_name_does_not_fall_back(no_network: list[str]) -> None:
+    with pytest.raises(DownloadError, match="cannot be fetched"):
+        choose_backbone("vgg19")
+    with pytest.raises(DownloadError, match="cannot be fetched"):
+        choose_backbone("vgg19")
+    assert len(no_network) == 2
+
+
+def test_auto_takes_the_cached_file(server: Server, no_network: list[str], cache: Path) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(server.good)
+    weights, line = choose_backbone("auto")
+    assert line is None
+    assert_same(weights, make_layers(16, seed=5))
+    assert not no_network
+
+
+def test_a_named_file_is_taken_and_must_be_what_was_asked_for(tmp_path: Path, no_network: list[str]) -> None:
+    path = write_npz(tmp_path / "mine.npz", make_layers())
+    weights, line = choose_backbone("auto", weights=path)
+    assert (weights.name, line) == ("custom", None)
+    with pytest.raises(WeightsError, match="holds custom, but --backbone asks for vgg19"):
+        choose_backbone("vgg19", weights=path)
+    with pytest.raises(WeightsError, match="expected SHA-256"):
+        choose_backbone("auto", weights=path, sha256="1" * 64)
+    with pytest.raises(WeightsError, match="without a file"):
+        choose_backbone("auto", sha256="1" * 64)
+    with pytest.raises(WeightsError, match="unknown backbone 'vgg16'"):
+        choose_backbone("vgg16")  # type: ignore[arg-type]
+    assert choose_backbone("vgg19-slim")[0].name == "vgg19-slim"
+    assert not no_network
+
+
+def test_sources(server: Server, cache: Path) -> None:
+    slim, full, *kinds = describe_sources()
+    assert (slim.name, slim.present, slim.sha256) == ("vgg19-slim", True, load_weights("vgg19-slim").sha256)
+    assert (full.name, full.present, full.where) == ("vgg19", False, str(cache))
+    assert [kind.present for kind in kinds] == [None] * 3
+    download_vgg19(url=url_of(server, "good"))
+    full = describe_sources()[1]
+    assert (full.present, full.size, full.problem) == (True, len(server.good), None)
+    cache.write_bytes(b"cut")
+    full = describe_sources()[1]
+    assert full.size == 3
+    assert full.problem is not None
+    assert "got 3;" in full.problem
+
+
+# --- the script and the import ------------------------------------------------------------------------------
+
+
+def test_pack_slim(tmp_path: Path) -> None:
+    source = write_npz(tmp_path / "trained.npz", make_layers(14, WIDTHS["vgg19-slim"]))
+    script = ROOT / "scripts" / "pack_slim.py"
+    target = tmp_path / "out" / "slim.npz"
+    command = [sys.executable, str(script), str(source), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    packed = verify(target)
+    assert packed.sha256 in done.stdout
+    assert [entry.name for entry in target.parent.iterdir()] == ["slim.npz"]
+    wanted = make_layers(14, WIDTHS["vgg19-slim"])["block5_conv2"][0]
+    np.testing.assert_array_equal(
+        packed.layers["block5_conv2"][0], wanted.astype(np.float16).astype(np.float32)
+    )
+    write_npz(source, make_layers(13, WIDTHS["vgg19-slim"]))
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert "not vgg19-slim to block5_conv2" in failed.stderr
+
+
+def test_importing_loads_no_readers() -> None:
+    code = (
+        "import sys, stylize.weights; print([m for m in ('h5py', 'scipy', 'tensorflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_html_is_known_by_its_start() -> None:
+    assert weight_files.looks_like_html(b"\xef\xbb\xbf  <HTML lang='en'>")
+    assert not weight_files.looks_like_html(io.BytesIO(b"\x89HDF").read())

@@ -1,0 +1,1 @@
+"""Frames and motion: probing, decoding, encoding, pictures, optical flow and shots. No tensors here."""

@@ -1,0 +1,277 @@
+"""Clips in, pictures out: one frame at a time from one ffmpeg process."""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DecodeError, InputError, ToolError
+from .images import FloatImage, from_uint8, read_image, resize_image
+from .probe import ClipInfo
+from .sequence import FrameFolder
+from .tools import FfmpegProcess, file_url, has_filter, input_options
+
+STALL_SECONDS = 120.0
+"""Wait for one frame at most; a decoder that gives nothing for so long has hung."""
+
+HD_LINES = 720
+"""Clips without a tag use the BT.601 matrix below this number of lines, BT.709 from it on."""
+
+SCALE_FLAGS = "accurate_rnd+full_chroma_int+bitexact"
+TONE_MAP = (
+    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
+    "zscale=t=bt709:m=bt709:r=tv,format=yuv444p"
+)
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """Frames `start` up to, not including, `stop` (None: to the end), counted from 0."""
+
+    start: int = 0
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or (self.stop is not None and self.stop <= self.start):
+            raise InputError(f"frames '{self}' selects nothing; write START:STOP, for example 0:48")
+
+    def __str__(self) -> str:
+        return f"{self.start}:{'' if self.stop is None else self.stop}"
+
+    @classmethod
+    def parse(cls, text: str) -> FrameRange:
+        """Read "0:48", "10:" or ":20"; InputError for anything else."""
+        match = re.fullmatch(r"\s*([0-9]*)\s*:\s*([0-9]*)\s*", text)
+        if match is None:
+            raise InputError(f"frames '{text}' is no range; write START:STOP, for example 0:48")
+        return cls(int(match[1] or 0), int(match[2]) if match[2] else None)
+
+    def indices(self, total: int) -> range:
+        """Indices that it selects out of `total` frames; empty when `start` lies behind the end."""
+        return range(self.start, max(self.start, total if self.stop is None else min(self.stop, total)))
+
+    def seconds(self, rate: Fraction) -> tuple[Fraction, Fraction | None]:
+        """Start and end in seconds at `rate` frames a second."""
+        return self.start / rate, None if self.stop is None else self.stop / rate
+
+
+ALL_FRAMES = FrameRange()
+
+
+def fit_size(width: int, height: int, longer: int | None, *, even: bool = False) -> tuple[int, int]:
+    """Size whose longer side is `longer`, with the aspect kept.
+
+    Never enlarges and is at least 1x1; `longer` None keeps the size. With `even`, both sides are rounded to
+    even numbers (at least 2).
+    """
+    if min(width, height) < 1 or (longer is not None and longer < 1):
+        raise InputError(f"size {longer} for a picture of {width}x{height}: sizes must be at least 1")
+    scale = Fraction(1) if longer is None else min(Fraction(1), Fraction(longer, max(width, height)))
+    if not even:
+        return max(1, round(width * scale)), max(1, round(height * scale))
+    sides = (min(2 * round(side * scale / 2), side - side % 2) for side in (width, height))
+    fitted_width, fitted_height = (max(2, side) for side in sides)
+    return fitted_width, fitted_height
+
+
+def read_frames(
+    clip: ClipInfo | FrameFolder,
+    *,
+    size: tuple[int, int] | None = None,
+    frames: FrameRange = ALL_FRAMES,
+    on_warning: Callable[[str], None] | None = None,
+) -> Generator[FloatImage, None, None]:
+    """Yield the frames of a clip, upright, with square pixels, one alive at a time.
+
+    The clip is decoded from its start (seeking is not exact in every format); frames before the range are
+    dropped, and decoding stops behind it. Closing the generator ends ffmpeg.
+
+    Parameters
+    ----------
+    size
+        (width, height) to scale to: by area when smaller, Lanczos when larger. None: the clip's own.
+    frames
+        Which frames to yield.
+    on_warning
+        Is given one line when the clip turns out damaged; without it the line is a `UserWarning`.
+
+    Yields
+    ------
+    FloatImage
+        float32 RGB in [0, 1], shape (height, width, 3). Transparent parts are laid over white.
+
+    Raises
+    ------
+    InputError
+        The range starts behind the end, or a side of `size` is under 1.
+    ToolError
+        The clip is HDR and this ffmpeg has no zscale.
+    DecodeError
+        No frame could be decoded, or ffmpeg hung.
+    """
+    width, height = size if size is not None else (clip.width, clip.height)
+    if min(width, height) < 1:
+        raise InputError(f"size {width}x{height} for {clip.path}: sizes must be at least 1")
+    if isinstance(clip, FrameFolder):
+        return _read_folder(clip, (width, height), frames)
+    if clip.hdr and not has_filter("zscale"):
+        raise ToolError(
+            f"{clip.path} is HDR ({clip.color_transfer}) and this ffmpeg has no zscale filter to convert it; "
+            "install a full build, or run: pip install imageio-ffmpeg"
+        )
+    return _read_clip(clip, (width, height), frames, on_warning or _warn)
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, UserWarning, stacklevel=3)
+
+
+def _read_folder(
+    folder: FrameFolder, size: tuple[int, int], frames: FrameRange
+) -> Generator[FloatImage, None, None]:
+    chosen = frames.indices(folder.frames)
+    if not chosen:
+        raise _behind_the_end(folder, frames, folder.frames)
+    for i in chosen:
+        picture = read_image(folder.files[i])
+        own = (picture.shape[1], picture.shape[0])
+        if own != (folder.width, folder.height):
+            raise DecodeError(f"{folder.files[i]} changed its size to {own[0]}x{own[1]} while it was in use")
+        yield picture if own == size else resize_image(picture, size)
+
+
+def _behind_the_end(clip: ClipInfo | FrameFolder, frames: FrameRange, total: int) -> InputError:
+    return InputError(f"frames '{frames}' starts behind the end of {clip.path}, which has {total} frames")
+
+
+# ------------------------------------------------------------------------------------------------ ffmpeg
+
+
+def _read_clip(
+    clip: ClipInfo, size: tuple[int, int], frames: FrameRange, on_warning: Callable[[str], None]
+) -> Generator[FloatImage, None, None]:
+    channels = 4 if has_alpha(clip.pixel_format) else 3
+    buffer = bytearray(size[0] * size[1] * channels)
+    raw = np.frombuffer(buffer, np.uint8).reshape(size[1], size[0], channels)
+    count = 0
+    with FfmpegProcess(decode_arguments(clip, size, stop=frames.stop), read=True) as process:
+        while frames.stop is None or count < frames.stop:
+            if not _fill(process, buffer, clip):
+                break
+            count += 1
+            if count > frames.start:
+                yield _to_picture(raw)
+        status = process.finish(STALL_SECONDS)
+        _report(clip, frames, count, status, process, on_warning)
+
+
+def _fill(process: FfmpegProcess, buffer: bytearray, clip: ClipInfo) -> bool:
+    """Read one frame into `buffer`; False at the end of the clip (a part of a frame counts as nothing)."""
+    stalled = threading.Event()
+
+    def give_up() -> None:
+        stalled.set()
+        process.kill()
+
+    timer = threading.Timer(STALL_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        filled = process.stdout.readinto(buffer)  # type: ignore[attr-defined]
+    finally:
+        timer.cancel()
+    if stalled.is_set():
+        raise DecodeError(f"{clip.path}: ffmpeg gave no frame for {STALL_SECONDS:g} s and was stopped")
+    return bool(filled == len(buffer))
+
+
+def _to_picture(raw: NDArray[np.uint8]) -> FloatImage:
+    values = from_uint8(raw)
+    if raw.shape[2] == 3:
+        return values
+    color, alpha = values[..., :3], values[..., 3:]
+    return color * alpha + (1 - alpha)
+
+
+def _report(
+    clip: ClipInfo,
+    frames: FrameRange,
+    count: int,
+    status: int,
+    process: FfmpegProcess,
+    on_warning: Callable[[str], None],
+) -> None:
+    """Say what was wrong with the clip, when all frames that there are have been yielded."""
+    expected = clip.frames if frames.stop is None else min(frames.stop, clip.frames)
+    lines = process.stderr_count
+    damaged = status != 0 or lines > 0 or count < expected
+    if count == 0:
+        raise DecodeError(f"{clip.path}: no frame could be decoded ({process.reason}); the file is damaged")
+    if damaged:
+        said = f"; ffmpeg says: {process.reason}" if lines else ""
+        read = f"{count} of about {expected} frames" if count < expected else f"{count} frames"
+        on_warning(f"{clip.path} is damaged: {read} could be read{said}")
+    if count <= frames.start:
+        raise _behind_the_end(clip, frames, count)
+
+
+def decode_arguments(clip: ClipInfo, size: tuple[int, int], *, stop: int | None = None) -> list[str]:
+    """Arguments for ffmpeg to write raw 8-bit frames of `size` (width, height) to its standard output.
+
+    ffmpeg turns the pictures upright before the filters; ``passthrough`` keeps it from repeating or dropping
+    frames to even out their times.
+    """
+    import ffmpeg
+
+    options: dict[str, object] = {
+        "format": "rawvideo",
+        "pix_fmt": "rgba" if has_alpha(clip.pixel_format) else "rgb24",
+        "fps_mode": "passthrough",
+        "vf": filter_text(clip, size),
+    }
+    if stop is not None:
+        options["frames:v"] = stop
+    source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **input_options())
+    return [str(arg) for arg in ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options).get_args()]
+
+
+def filter_text(clip: ClipInfo, size: tuple[int, int]) -> str:
+    """Filters from decoded to raw frames: deinterlace, tone-map, scale and convert to RGB."""
+    width, height = size
+    chain = ["bwdif=mode=send_frame:deint=interlaced"] if clip.interlaced else []
+    scaling = _scaling(clip, size)
+    matrix = ""
+    if clip.hdr:
+        tags = [f"color_trc={clip.color_transfer}"]
+        tags += [] if clip.color_space else ["colorspace=bt2020nc"]
+        tags += [] if clip.color_primaries else ["color_primaries=bt2020"]
+        chain += [f"setparams={':'.join(tags)}", TONE_MAP]
+        matrix = ":in_color_matrix=bt709"
+    elif clip.color_space is None and is_yuv(clip.pixel_format):
+        lines = min(clip.width, clip.height)
+        matrix = f":in_color_matrix={'bt601' if lines < HD_LINES else 'bt709'}"
+    chain.append(f"scale={width}:{height}:flags={scaling}+{SCALE_FLAGS}{matrix}")
+    return ",".join(chain)
+
+
+def _scaling(clip: ClipInfo, size: tuple[int, int]) -> str:
+    if size == (clip.width, clip.height):
+        return "bicubic"
+    return "area" if size[0] <= clip.width and size[1] <= clip.height else "lanczos"
+
+
+def is_yuv(pixel_format: str) -> bool:
+    """Whether ffmpeg's name of a pixel format means luma and chroma, so that a matrix applies."""
+    return re.match(r"yuv|nv\d|p[024]1|y2|uyvy|yvyu|vuy|ayuv|xv\d|unknown", pixel_format) is not None
+
+
+def has_alpha(pixel_format: str) -> bool:
+    """Whether ffmpeg's name of a pixel format means an alpha channel."""
+    return re.match(r"(?:rgba|bgra|argb|abgr|yuva|gbrap|ya\d|ayuv|pal8)", pixel_format) is not None

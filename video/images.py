@@ -1,0 +1,202 @@
+"""Pictures from and to files, through Pillow; what a picture is in memory; sizes.
+
+A picture is float32 RGB in [0, 1], shape (H, W, 3), upright, in the sRGB colour space.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EncodeError, InputError
+from .outputs import check_target, partial_file, publish, unwritable
+
+FloatImage = NDArray[np.float32]
+"""A picture: float32, RGB, in [0, 1], shape (H, W, 3)."""
+
+ByteImage = NDArray[np.uint8]
+"""A quantised picture: uint8, RGB, shape (H, W, 3)."""
+
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"),
+)
+"""Names that count as pictures when a folder is listed. What a file holds is decided by its content."""
+
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+
+DEFAULT_PIXEL_LIMIT = 100_000_000
+"""Pixels above which a picture is refused: a small file can unpack to more memory than there is."""
+
+
+def to_uint8(picture: NDArray[Any]) -> ByteImage:
+    """Quantise floats in [0, 1] to bytes: ``x * 255`` rounded half to even, clipped. Any shape.
+
+    Raises EncodeError for values that are not finite.
+    """
+    scaled = np.asarray(picture, dtype=np.float32) * np.float32(255)
+    if scaled.size and not (np.isfinite(scaled.min()) and np.isfinite(scaled.max())):
+        raise EncodeError("a picture to be saved has values that are not finite")
+    quantised: ByteImage = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return quantised
+
+
+def from_uint8(array: NDArray[Any]) -> FloatImage:
+    """Return ``array / 255`` as float32; `to_uint8` gives back exactly the same bytes."""
+    return np.ascontiguousarray(array, dtype=np.float32) / np.float32(255)
+
+
+def read_image(
+    path: Path,
+    *,
+    pixel_limit: int = DEFAULT_PIXEL_LIMIT,
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> FloatImage:
+    """Read a picture file: upright, in sRGB, without transparency; of several pages or frames the first.
+
+    The content decides the format, not the name. Colour profiles are converted to sRGB, CMYK and 16-bit
+    grey become RGB, and transparent parts show `background` (RGB in [0, 1]).
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, a folder, no picture, damaged, or has more pixels than `pixel_limit`.
+    """
+    from .picture_formats import decode_picture
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such picture; check the name")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a picture; name a file in it")
+    if not path.is_file():
+        raise InputError(f"{path} is no plain file; name a picture file")
+    rgb, alpha = decode_picture(path, pixel_limit)
+    picture = from_uint8(rgb)
+    if alpha is not None:
+        cover = from_uint8(alpha)[..., np.newaxis]
+        picture = picture * cover + np.asarray(background, np.float32) * (1 - cover)
+        picture = np.clip(picture, 0, 1, dtype=np.float32)
+    return picture
+
+
+def write_image(path: Path, picture: FloatImage, *, quality: int = 95, overwrite: bool = True) -> None:
+    """Write a picture as 8-bit sRGB, completely or not at all.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.png``, ``.jpg``, ``.jpeg``, ``.webp``, ``.tif`` or ``.tiff``.
+    picture
+        Shape (H, W, 3), values in [0, 1]; what lies outside is clipped.
+    quality
+        1 to 100, for JPEG and WebP. PNG and TIFF lose nothing but the rounding to 8 bits.
+    overwrite
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        `path` cannot be an output.
+    EncodeError
+        The picture cannot be written: disk full, too large for the format, values that are not finite.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    target = check_target(path, WRITABLE_SUFFIXES, overwrite=overwrite)
+    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise EncodeError(f"cannot write {path}: expected a picture of shape (H, W, 3), got {picture.shape}")
+    image = Image.fromarray(to_uint8(picture))
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, **_save_options(path.suffix.lower(), quality))
+    except (OSError, ValueError) as error:
+        raise EncodeError(f"cannot write {path}: {error}") from error
+    with partial_file(target) as partial:
+        try:
+            partial.write_bytes(buffer.getbuffer())
+        except OSError as error:
+            raise unwritable(path, error) from error
+        publish(partial, target)
+
+
+def _save_options(suffix: str, quality: int) -> dict[str, Any]:
+    from .picture_formats import srgb_profile
+
+    if suffix == ".png":
+        from PIL.PngImagePlugin import PngInfo
+
+        chunks = PngInfo()
+        chunks.add(b"sRGB", b"\0")  # perceptual intent
+        return {"format": "PNG", "pnginfo": chunks}
+    if suffix == ".webp":
+        return {"format": "WEBP", "quality": quality, "method": 4, "icc_profile": srgb_profile()}
+    if suffix in {".tif", ".tiff"}:
+        return {"format": "TIFF", "compression": "tiff_adobe_deflate", "icc_profile": srgb_profile()}
+    return {"format": "JPEG", "quality": quality, "subsampling": 0, "icc_profile": srgb_profile()}
+
+
+def resize_image(picture: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """Scale to `size` (width, height): area averages when shrinking, cubic when enlarging, in [0, 1]."""
+    import cv2
+
+    width, height = size
+    if min(size) < 1:
+        raise InputError(f"cannot scale a picture to {width}x{height}; both sides need at least 1 pixel")
+    scaled = np.ascontiguousarray(picture, dtype=np.float32)
+    smaller = (min(width, scaled.shape[1]), min(height, scaled.shape[0]))
+    if smaller != scaled.shape[1::-1]:
+        scaled = cv2.resize(scaled, smaller, interpolation=cv2.INTER_AREA)
+    if (width, height) != smaller:
+        scaled = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
+    result: FloatImage = np.clip(scaled, 0, 1, dtype=np.float32)
+    return result
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures below `folder` by suffix, in natural order (2 before 10), hidden names left out.
+
+    Links to folders are followed once; each real folder is visited one time, so loops end.
+
+    Raises
+    ------
+    InputError
+        `folder` is no folder, or cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise InputError(f"{folder}: {problem}; name a folder of pictures")
+    found: list[Path] = []
+    visited: set[tuple[int, int]] = set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
+        status = os.stat(place)
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = (Path(place, name) for name in files if not name.startswith("."))
+        found.extend(path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    return sorted(found, key=lambda path: natural_key(path.relative_to(folder)))
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read: {error.strerror}; check its permissions") from error
+
+
+def natural_key(path: Path) -> tuple[Any, ...]:
+    """Sort key: numbers by value, letters without case, folder by folder; the plain name breaks ties."""
+    parts = []
+    for part in path.parts:
+        pieces = re.split(r"([0-9]+)", unicodedata.normalize("NFC", part).casefold())
+        parts.append(tuple((0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces))
+    return tuple(parts), str(path)

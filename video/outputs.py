@@ -1,0 +1,102 @@
+"""Files that appear under their name only when they are complete: checked target, temporary name, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from .errors import EncodeError, InputError
+
+DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DISK_FULL_HINT = "disk full; free some space and run the same command again"
+
+
+def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> Path:
+    """Return where an output really goes (symbolic links followed), or say why it cannot go there.
+
+    Raises
+    ------
+    InputError
+        For a suffix that is not in `suffixes`, a folder that is missing or read-only, an existing file
+        without `overwrite`, or an existing thing that is no plain file.
+    """
+    if path.suffix.lower() not in suffixes:
+        given = f"the suffix {path.suffix}" if path.suffix else "a name without a suffix"
+        raise InputError(f"cannot write {path}: {given} is not supported; use one of {', '.join(suffixes)}")
+    try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder; give the name of a file")
+        if target.exists():
+            _check_existing(path, target, overwrite)
+        if not target.parent.is_dir():
+            raise InputError(f"cannot write {path}: there is no folder {target.parent}; make it first")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another name") from error
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: the folder {target.parent} is not writable; choose another")
+    return target
+
+
+def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
+    if not target.is_file():
+        raise InputError(f"cannot write {path}: it exists and is no plain file; choose another name")
+    if not overwrite:
+        raise InputError(f"{path} exists already; give --overwrite to replace it, or choose another name")
+
+
+@contextlib.contextmanager
+def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
+    """Yield an empty file beside `target` to write to; it is removed on leaving unless it was renamed.
+
+    Its name is ``.NAME.part-XXXX.SUFFIX`` with `tag` before the suffix, so that listings hide it and
+    tools that decide by suffix still work.
+    """
+    stem = target.stem.encode()[:120].decode("utf-8", "ignore")
+    partial = target.with_name(f".{stem}.part-{secrets.token_hex(4)}{tag}{target.suffix}")
+    try:
+        with open(partial, "xb"):
+            pass
+    except OSError as error:
+        raise unwritable(target, error) from error
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def publish(partial: Path, target: Path) -> None:
+    """Flush `partial` to the disk and give it the name `target`, keeping the mode of a replaced file."""
+    try:
+        if target.exists():
+            shutil.copymode(target, partial)
+        _sync(partial, os.O_RDWR)
+        os.replace(partial, target)
+        with contextlib.suppress(OSError):  # not every file system can sync a folder
+            _sync(target.parent, os.O_RDONLY)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def unwritable(target: Path, error: OSError) -> EncodeError | InputError:
+    """Return the error to raise when the system refused to write `target`."""
+    if error.errno in DISK_FULL_ERRORS:
+        return EncodeError(f"cannot write {target}: {DISK_FULL_HINT}")
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return InputError(
+            f"cannot write {target}: the folder {target.parent} is not writable; choose another"
+        )
+    return EncodeError(f"cannot write {target}: {error.strerror or error}")
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,263 @@
+"""What is inside a media file, as ffprobe or PyAV tell it, in one neutral form.
+
+`probe` draws its conclusions from this form only, so both ways of looking lead to the same `ClipInfo`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError, VideoError
+from .tools import FORMAT_WHITELIST, PROTOCOL_WHITELIST, Tool, file_url, run_ffprobe
+
+FFPROBE_SECONDS = 600.0
+ATTACHED_PICTURE = 0x400
+PYAV_OPTIONS = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
+FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")
+COLOR_RANGES = {1: "tv", 2: "pc"}
+COLOR_TRANSFERS = {
+    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100",
+    10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12",
+    16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
+}  # fmt: skip
+COLOR_SPACES = {
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
+    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
+}  # fmt: skip
+COLOR_PRIMARIES = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
+    10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
+}  # fmt: skip
+
+
+@dataclass
+class Packets:
+    """Packets of one track: how many, and the times (in ticks of the track's time base) of those shown."""
+
+    total: int = 0
+    shown: int = 0
+    times: list[int] = field(default_factory=list)
+    durations: set[int] = field(default_factory=set)
+    end: int | None = None
+
+    def add(self, time: int | None, duration: int, discarded: bool) -> None:
+        """Count one packet; `discarded` ones are decoded but not shown (they lie outside the edit list)."""
+        self.total += 1
+        if discarded:
+            return
+        self.shown += 1
+        self.durations.add(duration)
+        if time is not None:
+            self.times.append(time)
+            self.end = max(time + duration, self.end if self.end is not None else time)
+
+
+@dataclass
+class Track:
+    """One stream of a container, of kind "video", "audio" or another; the others have no picture fields."""
+
+    index: int
+    kind: str
+    codec: str
+    time_base: Fraction
+    start_time: Fraction | None = None
+    language: str | None = None
+    default: bool = False
+    attached: bool = False
+    width: int = 0
+    height: int = 0
+    sample_aspect_ratio: Fraction = Fraction(1)
+    rotation: float = 0.0
+    pixel_format: str = "unknown"
+    color_transfer: str | None = None
+    color_space: str | None = None
+    color_range: str | None = None
+    color_primaries: str | None = None
+    field_order: str = "unknown"
+    average_rate: Fraction | None = None
+    real_rate: Fraction | None = None
+    packets: Packets = field(default_factory=Packets)
+
+
+@dataclass
+class Streams:
+    """A container: its format's name, declared end in seconds, tracks, and whether reading met an error."""
+
+    container: str
+    end: Fraction | None
+    tracks: list[Track]
+    damaged: bool = False
+
+
+def check_format(path: Path, name: str) -> None:
+    """Refuse a container that is not on the whitelist, such as a playlist that opens other files."""
+    if not set(name.split(",")) <= set(FORMAT_WHITELIST.split(",")):
+        raise InputError(f"{path} is of the kind '{name}', which is not opened as a clip; convert it to MP4")
+
+
+# ------------------------------------------------------------------------------------------------ ffprobe
+
+
+def read_with_ffprobe(path: Path, tool: Tool) -> Streams:
+    """Look into `path` with ffprobe; VideoError with ffprobe's reason when it cannot be opened."""
+    common = ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
+    show = ["-show_format", "-show_streams", "-of", "json"]
+    seen = run_ffprobe(tool, [*common, *show, file_url(path)], timeout=FFPROBE_SECONDS)
+    if not seen.ok:
+        raise VideoError(seen.reason)
+    entries = ["-show_entries", "packet=stream_index,pts,duration,flags", "-of", "json=compact=1"]
+    packets = run_ffprobe(tool, [*common, *entries, file_url(path)], timeout=FFPROBE_SECONDS)
+    found = json.loads(packets.stdout or b"{}").get("packets", [])
+    return from_ffprobe(path, json.loads(seen.stdout), found, damaged=bool(packets.stderr))
+
+
+def from_ffprobe(
+    path: Path, document: Mapping[str, Any], packets: Iterable[Mapping[str, Any]], *, damaged: bool = False
+) -> Streams:
+    """Turn ffprobe's JSON into `Streams`.
+
+    Parameters
+    ----------
+    document
+        The object with ``format`` and ``streams``.
+    packets
+        The objects of ``packets``: ``stream_index``, ``pts``, ``duration``, ``flags`` ("D": discarded).
+    """
+    container = document.get("format", {})
+    name = str(container.get("format_name", "unknown"))
+    check_format(path, name)
+    tracks = [_track_from_ffprobe(stream) for stream in document.get("streams", [])]
+    by_index = {track.index: track for track in tracks}
+    for packet in packets:
+        track = by_index.get(int(packet["stream_index"]))
+        if track is not None:
+            time = int(packet["pts"]) if "pts" in packet else None
+            track.packets.add(time, int(packet.get("duration", 0)), "D" in packet.get("flags", ""))
+    start, duration = (_fraction(container.get(key)) for key in ("start_time", "duration"))
+    end = None if duration is None else (start or Fraction(0)) + duration
+    return Streams(container=name, end=end, tracks=tracks, damaged=damaged)
+
+
+def _track_from_ffprobe(stream: Mapping[str, Any]) -> Track:
+    disposition = stream.get("disposition", {})
+    turns = [data["rotation"] for data in stream.get("side_data_list", []) if "rotation" in data]
+    return Track(
+        index=int(stream["index"]),
+        kind=str(stream.get("codec_type", "unknown")),
+        codec=str(stream.get("codec_name", "unknown")),
+        time_base=_fraction(stream.get("time_base")) or Fraction(1),
+        start_time=_fraction(stream.get("start_time")),
+        language=_language(stream.get("tags", {}).get("language")),
+        default=bool(disposition.get("default", 0)),
+        attached=bool(disposition.get("attached_pic", 0)),
+        width=int(stream.get("width", 0)),
+        height=int(stream.get("height", 0)),
+        sample_aspect_ratio=_fraction(stream.get("sample_aspect_ratio")) or Fraction(1),
+        rotation=float(turns[0]) if turns else 0.0,
+        pixel_format=str(stream.get("pix_fmt", "unknown")),
+        color_transfer=_known(stream.get("color_transfer")),
+        color_space=_known(stream.get("color_space")),
+        color_range=_known(stream.get("color_range")),
+        color_primaries=_known(stream.get("color_primaries")),
+        field_order=str(stream.get("field_order", "unknown")),
+        average_rate=_fraction(stream.get("avg_frame_rate")) or None,
+        real_rate=_fraction(stream.get("r_frame_rate")) or None,
+    )
+
+
+def _fraction(text: object) -> Fraction | None:
+    """Read "30000/1001", "4:3" or "1.400000"; None for what is absent, "N/A" or over 0."""
+    try:
+        return Fraction(str(text).replace(":", "/"))
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _known(name: str | None) -> str | None:
+    return None if name in (None, "unknown", "unspecified", "reserved") else name
+
+
+def _language(name: str | None) -> str | None:
+    return None if name in (None, "", "und") else name
+
+
+# ------------------------------------------------------------------------------------------------ PyAV
+
+
+def read_with_pyav(path: Path) -> Streams:
+    """Look into `path` with PyAV; VideoError with the library's reason when it cannot be opened."""
+    import av
+
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(
+                av.open(file_url(path), options=PYAV_OPTIONS, metadata_errors="replace")
+            )
+        except (av.error.FFmpegError, OSError) as error:
+            raise VideoError(getattr(error, "strerror", None) or str(error)) from error
+        check_format(path, container.format.name)
+        tracks = {stream.index: _track_from_pyav(stream) for stream in container.streams}
+        damaged = False
+        try:
+            for packet in container.demux():
+                if packet.size:
+                    time, length = packet.pts, packet.duration or 0
+                    tracks[packet.stream_index].packets.add(time, length, packet.is_discard)
+                    damaged |= packet.is_corrupt
+        except (av.error.FFmpegError, OSError):
+            damaged = True
+        end = None
+        if container.duration is not None:
+            end = Fraction(container.duration + (container.start_time or 0), av.time_base)
+        found = Streams(container.format.name, end, list(tracks.values()), damaged)
+    for track in found.tracks:
+        if track.kind == "video" and not track.attached and track.packets.shown:
+            track.rotation = _rotation_from_pyav(path, track.index)
+    return found
+
+
+def _track_from_pyav(stream: Any) -> Track:
+    track = Track(
+        index=stream.index,
+        kind=stream.type,
+        codec=stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown",
+        time_base=stream.time_base or Fraction(1),
+        language=_language(stream.language),
+        default=bool(int(stream.disposition) & 1),
+        attached=bool(int(stream.disposition) & ATTACHED_PICTURE),
+    )
+    if stream.start_time is not None:
+        track.start_time = stream.start_time * track.time_base
+    if track.kind == "video" and stream.codec_context is not None:
+        context = stream.codec_context
+        track.width, track.height = context.width, context.height
+        track.sample_aspect_ratio = stream.sample_aspect_ratio or Fraction(1)
+        track.pixel_format = context.pix_fmt or "unknown"
+        track.color_transfer = COLOR_TRANSFERS.get(int(context.color_trc))
+        track.color_space = COLOR_SPACES.get(int(context.colorspace))
+        track.color_range = COLOR_RANGES.get(int(context.color_range))
+        track.color_primaries = COLOR_PRIMARIES.get(int(context.color_primaries))
+        order = int(context.field_order)
+        track.field_order = FIELD_ORDERS[order] if 0 <= order < len(FIELD_ORDERS) else "unknown"
+        track.average_rate, track.real_rate = stream.average_rate or None, stream.base_rate or None
+    return track
+
+
+def _rotation_from_pyav(path: Path, index: int) -> float:
+    """Degrees from the first picture's display matrix (PyAV shows the matrix on decoded pictures only)."""
+    import av
+
+    try:
+        with av.open(file_url(path), options=PYAV_OPTIONS, metadata_errors="replace") as container:
+            frame = next(container.decode(container.streams[index]), None)
+            turn = 0.0 if frame is None else float(frame.rotation)
+            return turn if math.isfinite(turn) else 0.0
+    except (av.error.FFmpegError, OSError, NotImplementedError):
+        return 0.0
