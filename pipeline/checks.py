@@ -1,11 +1,11 @@
-"""What every job checks before it works: inputs are there, outputs can be written, nothing is in the way."""
+"""What every job checks before it works: inputs are there, outputs can be written, tools are at hand."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from pipeline.config import Job
+from pipeline.config import Job, job_text
 from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
 from stylize.config import parse_start
@@ -18,20 +18,36 @@ def check_inputs(job: Job) -> None:
     ------
     UsageError
         Naming the file, and the near miss in its folder.
+    InputError
+        If the start picture cannot be read.
     """
-    for path in (job.content, *(style.path for style in job.styles)):
+    for path in inputs_of(job):
         check_exists(path)
-    start = parse_start(job.stylize.init)
-    if start.kind == "picture":
-        check_exists(Path(start.path))
-    for path in (job.content, *(style.path for style in job.styles)):
         if _same(path, job.output):
             raise UsageError(f"{job.output}: is an input of this job; give the output another name")
+    if job.command != "album":
+        for style in job.styles:
+            if style.path.is_dir():
+                raise UsageError(
+                    f"{style.path}: is a folder; give one picture, only an album takes a folder of styles"
+                )
+    start = parse_start(job.stylize.init)
+    if start.kind == "picture":
+        from video.images import read_image
+
+        read_image(Path(start.path))
+
+
+def inputs_of(job: Job) -> list[Path]:
+    """Every file or folder that a job reads, but the weights."""
+    start = parse_start(job.stylize.init)
+    started = [Path(start.path)] if start.kind == "picture" else []
+    return [job.content, *(style.path for style in job.styles), *started]
 
 
 def check_exists(path: Path) -> None:
     """A file or folder is there, or a UsageError with the near miss."""
-    if os.path.lexists(path) and path.exists():
+    if os.path.exists(path):
         return
     near = _near_name(path)
     hint = f"did you mean {near}?" if near else "check the name"
@@ -39,35 +55,41 @@ def check_exists(path: Path) -> None:
 
 
 def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> None:
-    """The output and everything else asked for can be written.
+    """The output and everything else asked for can be written, with the tools it takes.
 
     Raises
     ------
     InputError, UsageError
         For a suffix that is not supported, a missing or read-only folder, a file that exists without
         `--overwrite`, or the same name for two outputs.
+    ToolError
+        If a movie is asked for and there is no ffmpeg that works.
     """
     from video.animation import ANIMATION_SUFFIXES
     from video.outputs import check_target
+    from video.tools import find_ffmpeg
 
     if suffixes:
         check_target(job.output, suffixes, overwrite=options.overwrite)
     if options.progress_movie is not None:
         check_target(options.progress_movie, tuple(ANIMATION_SUFFIXES), overwrite=options.overwrite)
+        if options.progress_movie.suffix.lower() != ".webp":
+            find_ffmpeg()
     if options.save_settings is not None:
         check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
+        job_text(job, options.save_settings.parent)
     named = [path for path in (job.output, options.progress_movie, options.save_settings) if path is not None]
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
     for path in named[1:]:
-        if any(_same(path, given) for given in (job.content, *(style.path for style in job.styles))):
+        if any(_same(path, given) for given in inputs_of(job)):
             raise UsageError(f"{path}: is an input of this job; give the output another name")
 
 
 def _same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -76,7 +98,7 @@ def _near_name(path: Path) -> str | None:
 
     try:
         names = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
+    except (OSError, ValueError):
         return None
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
     return str(path.parent / near[0]) if near else None

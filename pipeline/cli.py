@@ -35,15 +35,25 @@ def _job_command(command: str, content: str, output: str, text: str) -> None:
 
     @cli.command(command, help=text)
     @click.argument("content", metavar=content, type=PATH)
-    @click.option("--style", "styles", multiple=True, metavar="PICTURE[:WEIGHT]", help="Style picture; may be repeated.")
+    @click.option(
+        "--style", "styles", multiple=True, metavar="PICTURE[:WEIGHT]", help="Style picture; may be repeated."
+    )
     @click.option("-o", "--output", type=PATH, metavar=output, help="Where the result goes.")
-    @click.option("--preset", default="default", show_default=True, metavar="NAME|FILE.toml", help="Settings to begin with.")
+    @click.option(
+        "--preset",
+        default="default",
+        show_default=True,
+        metavar="NAME|FILE.toml",
+        help="Settings to begin with.",
+    )
     @run_options
     @setting_options(command)
     def run(**values: Any) -> None:
         overrides = given(values, command)
-        styles = tuple(parse_style(text) for text in require(values.pop("styles"), "--style PICTURE"))
-        target = require(values.pop("output"), f"-o {output}")
+        styles = tuple(
+            parse_style(text) for text in require(values.pop("styles"), "--style PICTURE", "the look to take")
+        )
+        target = require(values.pop("output"), f"-o {output}", "where the result goes")
         preset = values.pop("preset")
         job = build_job(command, values.pop("content"), styles, target, preset=preset, overrides=overrides)
         start(job, values)
@@ -56,7 +66,8 @@ _job_command(
 )  # fmt: skip
 _job_command(
     "album", "FOLDER", "OUTFOLDER",
-    "Stylize every photo of a folder. A style may be a folder of pictures too. Finished photos are not done again.",
+    "Stylize every photo of a folder. A style may be a folder of pictures too. "
+    "Finished photos are not done again.",
 )  # fmt: skip
 
 
@@ -72,7 +83,9 @@ def run_file(path: Path, output: Path | None, **values: Any) -> None:
 @cli.command("progress")
 @click.argument("run", metavar="RUN", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
-@click.option("--seconds", type=click.FloatRange(0.5, 600), default=8.0, show_default=True, help="Its length.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.5, 600), default=8.0, show_default=True, help="Its length."
+)
 @click.option("--losses", is_flag=True, help="Draw the loss curves under the picture.")
 @click.option("--overwrite", is_flag=True, help="Replace a movie that exists.")
 def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: bool) -> None:
@@ -96,7 +109,9 @@ def presets(name: str | None) -> None:
 
     if name is not None:
         read_preset(name)
-        click.echo(preset_text(name) if name in preset_names() else Path(name).read_text(encoding="utf-8"), nl=False)
+        click.echo(
+            preset_text(name) if name in preset_names() else Path(name).read_text(encoding="utf-8"), nl=False
+        )
         return
     for known in preset_names():
         click.echo(f"{known:14} {preset_text(known).splitlines()[0].lstrip('# ')}")
@@ -112,7 +127,14 @@ def doctor() -> None:
 
 
 @cli.command("demo")
-@click.option("-o", "--output", type=PATH, default=Path("deepfusion-demo"), show_default=True, help="The folder to fill.")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    default=Path("deepfusion-demo"),
+    show_default=True,
+    help="The folder to fill.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def demo(output: Path, quiet: bool) -> None:
     """Stylize a small real clip with sound and two photos, and make a progress movie."""
@@ -137,7 +159,13 @@ def weights_list() -> None:
 
 
 @weights.command("download")
-@click.option("--timeout", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Seconds to wait for an answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 3600),
+    default=20.0,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
 def weights_download(timeout: float) -> None:
     """Download the full VGG-19 (80 MB) to the Keras cache and verify it."""
     from pipeline.weights_command import download

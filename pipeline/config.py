@@ -14,10 +14,12 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.settings import SETTINGS, ImageSettings, build_settings, flat, known_keys
-from stylize.config import StylizeConfig
+from stylize.config import StylizeConfig, parse_start
+from stylize.errors import ConfigError
 from stylize.knobs import knobs_of, near_miss
 
 _FILE_LIMIT = 1_000_000
+_LARGEST = 2**63
 _JOB_KEYS = ("command", "content", "style", "output", "preset", "settings")
 
 
@@ -29,7 +31,7 @@ class StyleSource:
     weight: float = 1.0
 
     def __str__(self) -> str:
-        return str(self.path) if self.weight == 1.0 else f"{self.path}:{self.weight:g}"
+        return str(self.path) if self.weight == 1.0 else f"{self.path}:{self.weight!r}"
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,18 @@ class Job:
     settings: ImageSettings
 
 
-def parse_style(text: str) -> StyleSource:
-    """Read `PATH` or `PATH:WEIGHT`; a file whose name ends in such a number is taken as a path."""
+def parse_style(text: str, base: Path = Path()) -> StyleSource:
+    """Read `PATH` or `PATH:WEIGHT`, relative to `base`; a file whose name ends in such a number is a path."""
     path, colon, number = text.rpartition(":")
-    if colon and path and not Path(text).exists():
+    if colon and path and not os.path.exists(base / text):
         try:
             weight = float(number)
         except ValueError:
-            return StyleSource(Path(text))
+            return StyleSource(base / text)
         if not 0.0 < weight < float("inf"):
             raise UsageError(f"--style {text}: the weight must be a number above 0")
-        return StyleSource(Path(path), weight)
-    return StyleSource(Path(text))
+        return StyleSource(base / path, weight)
+    return StyleSource(base / text)
 
 
 def preset_names() -> tuple[str, ...]:
@@ -80,8 +82,13 @@ def read_preset(name: str) -> dict[str, Any]:
     if name in preset_names():
         return _checked(tomllib.loads(preset_text(name)), known_keys(), f"preset {name}")
     if name.endswith(".toml"):
-        return _checked(_read_toml(Path(name)), known_keys(), name)
-    raise UsageError(f"unknown preset {name!r}: {near_miss(name, preset_names())}, or give the path of a .toml file")
+        document = _read_toml(Path(name))
+        if "command" in document or "content" in document:
+            raise UsageError(f"{name}: is a job file, not a preset; give it to `deepfusion run`")
+        return _rebased(_checked(document, known_keys(), name), Path(name).parent)
+    raise UsageError(
+        f"unknown preset {name!r}: {near_miss(name, preset_names())}, or give the path of a .toml file"
+    )
 
 
 def build_job(
@@ -97,6 +104,9 @@ def build_job(
     if not styles:
         raise UsageError("no style picture: give one with --style PICTURE")
     values = {**read_preset(preset), **(overrides or {})}
+    for key, value in values.items():
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise UsageError(f"{key}: a number of {len(str(abs(value)))} digits is too large")
     engine, settings = build_settings(command, values)
     return Job(command, content, styles, output, engine, settings)
 
@@ -114,8 +124,9 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
         if key not in _JOB_KEYS:
             raise UsageError(f"{path}: unknown key {key!r}: {near_miss(key, _JOB_KEYS)}")
     command = document.get("command")
-    if command not in SETTINGS:
-        raise UsageError(f"{path}: command: {near_miss(str(command or ''), tuple(SETTINGS))}")
+    if not isinstance(command, str) or command not in SETTINGS:
+        told = "missing" if command is None else f"unknown value {command!r}"
+        raise UsageError(f"{path}: command: {told}: {near_miss(str(command), tuple(SETTINGS))}")
     style = document.get("style", [])
     texts = {
         "content": document.get("content"),
@@ -126,22 +137,24 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
         if not isinstance(value, str) or not value:
             raise UsageError(f"{path}: {key}: expected a text in quotes, got {value!r}")
     style = [style] if isinstance(style, str) else style
-    if not isinstance(style, list) or not all(isinstance(one, str) for one in style):
+    if not isinstance(style, list) or not style or not all(isinstance(one, str) and one for one in style):
         raise UsageError(f"{path}: style: expected a path or a list of paths in quotes, got {style!r}")
     settings = document.get("settings", {})
     if not isinstance(settings, dict):
         raise UsageError(f"{path}: settings: expected a table [settings], got {settings!r}")
-    values = _checked(settings, known_keys(command), f"{path}: [settings]")
     base = path.parent
-    sources = tuple(StyleSource(base / one.path, one.weight) for one in map(parse_style, style))
-    preset = texts["preset"] if texts["preset"] in preset_names() else str(base / texts["preset"])
-    for key in ("weights", "init"):
-        if values.get(key) and (base / values[key]).is_file():
-            values[key] = str(base / values[key])
-    return build_job(
-        command, base / texts["content"], sources, output or base / texts["output"],
-        preset=preset, overrides={**values, **(overrides or {})},
-    )  # fmt: skip
+    values = _rebased(_checked(settings, known_keys(command), f"{path}: [settings]"), base)
+    sources = tuple(parse_style(one, base) for one in style)
+    preset = texts["preset"]
+    if preset not in preset_names() and preset.endswith(".toml"):
+        preset = str(base / preset)
+    try:
+        return build_job(
+            command, base / texts["content"], sources, output or base / texts["output"],
+            preset=preset, overrides={**values, **(overrides or {})},
+        )  # fmt: skip
+    except ConfigError as error:
+        raise UsageError(f"{path}: [settings]: {error}") from None
 
 
 def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
@@ -149,9 +162,8 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
     values = flat(job.stylize, job.settings)
     if backbone is not None and not values["weights"]:
         values["backbone"] = backbone
-    for key in ("weights", "init"):
-        if values[key] and Path(values[key]).is_file():
-            values[key] = _relative(Path(values[key]), folder)
+    for key in _paths_in(values):
+        values[key] = _relative(Path(values[key]).expanduser(), folder)
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]
     lines = [
         f"command = {_toml(job.command)}",
@@ -162,16 +174,34 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
         "[settings]",
         *(f"{key} = {_toml(value)}" for key, value in values.items()),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("a file name that is not UTF-8 cannot go into a job file; rename the file") from None
+    return text
+
+
+def _paths_in(values: dict[str, Any]) -> list[str]:
+    """The keys of `values` that hold the path of a file."""
+    keys = ["weights"] if values.get("weights") else []
+    return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
+
+
+def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:
+    """`values` with the paths in them, which are relative to `base`, as seen from here."""
+    return {**values, **{key: str(base / Path(values[key]).expanduser()) for key in _paths_in(values)}}
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return os.path.relpath(path.absolute(), folder.absolute())
+    """`path` as seen from `folder`; links among the folders are followed, because `..` follows them too."""
+    return os.path.relpath(os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(folder))
 
 
 def _toml(value: Any) -> str:
-    """A value as TOML; JSON's texts, numbers, booleans and lists are TOML's."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    """A value as TOML; JSON's texts, numbers, booleans and lists are TOML's but for one character."""
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -181,9 +211,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
         if len(data) > _FILE_LIMIT:
             raise UsageError(f"{path}: over 1 MB is not a settings file")
         return tomllib.loads(data.decode("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file; check the name") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UsageError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: is not TOML: {error}") from None
 
 
@@ -213,6 +247,8 @@ def _converted(value: Any, kind: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise UsageError(f"{where}: expected a list, got {value!r}")
         return tuple(_converted(one, item, where) for one in value)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise UsageError(f"{where}: a number of {len(str(abs(value)))} digits is too large")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:

@@ -9,7 +9,16 @@ from importlib import metadata
 
 from pipeline import __version__
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "Pillow", "opencv-python", "av", "imageio-ffmpeg", "tensorflow-hub")
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "Pillow",
+    "opencv-python",
+    "av",
+    "imageio-ffmpeg",
+    "tensorflow-hub",
+)
 
 
 def examine() -> Iterator[str]:
@@ -33,8 +42,12 @@ def _graphics() -> Iterator[str]:
     import tensorflow as tf
 
     devices = tf.config.list_physical_devices("GPU")
-    names = [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices]
-    yield f"graphics         {', '.join(names) if names else 'none that TensorFlow can use: the CPU does the work'}"
+    names = [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in devices
+    ]
+    found = ", ".join(names) or "none that TensorFlow can use: the CPU does the work"
+    yield f"graphics         {found}"
 
 
 def _tools() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -76,8 +77,10 @@ def choose_weights(job: Job, display: Display, *, offline: bool) -> Weights:
     return weights
 
 
-def read_picture(path: Path, longer: int, minimum_side: int) -> FloatImage:
+def read_picture(path: Path, longer: int, minimum_side: int, *, style: bool = False) -> FloatImage:
     """A picture file, upright, its longer side at most `longer` pixels.
+
+    A long and narrow style picture may be larger, so that its shorter side is not under `minimum_side`.
 
     Raises
     ------
@@ -91,22 +94,27 @@ def read_picture(path: Path, longer: int, minimum_side: int) -> FloatImage:
 
     picture = read_image(path)
     height, width = picture.shape[:2]
+    if style and min(width, height) >= minimum_side:
+        longer = max(longer, math.ceil(minimum_side * max(width, height) / min(width, height)))
     fitted = fit_size(width, height, longer)
     if min(fitted) < minimum_side:
         cure = "give a larger --size" if min(width, height) >= minimum_side else "use a larger picture"
+        width, height = fitted if min(width, height) >= minimum_side else (width, height)
         raise UsageError(
-            f"{path}: {fitted[0]}x{fitted[1]} pixels is too small for the network, which needs {minimum_side} "
+            f"{path}: {width}x{height} pixels is too small for the network, which needs {minimum_side} "
             f"on the shorter side; {cure}"
         )
     return picture if fitted == (width, height) else resize_image(picture, fitted)
 
 
-def build_stylizer(config: StylizeConfig, styles: tuple[StyleSource, ...], longer: int, weights: Weights) -> Stylizer:
+def build_stylizer(
+    config: StylizeConfig, styles: tuple[StyleSource, ...], longer: int, weights: Weights
+) -> Stylizer:
     """A Stylizer whose style pictures have a longer side of at most `longer` pixels."""
+    pictures = [read_picture(style.path, longer, config.minimum_side, style=True) for style in styles]
     load_tensorflow()
     from stylize.stylizer import Stylizer
 
-    pictures = [read_picture(style.path, longer, config.minimum_side) for style in styles]
     return Stylizer(config, pictures, weights, style_blend=[style.weight for style in styles])
 
 
@@ -138,6 +146,19 @@ def follow(work: Work, label: str) -> Callable[[Progress], None]:
     def report(progress: Any) -> None:
         text = f"{label}iteration {progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}"
         work.advance(4.0**-progress.level if progress.iteration else 0.0, text)
+
+    return report
+
+
+def both(
+    show: Callable[[Progress], None], recorder: Callable[[Progress], None] | None
+) -> Callable[[Progress], None]:
+    """A callback that shows the progress and, if there is a recorder, has it keep what it wants."""
+
+    def report(progress: Progress) -> None:
+        show(progress)
+        if recorder is not None:
+            recorder(progress)
 
     return report
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Job
+from pipeline.engine import start_picture
 from pipeline.log import Display, spoken_bytes, spoken_time
 
 if TYPE_CHECKING:
@@ -71,14 +72,15 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> list[float
     def note(progress: Any) -> None:
         stamps.setdefault(progress.level, []).append(progress.seconds)
 
-    stylizer.stylize(content, iterations=_TIMED_ITERATIONS, callback=note)
+    start = start_picture(stylizer.config, content.shape)
+    stylizer.stylize(content, initial=start, iterations=_TIMED_ITERATIONS, callback=note)
     last = {level: times[-1] - times[-2] for level, times in stamps.items()}
     return [last[level] for level in sorted(last)]
 
 
 def plan_pictures(
-    job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *, frames: int | None = None,
-    later_iterations: int = 0, pictures: int | None = None,
+    job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
+    frames: int | None = None, later_iterations: int = 0, pictures: int | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
 

@@ -12,6 +12,7 @@ from pipeline import __version__
 from pipeline.config import Job, job_text
 from pipeline.engine import RunOptions
 from pipeline.errors import PipelineError
+from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import file_hash
 from pipeline.settings import flat
@@ -29,7 +30,7 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         "version": __version__,
         "command": job.command,
         "content": content_hash(job.content),
-        "styles": [f"{file_hash(style.path)}:{style.weight:g}" for style in job.styles],
+        "styles": [f"{content_hash(style.path)}:{style.weight!r}" for style in job.styles],
         "backbone": weights.name,
         "weights": weights.sha256,
         **{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
@@ -37,19 +38,25 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
 
 
 def content_hash(path: Path) -> str:
-    """The SHA-256 of a file, or of the names and bytes of the files in a folder."""
+    """The SHA-256 of a file, or of the names and bytes of the files in a folder, hidden ones left out."""
     if not path.is_dir():
         return file_hash(path)
     digest = hashlib.sha256()
     for entry in sorted(path.iterdir()):
-        if entry.is_file():
-            digest.update(f"{entry.name}\0{file_hash(entry)}\n".encode())
+        if entry.is_file() and not entry.name.startswith("."):
+            digest.update(os.fsencode(entry.name) + f"\0{file_hash(entry)}\n".encode())
     return digest.hexdigest()
 
 
-def make_movie(folders: Sequence[Path], options: RunOptions, report: Report) -> None:
+def make_movie(folders: Sequence[Path], options: RunOptions, report: Report, display: Display) -> None:
     """Make the progress movie if one was asked for."""
-    if options.progress_movie is None or not folders:
+    if options.progress_movie is None:
+        return
+    if not folders:
+        display.warn(
+            f"{options.progress_movie} was not made: what it shows was finished by an earlier run that kept "
+            f"no snapshots; --restart does it again"
+        )
         return
     from pipeline.movie import write_progress_movie
 

@@ -127,6 +127,10 @@ class Display:
             self.warnings.append(text)
             self.note(f"note: {text}")
 
+    def error(self, text: str) -> None:
+        """Something failed while the rest goes on; always said."""
+        print(text, file=self.stream, flush=True)
+
     @contextmanager
     def work(self, total: float) -> Iterator[Work]:
         """Show the progress of a job of `total` units while the block runs."""
@@ -137,7 +141,11 @@ class Display:
             from rich.progress import BarColumn, Progress, TextColumn
 
             console = Console(file=self.stream)
-            columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[text]}"))
+            columns = (
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.fields[text]}"),
+            )
             with Progress(*columns, console=console, transient=True) as bar:
                 yield _BarWork(total, bar)
         else:

@@ -31,10 +31,11 @@ TERM_COLORS: dict[str, Color] = {
 }
 MORE_COLORS: tuple[Color, ...] = ((255, 122, 148), (92, 212, 204), (232, 214, 92))
 
-SUPERSAMPLING = 4
-"""Curves are drawn this much larger and scaled down: Pillow's lines have jagged edges."""
+SUPERSAMPLING = (4, 2)
+"""Curves are drawn this much larger and scaled down, in bands up to 800 pixels wide and in wider ones:
+Pillow's lines have jagged edges."""
 
-SHOWN_RANGE = 20.0
+SHOWN_RANGE = 12.0
 """The chart's floor is the lowest total over this; terms that never rise above it are left out."""
 
 
@@ -62,6 +63,7 @@ class LossStrip:
 
     def __init__(self, losses: Sequence[Loss], size: tuple[int, int], title: str = "") -> None:
         self.size = size
+        self._scale = SUPERSAMPLING[size[0] > 800]
         self._iterations = [loss.iteration for loss in losses]
         self._levels = [loss.level for loss in losses]
         self._low, self._high = shown_range([_finite(loss.loss) for loss in losses])
@@ -70,23 +72,27 @@ class LossStrip:
         self._across = across(self._iterations, self._levels)
         self._fit_font(title)
         self._chart = self._chart_box()
+        self._points = {
+            name: [(self._x(number), self._y(value)) for number, value in enumerate(values)]
+            for name, values in self.curves.items()
+        }
         self._base = self._draw_base(title)
 
     def _fit_font(self, title: str) -> None:
-        """Choose the largest type with which legend and iteration fit; the title is shown if it fits too."""
+        """Choose the largest type with which legend and counter fit; the title is shown if it fits too."""
         from PIL import ImageFont
 
         width = self.size[0]
         self._margin = max(6.0, 0.025 * width)
-        self._type = min(max(round(0.031 * width), 11), 19)
-        while True:
+        largest = min(max(round(0.031 * width), 11), 19)
+        choices = [(word, size) for word in ("iteration ", "") for size in range(largest, 7, -1)]
+        for self._word, self._type in choices:
             self._font: Any = ImageFont.load_default(self._type)
-            counter = self._font.getlength(f"iteration {self._iterations[-1]}")
+            counter = self._font.getlength(f"{self._word}{self._iterations[-1]}")
             self._room = width - 3 * self._margin - counter
-            if self._type <= 8 or self._legend_width() <= self._room:
+            if self._legend_width() <= self._room:
                 break
-            self._type -= 1
-        self._title_fits = self._legend_width() + self._font.getlength(title) + self._type <= self._room
+        self._title_fits = self._legend_width() + self._font.getlength(title) + 2 * self._type <= self._room
 
     def _legend_width(self) -> float:
         return sum(self._font.getlength(name) + 2.1 * self._type for name in self.curves) - 0.9 * self._type
@@ -155,20 +161,20 @@ class LossStrip:
 
         position = min(max(position, 0.0), len(self._iterations) - 1.0)
         width, height = self.size
-        scale = SUPERSAMPLING
+        scale = self._scale
         image = self._base.resize((width * scale, height * scale), Image.Resampling.NEAREST)
         draw = ImageDraw.Draw(image)
         for name in reversed(self.curves):
             self._draw_curve(draw, name, position)
         image = image.resize(self.size, Image.Resampling.BOX)
-        counter = f"iteration {self._iterations[math.floor(position)]}"
+        counter = f"{self._word}{self._iterations[math.floor(position)]}"
         place = (width - self._margin, 1.2 * self._type)
         ImageDraw.Draw(image).text(place, counter, TEXT, self._font, anchor="rm")
         return from_uint8(np.asarray(image))
 
     def _draw_curve(self, draw: ImageDraw.ImageDraw, name: str, position: float) -> None:
         """The curve of one term up to `position`, and the dot at its end."""
-        scale, color = SUPERSAMPLING, self.colors[name]
+        scale, color = self._scale, self.colors[name]
         thickness = 0.13 * self._type * (1.25 if name == "total" else 1.0)
         segments = self._segments(name, position)
         for segment in segments:
@@ -177,22 +183,23 @@ class LossStrip:
                 draw.line(points, fill=color, width=round(thickness * scale), joint="curve")
         if segments:
             x, y = segments[-1][-1]
-            for radius, fill in ((2.9 * thickness, BACKGROUND), (2.0 * thickness, color)):
+            for radius, fill in ((2.4 * thickness, BACKGROUND), (1.7 * thickness, color)):
                 draw.ellipse(
                     [scale * side for side in (x - radius, y - radius, x + radius, y + radius)], fill
                 )
 
     def _segments(self, name: str, position: float) -> list[list[Point]]:
         """The points of a curve up to `position`, a list for each level."""
-        values, last = self.curves[name], math.floor(position)
+        points, last = self._points[name], math.floor(position)
         segments: list[list[Point]] = []
         for number in range(last + 1):
             if number == 0 or self._levels[number] != self._levels[number - 1]:
                 segments.append([])
-            segments[-1].append((self._x(number), self._y(values[number])))
+            elif number < last and points[number][0] - segments[-1][-1][0] < 0.5:
+                continue  # less than half a pixel: not to be seen, but slow to draw
+            segments[-1].append(points[number])
         if position > last and self._levels[last] == self._levels[last + 1]:
-            part, (x, y) = position - last, segments[-1][-1]
-            to_x, to_y = self._x(last + 1), self._y(values[last + 1])
+            part, (x, y), (to_x, to_y) = position - last, points[last], points[last + 1]
             segments[-1].append((x + part * (to_x - x), y + part * (to_y - y)))
         return segments
 

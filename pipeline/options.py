@@ -80,13 +80,16 @@ def run_options(function: Command) -> Command:
         (
             click.option("--progress-movie", type=path, metavar="PATH",
                          help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
-            click.option("--movie-seconds", type=click.FloatRange(0.5, 600), default=8.0, show_default=True,
-                         help="Length of the progress movie."),
-            click.option("--movie-losses", is_flag=True, help="Draw the loss curves under the progress movie."),
+            click.option("--movie-seconds", type=click.FloatRange(0.5, 600), default=8.0,
+                         show_default=True, help="Length of the progress movie."),
+            click.option("--movie-losses", is_flag=True,
+                         help="Draw the loss curves under the progress movie."),
             click.option("--save-settings", type=path, metavar="PATH",
                          help="Write a job file that does this run again with `deepfusion run`."),
-            click.option("--keep-run", is_flag=True, help="Keep the run folder with frames, journal and snapshots."),
-            click.option("--restart", is_flag=True, help="Discard what an interrupted run has left; begin afresh."),
+            click.option("--keep-run", is_flag=True,
+                         help="Keep the run folder with frames, journal and snapshots."),
+            click.option("--restart", is_flag=True,
+                         help="Discard what an interrupted run has left; begin afresh."),
             click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
             click.option("--dry-run", is_flag=True,
                          help="Check everything, time a few iterations, print time, memory and disk needed."),
@@ -111,8 +114,8 @@ def given(values: dict[str, Any], command: str) -> dict[str, Any]:
     return overrides
 
 
-def require(value: Any, flag: str) -> Any:
-    """`value`, or a UsageError that names the missing option."""
+def require(value: Any, flag: str, purpose: str) -> Any:
+    """`value`, or a UsageError that names the missing option and what it is for."""
     if not value:
-        raise UsageError(f"missing {flag}")
+        raise UsageError(f"missing {flag}: {purpose}")
     return value

@@ -24,7 +24,7 @@ class Report:
     done, skipped
         Pictures made now, and found finished.
     failed
-        What went wrong by input name.
+        What went wrong, by the name in the output.
     """
 
     command: str
@@ -59,7 +59,8 @@ class Report:
 
     def summary(self) -> str:
         """The last lines for a person."""
-        counted = f"{self.frames} {'picture' if self.command != 'video' else 'frame'}{'s' if self.frames != 1 else ''}"
+        unit = "frame" if self.command == "video" else "picture"
+        counted = f"{self.frames} {unit}{'s' if self.frames != 1 else ''}"
         parts = [counted, spoken_time(self.seconds), f"{self.evaluations} evaluations", self.backbone]
         if self.skipped:
             parts.insert(1, f"{self.skipped} already there")

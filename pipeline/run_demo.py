@@ -1,4 +1,4 @@
-"""`deepfusion demo`: a real clip with sound, two photos and a progress movie, from the media that come along."""
+"""`deepfusion demo`: a real clip with sound, two photos and a progress movie, from the package's media."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from pipeline.log import Display, spoken_time
 _JOBS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("image", "cat.jpg", "great-wave.jpg", "cat-great-wave.png", {"size": 400}),
     ("image", "tulips.jpg", "starry-night.jpg", "tulips-starry-night.png", {"size": 400}),
-    ("video", "meadow.mp4", "water-lilies.jpg", "meadow-water-lilies.mp4", {"size": 320, "frame_iterations": 25}),
+    (
+        "video",
+        "meadow.mp4",
+        "water-lilies.jpg",
+        "meadow-water-lilies.mp4",
+        {"size": 320, "frame_iterations": 25},
+    ),
 )
 _MOVIE_OF = "tulips-starry-night.png"
 

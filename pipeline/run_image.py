@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from pipeline.checks import check_inputs, check_outputs
 from pipeline.config import Job
 from pipeline.engine import (
     RunOptions,
+    both,
     build_stylizer,
     choose_weights,
     follow,
@@ -15,12 +17,17 @@ from pipeline.engine import (
     start_picture,
     unit_cost,
 )
+from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import make_movie, record_of, save_settings
 from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import RunFolder, run_path
 from pipeline.snapshots import SnapshotRecorder
+
+if TYPE_CHECKING:
+    from stylize.stylizer import Result, Stylizer
+    from stylize.types import FloatImage
 
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -35,6 +42,10 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
 
     began = time.perf_counter()
     check_inputs(job)
+    if job.content.is_dir():
+        raise UsageError(
+            f"{job.content}: is a folder, not a picture; for all pictures in it use `deepfusion album`"
+        )
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     weights = choose_weights(job, display, offline=options.offline)
@@ -45,25 +56,33 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     run: RunFolder | None = None
     if options.wants_snapshots:
         run = RunFolder(run_path(job.output), record_of(job, weights), restart=True)
-    with display.work(unit_cost(job.stylize, content.shape)) as work:
-        show = follow(work, "")
-        recorder = SnapshotRecorder(run.snapshots / "picture", title=job.content.name) if run else None
-        result = stylizer.stylize(
-            content,
-            initial=start_picture(job.stylize, content.shape),
-            callback=lambda progress: (show(progress), recorder(progress) if recorder else None)[0],
-        )
-    if recorder is not None:
-        recorder.finish(result.picture, result.losses)
-    write_image(job.output, result.picture, overwrite=True)
-    report.add(result)
-    if run is not None:
-        make_movie([run.snapshots / "picture"], options, report)
-        if options.keep_run:
-            report.also["run folder"] = str(run.path)
-        else:
+    try:
+        result = _optimise(job, content, stylizer, run, display)
+        write_image(job.output, result.picture, overwrite=True)
+        report.add(result)
+        if run is not None:
+            make_movie([run.snapshots / "picture"], options, report, display)
+    finally:  # nothing of a single picture is taken up again, so nothing of an interrupted one is left behind
+        if run is not None and not options.keep_run:
             run.remove()
+    if run is not None and options.keep_run:
+        report.also["run folder"] = str(run.path)
     save_settings(job, options, weights.name, report)
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report
+
+
+def _optimise(
+    job: Job, content: FloatImage, stylizer: Stylizer, run: RunFolder | None, display: Display
+) -> Result:
+    """Run the optimisation, its snapshots kept in `run` if there is one."""
+    recorder = SnapshotRecorder(run.snapshots / "picture", title=job.content.name) if run else None
+    with display.work(unit_cost(job.stylize, content.shape)) as work:
+        callback = both(follow(work, ""), recorder)
+        result = stylizer.stylize(
+            content, initial=start_picture(job.stylize, content.shape), callback=callback
+        )
+    if recorder is not None:
+        recorder.finish(result.picture, result.losses)
+    return result

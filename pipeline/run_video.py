@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pipeline.checks import check_inputs, check_outputs
 from pipeline.config import Job
 from pipeline.engine import (
     RunOptions,
+    both,
     build_stylizer,
     choose_weights,
     follow,
@@ -22,7 +24,7 @@ from pipeline.engine import (
 from pipeline.errors import PipelineError, UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import make_movie, record_of, save_settings
-from pipeline.log import Display, Work
+from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder, file_hash, run_path
 from pipeline.settings import VideoSettings
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from video.decode import FrameRange
+    from video.encode import FrameWriter
     from video.probe import ClipInfo
     from video.sequence import FrameFolder
 
@@ -61,15 +64,20 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         Before any work, for anything that is wrong with the job.
     """
     from video.encode import VIDEO_FORMATS
+    from video.tools import find_ffmpeg
 
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, VideoSettings)
     check_inputs(job)
     check_outputs(job, options, tuple(VIDEO_FORMATS))
+    find_ffmpeg()
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
+    _writer(job, settings, clip, options, None)  # what it refuses is better heard now
     for note in clip.source.notes:
         display.warn(note)
+    if not job.content.is_dir() and settings.fps != VideoSettings.fps:
+        display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
     weights = choose_weights(job, display, offline=options.offline)
     stylizer = build_stylizer(job.stylize, job.styles, max(clip.size), weights)
     if options.dry_run:
@@ -84,7 +92,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     _encode(job, settings, clip, run, frames, options, display)
     report.frames = len(frames)
     movie = run.snapshots / "frame"
-    make_movie([movie] if movie.exists() else [], options, report)
+    make_movie([movie] if movie.exists() else [], options, report, display)
     save_settings(job, options, weights.name, report)
     if options.keep_run:
         report.also["run folder"] = str(run.path)
@@ -103,21 +111,30 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     InputError, UsageError
         If it is no clip, the range holds no frame, or the frames are too small.
     """
-    from video.decode import FrameRange, fit_size
+    from video.decode import FrameRange, fit_size, read_frames
     from video.probe import probe
     from video.sequence import open_folder
 
-    source = open_folder(path, parse_rate(settings.fps)) if path.is_dir() else probe(path)
+    rate = parse_rate(settings.fps)
+    source = open_folder(path, rate) if path.is_dir() else probe(path)
     wanted = FrameRange.parse(settings.frames or ":")
     if source.frames and not wanted.indices(source.frames):
-        raise UsageError(f"--frames {settings.frames}: {path} has only {source.frames} frames, numbered from 0")
+        raise UsageError(
+            f"--frames {settings.frames}: {path} has only {source.frames} frames, numbered from 0"
+        )
     if settings.movie_frame and settings.movie_frame not in wanted.indices(source.frames):
-        raise UsageError(f"--movie-frame {settings.movie_frame}: is not among the frames to be stylized")
+        raise UsageError(
+            f"--movie-frame {settings.movie_frame}: is not among the frames to be stylized, which are "
+            f"{wanted.start} to {wanted.indices(source.frames)[-1]}"
+        )
     size = fit_size(source.width, source.height, settings.size, even=True)
+    read_frames(
+        source, size=size, frames=wanted
+    ).close()  # starts nothing; refuses what cannot be decoded here
     if min(size) < minimum_side:
         raise UsageError(
-            f"{path}: {size[0]}x{size[1]} pixels is too small for the network, which needs {minimum_side} on the "
-            f"shorter side; give a larger --size or a larger clip"
+            f"{path}: {size[0]}x{size[1]} pixels is too small for the network, which needs {minimum_side} "
+            f"on the shorter side; give a larger --size or a larger clip"
         )
     return Clip(source, wanted, size)
 
@@ -125,9 +142,11 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
 def parse_rate(text: str) -> Fraction:
     """A frame rate as a fraction: `25`, `23.976` (read as 24000/1001), `30000/1001`."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"--fps {text}: expected a rate like 25, 23.976 or 30000/1001") from None
+        rate = Fraction(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?", text) else None
+    except ZeroDivisionError:
+        rate = None
+    if rate is None:
+        raise UsageError(f"--fps {text}: expected a rate like 25, 23.976 or 30000/1001")
     if not 0 < rate <= 1000:
         raise UsageError(f"--fps {text}: must be above 0 and at most 1000")
     for whole in (24, 30, 48, 60, 120):
@@ -162,7 +181,7 @@ def _stylize_frames(
     files: list[Path] = []
     previous: FloatImage | None = None
     if finished:
-        display.note(f"continuing at frame {len(finished)} of {count} (from {run.path})")
+        display.note(f"continuing: {len(finished)} of {count} frames are finished already (in {run.path})")
     with display.work(alone + later * (count - 1)) as work:
         work.begin_at((alone + later * (len(finished) - 1)) if finished else 0.0)
         for position, (index, content) in enumerate(_contents(clip, display), start=1):
@@ -182,7 +201,7 @@ def _stylize_frames(
                 content,
                 initial=start_picture(job.stylize, content.shape) if initial is None else initial,
                 iterations=None if initial is None else settings.frame_iterations,
-                callback=_both(show, recorder),
+                callback=both(show, recorder),
             )
             if recorder is not None:
                 recorder.finish(result.picture, result.losses)
@@ -196,15 +215,6 @@ def _stylize_frames(
     return files
 
 
-def _both(show: Any, recorder: SnapshotRecorder | None) -> Any:
-    def report(progress: Any) -> None:
-        show(progress)
-        if recorder is not None:
-            recorder(progress)
-
-    return report
-
-
 def _commit(run: RunFolder, index: int, path: Path, result: Any) -> None:
     run.commit(Frame(index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds))
 
@@ -214,19 +224,26 @@ def _encode(
     display: Display,
 ) -> None:  # fmt: skip
     """Put the frames together with the source's sound."""
-    from video.encode import FrameWriter
     from video.images import read_image
-    from video.probe import ClipInfo
 
-    source = clip.source
-    sound = source if isinstance(source, ClipInfo) else None
-    start, stop = clip.wanted.seconds(source.rate)
-    writer = FrameWriter(
-        job.output, clip.size, source.rate, sound=sound, sound_range=(start, stop), crf=settings.crf,
-        overwrite=options.overwrite, expected_frames=len(files),
-    )  # fmt: skip
+    writer = _writer(job, settings, clip, options, len(files))
     with writer:
         for path in files:
             writer.write(read_image(path))
     for note in writer.notes:
         display.warn(note)
+
+
+def _writer(
+    job: Job, settings: VideoSettings, clip: Clip, options: RunOptions, frames: int | None
+) -> FrameWriter:
+    """The writer of the output; nothing is written before it is entered."""
+    from video.encode import FrameWriter
+    from video.probe import ClipInfo
+
+    source = clip.source
+    return FrameWriter(
+        job.output, clip.size, source.rate, sound=source if isinstance(source, ClipInfo) else None,
+        sound_range=clip.wanted.seconds(source.rate), crf=settings.crf, overwrite=options.overwrite,
+        expected_frames=frames,
+    )  # fmt: skip

@@ -18,6 +18,8 @@ from typing import Any
 from pipeline.errors import PipelineError, UsageError
 
 SCHEMA = 1
+_CONTENTS = ("frames", "snapshots", "journal.jsonl", ".job.json.tmp", ".journal.jsonl.tmp")
+"""What a run folder may hold before `job.json` is there."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,12 @@ class Frame:
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file, as hexadecimal digits; UsageError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
 
 
 def run_path(output: Path) -> Path:
@@ -71,6 +76,7 @@ class RunFolder:
         self._journal = path / "journal.jsonl"
         record = json.loads(json.dumps({"schema": SCHEMA, **record}))
         try:
+            self._check_ours()
             if restart and path.exists():
                 shutil.rmtree(path)
             if (path / "job.json").exists():
@@ -87,10 +93,7 @@ class RunFolder:
 
     def commit(self, frame: Frame) -> None:
         """Write the journal line of a frame whose file is complete."""
-        with self._journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(frame.__dict__) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_durably(self._journal, json.dumps(frame.__dict__))
 
     def finished(self) -> list[Frame]:
         """The finished frames from the first on, up to the first that is missing, changed or half-written."""
@@ -115,6 +118,15 @@ class RunFolder:
         path = self.frames / frame.file
         return path.is_file() and file_hash(path) == frame.sha256
 
+    def _check_ours(self) -> None:
+        """Whatever has this name and is no run folder stays untouched."""
+        if not os.path.lexists(self.path) or (self.path / "job.json").exists():
+            return
+        if not self.path.is_dir() or any(entry.name not in _CONTENTS for entry in self.path.iterdir()):
+            raise UsageError(
+                f"{self.path}: is in the way of the run folder and is none; move it or rename the output"
+            )
+
     def _check_same_job(self, record: dict[str, Any]) -> None:
         try:
             known = json.loads((self.path / "job.json").read_text(encoding="utf-8"))
@@ -123,22 +135,43 @@ class RunFolder:
         if not isinstance(known, dict):
             raise UsageError(f"{self.path}: job.json is damaged; use --restart to begin afresh")
         differences = [
-            f"{key} {known.get(key)!r} -> {record.get(key)!r}"
+            _difference(key, known.get(key), record.get(key))
             for key in dict.fromkeys((*known, *record))
             if known.get(key) != record.get(key)
         ]
         if differences:
             raise UsageError(
-                f"{self.path}: holds an unfinished run with other settings ({'; '.join(differences)}); "
-                f"give the same settings to continue it, or --restart to discard it"
+                f"{self.path}: holds a run with other settings ({'; '.join(differences)}); "
+                f"give its settings to continue it, or --restart to discard it"
             )
+
+
+def _difference(key: str, before: Any, now: Any) -> str:
+    """One difference between two records, for people: hashes tell them nothing."""
+    if key in ("content", "styles", "weights"):
+        return f"other {key}"
+    return f"{key}: {json.dumps(before)} there, {json.dumps(now)} now"
+
+
+def append_durably(path: Path, line: str) -> None:
+    """Append a line to a journal and see it onto the disk; PipelineError if that fails."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise PipelineError(
+            f"{path}: cannot be written: {error.strerror}; mend that and run it again"
+        ) from None
 
 
 def _read_line(line: str) -> Frame | None:
     try:
-        return Frame(**json.loads(line))
+        frame = Frame(**json.loads(line))
     except (ValueError, TypeError):
         return None
+    return frame if isinstance(frame.index, int) and frame.file == Path(str(frame.file)).name else None
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -14,9 +14,12 @@ from stylize.knobs import check_knobs, knob, knobs_of
 class ImageSettings:
     """Settings that every job has; all there are for a single picture."""
 
-    size: int = knob(512, "Longer side of the result in pixels; a smaller original is not enlarged.", minimum=16)
+    size: int = knob(
+        512, "Longer side of the result in pixels; a smaller original is not enlarged.", minimum=16
+    )
     backbone: str = knob(
-        "auto", "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 12 times cheaper.",
+        "auto",
+        "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 12 times cheaper.",
         choices=("auto", "vgg19", "vgg19-slim"),
     )  # fmt: skip
     weights: str = knob("", "A weights file of your own: .h5, .mat or .npz.", metavar="PATH")
@@ -32,7 +35,8 @@ class VideoSettings(ImageSettings):
 
     frame_iterations: int = knob(40, "Iterations for every frame but the first.", minimum=1)
     temporal: str = knob(
-        "previous", "Start of every frame but the first: previous = the stylized frame before it; off = like a picture.",
+        "previous",
+        "Start of every frame but the first: previous = the stylized frame before it; off = like a picture.",
         choices=("previous", "off"),
     )  # fmt: skip
     frames: str = knob("", "Only these frames, counted from 0, end excluded: 0:48, 100:, :20.", metavar="A:B")
@@ -46,13 +50,19 @@ class AlbumSettings(ImageSettings):
     """Settings of an album."""
 
     pair: str = knob(
-        "each", "each = every photo in every style; cycle = one style a photo, in turn.", choices=("each", "cycle")
+        "each",
+        "each = every photo in every style; cycle = one style a photo, in turn.",
+        choices=("each", "cycle"),
     )
 
 
 Settings = ImageSettings | VideoSettings | AlbumSettings
 
-SETTINGS: dict[str, type[ImageSettings]] = {"image": ImageSettings, "video": VideoSettings, "album": AlbumSettings}
+SETTINGS: dict[str, type[ImageSettings]] = {
+    "image": ImageSettings,
+    "video": VideoSettings,
+    "album": AlbumSettings,
+}
 """The settings class of each command."""
 
 

@@ -42,4 +42,5 @@ def verify_line(path: Path, sha256: str | None) -> str:
     weights = verify(path, sha256=sha256)
     last = list(weights.layers)[-1]
     known = f", {weights.known_as}" if weights.known_as else ""
-    return f"{path}: good: {weights.name}{known}, {len(weights.layers)} layers up to {last}, SHA-256 {weights.sha256}"
+    what = f"{weights.name}{known}, {len(weights.layers)} layers up to {last}"
+    return f"{path}: good: {what}, SHA-256 {weights.sha256}"

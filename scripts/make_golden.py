@@ -2,10 +2,10 @@
 
     python scripts/make_golden.py [--reference FOLDER]
 
-A small real picture goes through a forward pass in NumPy (tests/numpy_vgg.py: float64, none of the engine's
-code); of every layer the mean, the standard deviation, the maximum and sixteen evenly spaced values are kept in
-tests/golden/activations.npz. Derived numbers only: no weights. FOLDER holds the real VGG-19's first three blocks,
-``vgg19-imagenet-blocks1-3.npz``; without it those numbers are kept as they are.
+A small real picture goes through a forward pass in NumPy (tests/numpy_vgg.py: float64, none of the
+engine's code); of every layer the mean, the standard deviation, the maximum and sixteen evenly spaced values
+are kept in tests/golden/activations.npz. Derived numbers only: no weights. FOLDER holds the real VGG-19's
+first three blocks, ``vgg19-imagenet-blocks1-3.npz``; without it those numbers are kept as they are.
 """
 
 from __future__ import annotations

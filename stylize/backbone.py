@@ -18,7 +18,21 @@ Tensor = Any
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
 """Mean RGB colour of the pictures VGG-19 was trained on, in 0 to 255 (Simonyan & Zisserman 2015)."""
 
-_DEAD_FILTER = 1e-6
+FULL_MEANS = {
+    "block1": (21.5, 96.3),
+    "block2": (120.0, 116.0),
+    "block3": (129.0, 166.0, 354.0, 525.0),
+    "block4": (450.0, 400.0, 400.0, 400.0),
+    "block5": (40.0, 30.0, 30.0, 30.0),
+}
+"""Mean activations of the full network by layer, to give the slim network's the same magnitude.
+
+Blocks 1 to 3 are measured with the real weights on the demo's kind of pictures. Blocks 4 and 5 are estimates
+(good to a factor of about 2) from the sizes of the losses that neural-style prints with its published weights.
+"""
+
+_QUIET_FILTER = 0.2
+"""Filters whose mean is under this share of their layer's mean are rescaled as if it were this share."""
 
 
 class Vgg19:
@@ -27,6 +41,9 @@ class Vgg19:
     Input is RGB in [0, 1]; it is scaled to 0 to 255 and the ImageNet mean colour subtracted. (The published
     weights read BGR: the first kernel is turned round once instead of every picture.) Convolutions pad with
     zeros; pooling is 2x2 with stride 2 and drops an odd last row or column.
+
+    The file of ``vgg19-slim`` holds activations of mean 1; here they get the full network's magnitudes
+    (`FULL_MEANS`), so that the weights of published systems, which are in those units, mean about the same.
 
     Parameters
     ----------
@@ -43,8 +60,12 @@ class Vgg19:
         self.pooling = pooling
         self.layers = tuple(layer for layer in LAYERS if layer in weights.layers)
         self._parameters: dict[str, tuple[Tensor, Tensor]] = {}
+        before = 1.0
         for layer in self.layers:
             kernel, bias = weights.layers[layer]
+            if weights.name == "vgg19-slim":
+                mean = FULL_MEANS[layer[:6]][int(layer[-1]) - 1]
+                kernel, bias, before = kernel * np.float32(mean / before), bias * np.float32(mean), mean
             if layer == LAYERS[0]:
                 kernel = kernel[:, :, ::-1, :] * np.float32(255.0)
             self._parameters[layer] = (tf.constant(kernel, tf.float32), tf.constant(bias, tf.float32))
@@ -92,7 +113,9 @@ class Vgg19:
 
         Gatys et al. 2016, section 2: as ReLU is linear for positive factors, dividing a filter's weights by its
         mean and multiplying the next layer's input weights by the same leaves what the network computes
-        unchanged but for the factor. Filters that never respond are left as they are.
+        unchanged but for the factor. Their means are over ImageNet; over a few pictures some filters hardly ever
+        respond, and bringing these to 1 would make noise of them, so small means count as `_QUIET_FILTER` of
+        the layer's.
         """
         means = self._mean_activations(pictures)
         network = Vgg19.__new__(Vgg19)
@@ -101,7 +124,8 @@ class Vgg19:
         before: Tensor = tf.ones((3,))
         for layer in self.layers:
             kernel, bias = self._parameters[layer]
-            scale = tf.where(means[layer] > _DEAD_FILTER, means[layer], 1.0)
+            floor = tf.maximum(_QUIET_FILTER * tf.reduce_mean(means[layer]), 1e-6)
+            scale = tf.maximum(means[layer], floor)
             network._parameters[layer] = (kernel * before[:, None] / scale, bias / scale)
             before = scale
         return network

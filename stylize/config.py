@@ -67,7 +67,7 @@ class StylizeConfig:
     """
 
     content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0)
-    style_weight: float = knob(50.0, "Weight of the style term (beta).", minimum=0.0)
+    style_weight: float = knob(20.0, "Weight of the style term (beta).", minimum=0.0)
     tv_weight: float = knob(20.0, "Weight of the total variation term, which smooths.", minimum=0.0)
     content_layers: tuple[str, ...] = knob(
         ("block4_conv2",), "Layers whose activations keep the content, separated by commas."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 Tensor = Any
@@ -28,6 +29,16 @@ def _variable(shape: tuple[int, ...]) -> tf.Variable:
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return tf.reduce_sum(a * b)
+
+
+def _inverse_frequency(height: int, width: int) -> Any:
+    """1/f of the frequencies of a real 2-D transform, shape (height, width // 2 + 1), of mean 1.
+
+    f is in cycles a pixel, at least one cycle over the longer side.
+    """
+    f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    inverse = 1.0 / np.maximum(f, 1.0 / max(height, width))
+    return inverse / inverse.mean()
 
 
 class Minimizer:
@@ -76,7 +87,7 @@ class Minimizer:
         return terms
 
     def _keep_best(self) -> None:
-        better = self.loss < self.best_loss
+        better = tf.math.is_finite(self.loss) & (self.loss < self.best_loss)
         self.best_image.assign(tf.where(better, self.image, self.best_image))
         self.best_loss.assign(tf.where(better, self.loss, self.best_loss))
 
@@ -132,6 +143,10 @@ class Lbfgs(Minimizer):
     (Bertsekas 1982); the step along the two-loop direction is projected, and halved or shortened by
     quadratic interpolation until the loss has decreased sufficiently (Armijo). Pairs without positive
     curvature are not remembered. The loss never rises, so the last iterate is the best one.
+
+    The initial inverse Hessian is not a multiple of the identity but falls with the spatial frequency f as
+    1/f, the spectrum of pictures: the first steps move large forms and leave the finest texture for later,
+    which reaches a lower loss and makes strokes rather than speckle (see docs/decisions.md).
     """
 
     def __init__(self, evaluate: Evaluate, shape: tuple[int, ...], history: int) -> None:
@@ -141,6 +156,7 @@ class Lbfgs(Minimizer):
         self.changes = _variable((history, *shape))
         self.inverse_curvatures = _variable((history,))
         self.pairs = tf.Variable(0, trainable=False, dtype=tf.int32)
+        self.spectrum = tf.constant(_inverse_frequency(shape[1], shape[2]), tf.complex64)
 
     def _reset(self) -> None:
         self.inverse_curvatures.assign(tf.zeros_like(self.inverse_curvatures))
@@ -172,13 +188,19 @@ class Lbfgs(Minimizer):
             q = q - alpha * y
             alphas.append((s, y, rho, alpha))
         _, newest_y, newest_rho, _ = alphas[0]
-        curvature = newest_rho * _dot(newest_y, newest_y)
-        rms = tf.sqrt(tf.reduce_mean(tf.square(gradient)))
-        first = _FIRST_STEP / tf.maximum(rms, 1e-30)
-        r = q * tf.where(curvature > 0.0, 1.0 / tf.maximum(curvature, 1e-30), first)
+        curvature = newest_rho * _dot(newest_y, self._smoothed(newest_y))
+        r = self._smoothed(q)
+        first = _FIRST_STEP / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
+        r = r * tf.where(curvature > 0.0, 1.0 / tf.maximum(curvature, 1e-30), first)
         for s, y, rho, alpha in reversed(alphas):
             r = r + s * (alpha - rho * _dot(y, r))
         return -r
+
+    def _smoothed(self, value: Tensor) -> Tensor:
+        """`value` with every spatial frequency multiplied by `spectrum`."""
+        planes = tf.transpose(value, (0, 3, 1, 2))
+        planes = tf.signal.irfft2d(tf.signal.rfft2d(planes) * self.spectrum, fft_length=planes.shape[2:])
+        return tf.transpose(planes, (0, 2, 3, 1))
 
     def _search(
         self, x: Tensor, f: Tensor, g: Tensor, direction: Tensor, targets: Any

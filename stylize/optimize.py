@@ -104,7 +104,8 @@ def minimize(
     Raises
     ------
     NonFiniteError
-        If the loss of the start is not finite, or remains so after the retries; it names the term.
+        If the loss of the start is not finite, or remains so after the retries or however small the step; it
+        names the term.
     """
     began = time.perf_counter()
     terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
@@ -138,6 +139,7 @@ def minimize(
             failures += 1
         report()
         if failures > 1:
+            _require_finite(new_terms, f"at iteration {done}, however small the step")
             reason = "settled"
             break
     return Minimum(

@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from stylize.backbone import IMAGENET_MEAN, Vgg19
 from stylize.config import StylizeConfig, parse_start
-from stylize.errors import ConfigError, ShapeError
+from stylize.errors import ConfigError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
 from stylize.pyramid import level_shapes, rescale
-from stylize.types import FloatImage, check_picture
+from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
 
 _KEPT_SHAPES = 8
@@ -126,9 +126,7 @@ class Stylizer:
         """
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         if initial is not None:
-            initial = check_picture(initial, "initial")
-            if initial.shape != content.shape:
-                raise ShapeError(f"initial: shape {initial.shape} differs from the content's {content.shape}")
+            initial = check_like(initial, "initial", content)
         iterations = self.config.iterations if iterations is None else iterations
         height, width, _ = content.shape
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
@@ -156,7 +154,9 @@ class Stylizer:
         return _result(minimum, done)
 
     def losses(self, picture: FloatImage, content: FloatImage) -> dict[str, float]:
-        """The weighted terms and their "total" of `picture` as a stylization of `content`."""
+        """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape)."""
+        content = check_picture(content, "content", minimum_side=self.config.minimum_side)
+        picture = check_like(picture, "picture", content)
         scores = self._evaluate(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
         return _with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
 
@@ -181,15 +181,14 @@ class Stylizer:
             return self._style_start(content)
         if start.kind == "picture":
             raise ConfigError(f"init: {start.path!r} is a picture file; read it and pass it as `initial`")
-        noise = np.random.default_rng(self.config.seed).uniform(-1.0, 1.0, content.shape)
-        noise *= self.config.noise_amplitude
-        mean = np.asarray(IMAGENET_MEAN) / 255.0
+        unit = np.random.default_rng(self.config.seed).uniform(-1.0, 1.0, content.shape)
+        noise = np.asarray(IMAGENET_MEAN) / 255.0 + self.config.noise_amplitude * unit
         if start.kind == "noise":
-            mixed = mean + noise
+            mixed = noise
         elif start.kind == "mix":
-            mixed = start.amount * (mean + noise) + (1.0 - start.amount) * content
+            mixed = start.amount * noise + (1.0 - start.amount) * content
         else:
-            mixed = content + start.amount * noise / max(self.config.noise_amplitude, 1e-6)
+            mixed = content + start.amount * unit
         return np.clip(mixed, 0.0, 1.0).astype(np.float32)
 
     def _style_start(self, content: FloatImage) -> FloatImage:

@@ -48,3 +48,11 @@ def check_picture(value: Any, name: str, *, minimum_side: int = 1) -> FloatImage
     if low < 0.0 or high > 1.0:
         raise ShapeError(f"{name}: expected values in [0, 1], got {low:.4g} to {high:.4g}")
     return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def check_like(value: Any, name: str, content: FloatImage) -> FloatImage:
+    """`value` as a picture of the content's shape, or a ShapeError with both shapes."""
+    picture = check_picture(value, name)
+    if picture.shape != content.shape:
+        raise ShapeError(f"{name}: shape {picture.shape} differs from the content's {content.shape}")
+    return picture

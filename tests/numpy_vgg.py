@@ -29,7 +29,9 @@ def convolve(value: Array, kernel: NDArray[np.floating], bias: NDArray[np.floati
     found = np.zeros((height, width, kernel.shape[3]))
     for row in range(3):
         for column in range(3):
-            found += padded[row : row + height, column : column + width] @ kernel[row, column].astype(np.float64)
+            found += padded[row : row + height, column : column + width] @ kernel[row, column].astype(
+                np.float64
+            )
     return found + bias
 
 

@@ -117,5 +117,6 @@ def test_starts_refused(text: str, message: str) -> None:
 
 
 def test_settings_are_checked_without_tensorflow() -> None:
-    code = "import sys, stylize.config; sys.exit(any(m in sys.modules for m in ('tensorflow', 'numpy', 'click')))"
+    heavy = ("tensorflow", "numpy", "click")
+    code = f"import sys, stylize.config; sys.exit(any(name in sys.modules for name in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -23,7 +23,9 @@ def test_aliases(alias: str) -> None:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_layer_has_its_paper_names(layer: str) -> None:
     block, index = layer[5], layer[-1]
-    assert layer_name(layer) == layer_name(f"relu{block}_{index}") == layer_name(f"conv{block}_{index}") == layer
+    assert (
+        layer_name(layer) == layer_name(f"relu{block}_{index}") == layer_name(f"conv{block}_{index}") == layer
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,14 @@ from stylize import losses
 
 Array = np.ndarray
 
-PICTURES = {"F": np.random.default_rng(1).normal(size=(2, 4, 3, 5)), "P": np.random.default_rng(2).normal(size=(2, 4, 3, 5))}
-MATRICES = {"F": np.random.default_rng(3).normal(size=(2, 4, 4)), "P": np.random.default_rng(4).normal(size=(2, 4, 4))}
+PICTURES = {
+    "F": np.random.default_rng(1).normal(size=(2, 4, 3, 5)),
+    "P": np.random.default_rng(2).normal(size=(2, 4, 3, 5)),
+}
+MATRICES = {
+    "F": np.random.default_rng(3).normal(size=(2, 4, 4)),
+    "P": np.random.default_rng(4).normal(size=(2, 4, 4)),
+}
 
 
 def each(formula: Callable[..., float], *arrays: Array) -> Array:
@@ -26,7 +32,7 @@ def sum_of_squares(a: Array) -> float:
     return float(sum(v * v for v in a.ravel()))
 
 
-# One picture of 1x2 pixels with 2 channels: F = (1, 2), (3, 4); P = (1, 0), (1, 1): squares sum to 0+4+4+9 = 17.
+# A picture of 1x2 pixels and 2 channels: F = (1, 2), (3, 4); P = (1, 0), (1, 1); squares sum to 0+4+4+9 = 17.
 SMALL_F = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
 SMALL_P = np.array([[[[1.0, 0.0], [1.0, 1.0]]]])
 
@@ -51,7 +57,9 @@ def test_gram_by_hand() -> None:
     gram, target = losses.gram_matrix(tf.constant(SMALL_F)), losses.gram_matrix(tf.constant(SMALL_P))
     np.testing.assert_allclose(losses.gram_squared_error(gram, target), [190.75 / (4 * 2**2)])
     np.testing.assert_allclose(losses.root_mean_square_error(gram, target), [(190.75 / 4) ** 0.5])
-    np.testing.assert_allclose(losses.relative_squared_error(gram, target), [190.75 / (1 + 0.25 + 0.25 + 0.25)])
+    np.testing.assert_allclose(
+        losses.relative_squared_error(gram, target), [190.75 / (1 + 0.25 + 0.25 + 0.25)]
+    )
 
 
 def test_total_variation_by_hand() -> None:
@@ -66,7 +74,9 @@ def gram_of(F: Array) -> Array:
     """By three loops, over the pixels last."""
     pixels = F.reshape(-1, F.shape[-1])
     M, N = pixels.shape
-    return np.array([[sum(pixels[k, i] * pixels[k, j] for k in range(M)) / M for j in range(N)] for i in range(N)])
+    return np.array(
+        [[sum(pixels[k, i] * pixels[k, j] for k in range(M)) / M for j in range(N)] for i in range(N)]
+    )
 
 
 def test_gram_against_numpy() -> None:
@@ -80,7 +90,9 @@ def test_gram_against_numpy() -> None:
 def test_gram_does_not_depend_on_the_size() -> None:
     F = PICTURES["F"]
     twice = np.concatenate([F, F[:, ::-1]], axis=1)
-    np.testing.assert_allclose(losses.gram_matrix(tf.constant(twice)), losses.gram_matrix(tf.constant(F)), rtol=1e-12)
+    np.testing.assert_allclose(
+        losses.gram_matrix(tf.constant(twice)), losses.gram_matrix(tf.constant(F)), rtol=1e-12
+    )
 
 
 def gatys_style(F: Array, P: Array) -> float:
@@ -146,4 +158,6 @@ def test_total_variation_against_numpy(shape: tuple[int, ...]) -> None:
     expected = (np.diff(x, axis=1) ** 2).sum(axis=(1, 2, 3)) + (np.diff(x, axis=2) ** 2).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(losses.total_variation(tf.constant(x)), expected, rtol=1e-12, atol=1e-12)
     size = np.prod(shape[1:])
-    np.testing.assert_allclose(losses.mean_total_variation(tf.constant(x)), expected / size, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        losses.mean_total_variation(tf.constant(x)), expected / size, rtol=1e-12, atol=1e-12
+    )

@@ -1,0 +1,131 @@
+"""Which photo of an album is done in which style, and where its result goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config import Job, StyleSource
+from pipeline.errors import UsageError
+from pipeline.rundir import run_path
+from pipeline.settings import AlbumSettings
+
+JOURNAL = "deepfusion-album.jsonl"
+"""In the output folder: a line a finished photo, with what decided its look."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One photo to be done in one style."""
+
+    photo: Path
+    style: StyleSource
+    output: Path
+
+
+def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
+    """Which photo is done in which style, and the file it goes to; photos of one style stand together.
+
+    Raises
+    ------
+    UsageError
+        If there are no photos or no styles, or a style has a weight.
+    """
+    from video.images import list_pictures
+
+    if not job.content.is_dir():
+        raise UsageError(f"{job.content}: is not a folder; for one picture use `deepfusion image`")
+    photos = _without_results(list_pictures(job.content), job.content, job.output)
+    if not photos:
+        raise UsageError(f"{job.content}: there are no pictures in this folder")
+    styles = list(_expanded(job.styles, job.output))
+    pairs: list[tuple[Path, StyleSource, str | None]]
+    if settings.pair == "cycle":
+        pairs = [(photo, styles[number % len(styles)], None) for number, photo in enumerate(photos)]
+        pairs.sort(key=lambda pair: styles.index(pair[1]))
+    else:
+        names = _folder_names(styles)
+        pairs = [(photo, style, name) for style, name in zip(styles, names, strict=True) for photo in photos]
+    taken: set[Path] = set()
+    return [
+        Unit(photo, style, _output_path(job, photo, name, taken))  # one line a photo
+        for photo, style, name in pairs
+    ]
+
+
+def _without_results(pictures: Sequence[Path], folder: Path, output: Path) -> list[Path]:
+    """`pictures` of `folder` without what an album, this one or another, has left somewhere in it."""
+
+    def is_result(place: Path) -> bool:
+        if place == folder:
+            return False
+        ours = place.resolve() in (output.resolve(), run_path(output).resolve())
+        return ours or (place / JOURNAL).exists() or place.name.endswith(".run") or is_result(place.parent)
+
+    places = {place: is_result(place) for place in {path.parent for path in pictures}}
+    return [path for path in pictures if not places[path.parent]]
+
+
+def _expanded(sources: Sequence[StyleSource], output: Path) -> Iterator[StyleSource]:
+    """Every style picture; a folder stands for the pictures in it."""
+    from video.images import list_pictures
+
+    for source in sources:
+        if source.weight != 1.0:
+            raise UsageError(f"--style {source}: an album uses its styles one by one; leave the weight out")
+        if source.path.is_dir():
+            pictures = _without_results(list_pictures(source.path), source.path, output)
+            if not pictures:
+                raise UsageError(f"{source.path}: there are no pictures in this folder")
+            yield from (StyleSource(path) for path in pictures)
+        else:
+            yield source
+
+
+def _folder_names(styles: Sequence[StyleSource]) -> list[str | None]:
+    """A folder name for each style: its stem, made different where two are alike; none for a single style."""
+    if len(styles) == 1:
+        return [None]
+    names: list[str | None] = []
+    for style in styles:
+        name, number = style.path.stem, 2
+        while name in names:
+            name, number = f"{style.path.stem}-{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _output_path(job: Job, photo: Path, folder: str | None, taken: set[Path]) -> Path:
+    """Sub-folder and name of the photo in the output folder; PNG where its own format cannot be written."""
+    from video.images import WRITABLE_SUFFIXES
+
+    base = job.output / folder if folder else job.output
+    path = base / photo.relative_to(job.content)
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        path = path.with_suffix(".png")
+        if path in taken or photo.with_suffix(".png").exists():
+            path = path.with_name(f"{photo.name}.png")
+    taken.add(path)
+    return path
+
+
+def check_folder(folder: Path) -> None:
+    """The output folder can be made or written to.
+
+    Raises
+    ------
+    UsageError
+        Otherwise.
+    """
+    parent = folder.absolute()
+    while not os.path.exists(parent):
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UsageError(
+            f"{folder}: {'' if parent == folder.absolute() else f'{parent} '}is a file; "
+            f"an album needs a folder as its output"
+        )
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder}: {parent} is not writable; choose another output folder")

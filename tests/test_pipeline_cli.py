@@ -1,0 +1,425 @@
+"""The command line: what it says, how it ends, and that bad input costs one line and leaves nothing behind."""
+
+# ruff: noqa: E501 - messages are given in full
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pipeline_runs import QUICK, deepfusion, done, refused, tree
+from video_clips import convert
+
+from pipeline import __version__
+from pipeline.config import preset_names
+from pipeline.settings import known_keys
+from stylize.weights import embedded_path
+from video.images import from_uint8, write_image
+
+ROOT = Path(__file__).resolve().parent.parent
+SLIM = ("--backbone", "vgg19-slim")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Path, style: Path, clip: Path) -> Path:
+    """An empty folder to stand in, with links to the media beside it."""
+    for name, target in (("photo.png", photo), ("style.png", style), ("clip.mp4", clip)):
+        (tmp_path / name).symlink_to(target)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def image(
+    *arguments: object, content: object = "../photo.png", style: object = "../style.png"
+) -> list[object]:
+    return ["image", content, "--style", style, "-o", "out.png", *SLIM, *arguments]
+
+
+def video(
+    *arguments: object, content: object = "../clip.mp4", style: object = "../style.png"
+) -> list[object]:
+    return ["video", content, "--style", style, "-o", "out.mp4", *SLIM, *arguments]
+
+
+# --- without work ---------------------------------------------------------------------------------------------
+
+
+LOADED = """
+import sys
+sys.path.insert(0, {root!r})
+from pipeline.cli import main
+try:
+    main({arguments!r})
+except SystemExit as ended:
+    heavy = {{"tensorflow", "keras", "cv2", "PIL", "av", "scipy", "h5py", "rich"}} & set(sys.modules)
+    print(f"ended {{ended.code}} with {{sorted(heavy)}}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["image", "--help"], 0),
+        (["presets"], 0),
+        (["presets", "gatys"], 0),
+        (["vidio"], 2),
+        (["image", "a.jpg"], 2),
+        (["image", "a.jpg", "--style", "b.jpg", "-o", "c.png", "--optimizer", "lbfsg"], 2),
+        (["image", "a.jpg", "--style", "b.jpg", "-o", "c.png", "--content-layers", "block9"], 2),
+        (["image", "no.jpg", "--style", "no.jpg", "-o", "c.png"], 2),
+        (["run", "no.toml"], 2),
+    ],
+)
+def test_no_tensorflow_without_work(arguments: list[str], code: int, tmp_path: Path) -> None:
+    program = LOADED.format(root=str(ROOT), arguments=arguments)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert ended.stdout.endswith(f"ended {code} with []\n"), ended.stdout + ended.stderr
+
+
+def test_version() -> None:
+    assert done("--version").out == f"deepfusion, version {__version__}\n"
+
+
+def test_help_names_every_command() -> None:
+    text = done("--help").out
+    for command in ("image", "video", "album", "progress", "weights", "presets", "doctor", "demo", "run"):
+        assert f"\n  {command} " in text
+
+
+@pytest.mark.parametrize("command", ["image", "video", "album"])
+def test_every_setting_is_an_option(command: str) -> None:
+    text = done(command, "--help").out
+    for key in known_keys(command):
+        assert f"--{key.replace('_', '-')}" in text
+
+
+def test_no_arguments_is_help_and_status_2() -> None:
+    ran = deepfusion()
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: deepfusion")
+
+
+def test_presets_are_listed_and_shown() -> None:
+    lines = done("presets").out.splitlines()
+    assert [line.split()[0] for line in lines] == list(preset_names())
+    assert 'optimizer = "lbfgs"' in done("presets", "gatys").out
+    assert refused("presets", "gatis").startswith("unknown preset 'gatis': did you mean gatys?")
+
+
+def test_weights_are_listed_and_verified() -> None:
+    assert "vgg19-slim   here" in done("weights", "list").out
+    assert "good: vgg19-slim, 14 layers up to block5_conv2" in done("weights", "verify", embedded_path()).out
+    assert refused("weights", "verify", "no.npz") == "no.npz: no such file; check the path"
+
+
+def test_doctor_says_what_is_here() -> None:
+    text = done("doctor").out
+    for word in (__version__, "tensorflow", "ffmpeg", "vgg19-slim"):
+        assert word in text
+
+
+# --- wrong use ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vidio"], "No such command 'vidio'. Did you mean 'video'? (see deepfusion --help)"),
+        (["image"], "Missing argument 'PICTURE'. (see deepfusion image --help)"),
+        (["image", "../photo.png", "-o", "out.png"], "missing --style PICTURE: the look to take"),
+        (["image", "../photo.png", "--style", "../style.png"], "missing -o OUT.png: where the result goes"),
+        (["video", "../clip.mp4", "--style", "../style.png"], "missing -o OUT.mp4: where the result goes"),
+        (image("--preset", "gatis"), "unknown preset 'gatis': did you mean gatys?, or give the path of a .toml file"),
+        (image("--preset", "no.toml"), "no.toml: there is no such file; check the name"),
+        (image("--style-layers", "block1_cnv1"), "unknown layer 'block1_cnv1': did you mean block1_conv1?"),
+        (image("--content-layers", "relu4_2,relu4_2"), "content_layers: block4_conv2, block4_conv2: a layer is named twice"),
+        (image("--optimizer", "lbfsg"),
+         "Invalid value for '--optimizer': unknown value 'lbfsg': did you mean lbfgs? (see deepfusion image --help)"),
+        (image("--pooling", "mean"),
+         "Invalid value for '--pooling': unknown value 'mean': choose from max, average (see deepfusion image --help)"),
+        (image("--init", "noisy"), "init: unknown start 'noisy': did you mean noise?, or the path of a picture"),
+        (image("--init", "mix:2"), "init: 'mix:2': the number must be between 0 and 1"),
+        (image("--init", "no.png"), "no.png: there is no such file; check the name"),
+        (image("--iterations", "0"), "iterations: 0 is under the minimum of 1"),
+        (image("--iterations", "1" + "0" * 400), "iterations: a number of 401 digits is too large"),
+        (image("--iterations", "x"),
+         "Invalid value for '--iterations': 'x' is not a valid integer. (see deepfusion image --help)"),
+        (image("--content-weight", "nan"), "content_weight: nan is not a finite number"),
+        (image("--style-weight", "-1"), "style_weight: -1 is under the minimum of 0"),
+        (image("--style-layer-weights", "1,nan,1,1,1"),
+         "style_layer_weights: (1.0, nan, 1.0, 1.0, 1.0): weights must be finite and not negative"),
+        (image("--style-layer-weights", "1,a"),
+         "Invalid value for '--style-layer-weights': '1,a' is not a list of numbers separated by commas "
+         "(see deepfusion image --help)"),
+        (image("--content-weight", "0", "--style-weight", "0"),
+         "nothing to optimise: give content_weight or style_weight a value above 0"),
+        (image(style="../style.png:nan"), "--style ../style.png:nan: the weight must be a number above 0"),
+        (image("--size", "15"), "size: 15 is under the minimum of 16"),
+        (video("--frames", "a:b"), "frames 'a:b' is no range; write START:STOP, for example 0:48"),
+        (video("--frames", "6:9"), "--frames 6:9: ../clip.mp4 has only 6 frames, numbered from 0"),
+        (video("--frames", "3:3"), "frames '3:3' selects nothing; write START:STOP, for example 0:48"),
+        (video("--frames", "2:5", "--movie-frame", "5"),
+         "--movie-frame 5: is not among the frames to be stylized, which are 2 to 4"),
+        (video("--fps", "fast"), "--fps fast: expected a rate like 25, 23.976 or 30000/1001"),
+        (video("--fps", "1/0"), "--fps 1/0: expected a rate like 25, 23.976 or 30000/1001"),
+        (video("--fps", "0"), "--fps 0: must be above 0 and at most 1000"),
+        (["progress", "no.run", "-o", "a.mp4"], "no.run: there is no such run folder; keep one with --keep-run"),
+        (["run", "no.toml"], "no.toml: there is no such file; check the name"),
+    ],
+)  # fmt: skip
+def test_wrong_use_is_one_line(arguments: list[object], message: str, place: Path) -> None:
+    assert refused(*arguments) == message
+    assert tree(place) == []
+
+
+def test_an_unknown_option_names_near_ones(place: Path) -> None:
+    said = refused(*image("--stile", "x"))
+    assert said.startswith("No such option '--stile'. (Did you mean one of: ")
+    assert "'--style'" in said
+
+
+# --- bad input ------------------------------------------------------------------------------------------------
+
+
+def bad_files(folder: Path) -> None:
+    (folder / "empty.png").touch()
+    (folder / "empty.mp4").touch()
+    (folder / "text.png").write_text("hello")
+    (folder / "text.mp4").write_text("hello")
+    (folder / "album").mkdir()
+    (folder / "album" / "notes.txt").write_text("hello")
+    small = from_uint8(np.zeros((20, 300, 3), np.uint8))
+    write_image(folder / "small.png", small)
+    (folder / "preset.toml").write_text("iteratons = 3\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (image(content="../foto.png"), "../foto.png: there is no such file; did you mean ../photo.png?"),
+        (image(style="../nothing"), "../nothing: there is no such file; check the name"),
+        (image(content="a" * 300), "a" * 300 + ": there is no such file; check the name"),
+        (image(content="../empty.png"), "../empty.png is empty (0 bytes); copy or download it again"),
+        (image(style="../empty.png"), "../empty.png is empty (0 bytes); copy or download it again"),
+        (image(content="../text.png"),
+         "../text.png is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+        (image("--init", "../text.png"),
+         "../text.png is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+        (image(content="../clip.mp4"),
+         "../clip.mp4 is no picture in a known format; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+        (image(content="../album"),
+         "../album: is a folder, not a picture; for all pictures in it use `deepfusion album`"),
+        (image(style="../album"),
+         "../album: is a folder; give one picture, only an album takes a folder of styles"),
+        (image(content="../small.png"),
+         "../small.png: 300x20 pixels is too small for the network, which needs 32 on the shorter side; "
+         "use a larger picture"),
+        (image(style="../small.png"),
+         "../small.png: 300x20 pixels is too small for the network, which needs 32 on the shorter side; "
+         "use a larger picture"),
+        (image("--size", "40"),
+         "../photo.png: 40x30 pixels is too small for the network, which needs 32 on the shorter side; "
+         "give a larger --size"),
+        (image("--preset", "../preset.toml"), "../preset.toml: unknown key 'iteratons': did you mean iterations?"),
+        (video(content="../no.mp4"), "../no.mp4: there is no such file; check the name"),
+        (video(content="../empty.mp4"), "../empty.mp4 is empty (0 bytes); copy or download it again"),
+        (video(content="../text.mp4"), "../text.mp4 is a text file, not a clip"),
+        (video(content="../photo.png"), "../photo.png is a picture, not a clip"),
+        (video(content="../album"), "../album holds no pictures; name them like frame_0001.png"),
+        (video("--size", "32"),
+         "../clip.mp4: 32x24 pixels is too small for the network, which needs 32 on the shorter side; "
+         "give a larger --size or a larger clip"),
+        (["album", "../photo.png", "--style", "../style.png", "-o", "out", *SLIM],
+         "../photo.png: is not a folder; for one picture use `deepfusion image`"),
+        (["album", "../album", "--style", "../style.png", "-o", "out", *SLIM],
+         "../album: there are no pictures in this folder"),
+        (["album", "..", "--style", "../album", "-o", "out", *SLIM],
+         "../album: there are no pictures in this folder"),
+        (["album", "..", "--style", "../text.png", "-o", "out", *SLIM],
+         "../text.png is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+        (["album", "..", "--style", "../style.png:2", "-o", "out", *SLIM],
+         "--style ../style.png:2.0: an album uses its styles one by one; leave the weight out"),
+        (["album", "..", "--style", "../style.png", "-o", "../photo.png/out", *SLIM],
+         "../photo.png/out: {place}/../photo.png is a file; an album needs a folder as its output"),
+        (["album", "..", "--style", "../style.png", "-o", "../text.png", *SLIM],
+         "../text.png: is a file; an album needs a folder as its output"),
+        (["album", "..", "--style", "../style.png", "-o", "..", *SLIM],
+         "..: is an input of this job; give the output another name"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(arguments: list[object], message: str, place: Path) -> None:
+    bad_files(place.parent)
+    assert refused(*arguments) == message.format(place=place)
+    assert tree(place) == []
+
+
+def test_a_clip_without_pictures_is_refused(place: Path) -> None:
+    sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.2", "-c:a", "aac"]
+    convert(sound, place.parent / "sound.mp4")
+    assert refused(*video(content="../sound.mp4")).startswith("../sound.mp4 has no video track")
+    assert tree(place) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "out.bmp"], "cannot write out.bmp: the suffix .bmp is not supported; use one of .png, "),
+        (["-o", "out"], "cannot write out: a name without a suffix is not supported; use one of .png, "),
+        (["-o", "no/out.png"], "cannot write no/out.png: there is no folder {place}/no; make it first"),
+        (["-o", ".."], "..: is a folder"),
+        (["-o", "there.png"], "there.png exists already; give --overwrite to replace it, or choose another name"),
+        (["-o", "../photo.png"], "../photo.png: is an input of this job; give the output another name"),
+        (["-o", "../photo.png", "--overwrite"], "../photo.png: is an input of this job; give the output another name"),
+        (["-o", "hard.png", "--overwrite"], "hard.png: is an input of this job; give the output another name"),
+        (["-o", "../style.png", "--overwrite"], "../style.png: is an input of this job; give the output another name"),
+        (["-o", "a.png", "--progress-movie", "a.avi"], "cannot write a.avi: the suffix .avi is not supported"),
+        (["-o", "a.png", "--progress-movie", "../style.png"], "cannot write ../style.png: the suffix .png is not"),
+        (["-o", "a.png", "--save-settings", "a.json"], "cannot write a.json: the suffix .json is not supported"),
+        (["-o", "a.webp", "--progress-movie", "./a.webp"], "a.webp: is named for two outputs; give each a name of its"),
+    ],
+)  # fmt: skip
+def test_an_output_that_cannot_be_is_refused(arguments: list[str], message: str, place: Path) -> None:
+    (place / "there.png").touch()
+    os.link(os.path.realpath("../photo.png"), "hard.png")
+    said = refused("image", "../photo.png", "--style", "../style.png", *SLIM, *arguments)
+    if arguments != ["-o", ".."]:
+        assert said.startswith(message.format(place=place))
+    assert tree(place) == ["hard.png", "there.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [image(), video(), ["album", "..", "--style", "../style.png", "-o", "out", *SLIM]]
+)
+def test_an_output_folder_that_is_read_only_is_refused(
+    arguments: list[object], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: not mode & os.W_OK)  # root may write everywhere
+    assert "is not writable; choose another" in refused(*arguments)
+    assert tree(place) == []
+
+
+def test_a_clip_is_not_its_own_output(place: Path) -> None:
+    (place / "in.mp4").write_bytes((place.parent / "clip.mp4").read_bytes())
+    arguments = ["video", "in.mp4", "--style", "../style.png", "-o", "./in.mp4", "--overwrite", *SLIM]
+    assert refused(*arguments) == "in.mp4: is an input of this job; give the output another name"
+    assert tree(place) == ["in.mp4"]
+
+
+def bad_weights(folder: Path) -> None:
+    data = embedded_path().read_bytes()
+    (folder / "page.h5").write_text("<!DOCTYPE html><html>sign in</html>")
+    (folder / "cut.npz").write_bytes(data[: len(data) // 2])
+    (folder / "good.npz").write_bytes(data)
+    with np.load(embedded_path()) as arrays:
+        layers = {name: arrays[name] for name in arrays}
+    layers["block1_conv2/kernel"] = layers["block1_conv2/kernel"][:, :, :8]
+    np.savez(folder / "shapes.npz", **layers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["../page.h5"], "../page.h5: a web page was saved instead of the weights; download the file itself"),
+        (["../cut.npz"], "../cut.npz: damaged or cut-off .npz file ("),
+        (["../shapes.npz"],
+         "../shapes.npz: the kernel of block1_conv2 has shape (3, 3, 8, 16), expected (3, 3, 16, 16); this is not a VGG-19"),
+        (["../god.npz"], "../god.npz: no such file; did you mean good.npz?"),
+        (["../good.npz", "--weights-sha256", "0" * 64], f"../good.npz: expected SHA-256 {'0' * 64}, got "),
+        (["../good.npz", "--weights-sha256", "abc"], "'abc' is not a SHA-256: 64 hexadecimal digits are expected"),
+        (["../good.npz", "--backbone", "vgg19"],
+         "../good.npz: holds vgg19-slim, but --backbone asks for vgg19; drop one"),
+        (["../good.npz", "--content-layers", "block5_conv4"], ""),
+    ],
+)  # fmt: skip
+def test_weights_that_will_not_do_are_refused(arguments: list[str], message: str, place: Path) -> None:
+    bad_weights(place.parent)
+    command = ["image", "../photo.png", "--style", "../style.png", "-o", "out.png", "--weights", *arguments]
+    assert refused(*command).startswith(message)
+    assert tree(place) == []
+
+
+@pytest.mark.parametrize("movie", [False, True])
+def test_an_old_ffmpeg_is_refused(movie: bool, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = place.parent / "ffmpeg"
+    fake.write_text("#!/bin/sh\necho 'ffmpeg version 4.3.9-0+deb11u1 Copyright (c) 2000-2024'\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("DEEPFUSION_FFMPEG", str(fake))
+    said = refused(*(image("--progress-movie", "a.mp4") if movie else video()))
+    assert said == (
+        f"{fake} is ffmpeg 4.3.9-0+deb11u1, older than 5.1; "
+        f"install ffmpeg 5.1 or newer, or run: pip install imageio-ffmpeg"
+    )
+    assert tree(place) == []
+
+
+def test_a_name_that_is_no_program_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPFUSION_FFMPEG", "/no/ffmpeg")
+    assert refused(*video()) == "DEEPFUSION_FFMPEG names /no/ffmpeg, which is no program; mend or unset it"
+    assert tree(place) == []
+
+
+def test_a_job_file_with_an_unknown_key_is_refused(place: Path) -> None:
+    text = """
+        command = "image"
+        content = "../photo.png"
+        style = "../style.png"
+        output = "out.png"
+        [settings]
+        iteratons = 3
+        """
+    Path("job.toml").write_text(textwrap.dedent(text))
+    assert (
+        refused("run", "job.toml")
+        == "job.toml: [settings]: unknown key 'iteratons': did you mean iterations?"
+    )
+    assert tree(place) == ["job.toml"]
+
+
+def test_a_job_file_with_a_value_out_of_range_is_refused(place: Path) -> None:
+    keys = 'command = "image"\ncontent = "../photo.png"\nstyle = "../style.png"\noutput = "out.png"\n'
+    Path("job.toml").write_text(keys + "[settings]\niterations = 0\n")
+    assert refused("run", "job.toml") == "job.toml: [settings]: iterations: 0 is under the minimum of 1"
+
+
+def test_what_is_in_the_way_of_a_run_folder_stays(place: Path) -> None:
+    Path("out.png.run").mkdir()
+    Path("out.png.run/mine.txt").touch()
+    said = refused(*image("--keep-run"))
+    assert said == "out.png.run: is in the way of the run folder and is none; move it or rename the output"
+    assert tree(place) == ["out.png.run/mine.txt"]
+
+
+def test_the_full_network_asked_for_offline_is_an_error_with_status_1(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(place / "keras"))
+    ran = deepfusion(
+        "image", "../photo.png", "--style", "../style.png", "-o", "out.png", "--backbone", "vgg19"
+    )
+    assert ran.code == 1
+    assert len(ran.err.splitlines()) == 1
+    assert tree(place) == []
+
+
+def test_auto_without_the_full_network_is_the_small_one_and_says_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(place / "keras"))
+    ran = done(
+        "image", "../photo.png", "--style", "../style.png", "-o", "out.png", *QUICK[2:], "--json", "--backbone", "auto"
+    )  # fmt: skip
+    assert ran.json["backbone"] == "vgg19-slim"
+    (line,) = ran.err.splitlines()
+    assert line.startswith("note: using vgg19-slim")
+    assert ran.json["warnings"] == [line.removeprefix("note: ")]

@@ -1,0 +1,118 @@
+"""What is said, and how."""
+
+# ruff: noqa: E501 - messages are given in full
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from pipeline import log
+from pipeline.log import Display, spoken_bytes, spoken_time
+from pipeline.report import Report
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (12000, "3 h 20 min"),
+    ],
+)
+def test_spoken_time(seconds: float, text: str) -> None:
+    assert spoken_time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 KB"), (512_000, "512 KB"), (20_000_000, "20 MB"), (3_200_000_000, "3.2 GB")]
+)
+def test_spoken_bytes(count: float, text: str) -> None:
+    assert spoken_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "said"),
+    [(-1, "broken\n"), (0, "hello\nnote: careful\nbroken\n"), (1, "hello\ndetail\nnote: careful\nbroken\n")],
+)
+def test_as_much_is_said_as_was_asked_for(verbosity: int, said: str) -> None:
+    stream = io.StringIO()
+    display = Display(verbosity, stream)
+    display.note("hello")
+    display.detail("detail")
+    display.warn("careful")
+    display.warn("careful")
+    display.error("broken")
+    assert stream.getvalue() == said
+    assert display.warnings == ["careful"]
+
+
+def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    stream = io.StringIO()
+    with Display(0, stream).work(100) as work:
+        for step in range(1, 41):
+            now[0] = float(step)
+            work.advance(1, f"step {step}")
+    assert stream.getvalue().splitlines() == [
+        "10 %  step 10  about 1 min 30 s left",
+        "20 %  step 20  about 1 min 20 s left",
+        "30 %  step 30  about 1 min 10 s left",
+        "40 %  step 40  about 1 min 00 s left",
+    ]
+
+
+def test_what_an_earlier_run_did_does_not_count_for_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    with Display(-1).work(100) as work:
+        assert work.left == ""
+        work.begin_at(80)
+        now[0] = 10.0
+        work.advance(10, "")
+        assert work.left == "about 10 s left"
+        work.move_to(15)
+        assert work.left == "about 3 s left"
+        work.advance(99, "")
+        assert work.left == "about 0 s left"
+
+
+def test_a_bar_on_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    with Display(0, stream).work(2) as work:
+        work.advance(1, "half")
+    assert "half" in stream.getvalue()
+
+
+def test_a_report_in_words_and_as_json() -> None:
+    report = Report("album", "out", "vgg19-slim", frames=3, seconds=61.23456, evaluations=7, skipped=1)
+    report.failed["a.png"] = "broken"
+    report.also["settings"] = "a.toml"
+    assert report.summary() == (
+        "out  (3 pictures, 1 failed, 1 already there, 1 min 01 s, 7 evaluations, vgg19-slim)\na.toml  (settings)"
+    )
+    assert report.exit_code == 1
+    assert json.loads(report.to_json())["seconds"] == 61.235
+
+
+def test_losses_of_a_report_are_means() -> None:
+    class Result:
+        evaluations = 3
+
+        def __init__(self, style: float) -> None:
+            self.losses = {"style": style}
+
+    report = Report("video", "out.mp4")
+    for style in (1.0, 2.0, 6.0):
+        report.add(Result(style))
+    assert (report.losses, report.evaluations, report.done, report.exit_code) == ({"style": 3.0}, 9, 3, 0)

@@ -1,0 +1,319 @@
+"""Movies of an optimisation's progress: their pace, their end, their length, and what stands beside them."""
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import movie
+from pipeline.errors import UsageError
+from pipeline.loss_strip import BACKGROUND, TERM_COLORS, LossStrip, across, curves_of, gridlines, strip_height
+from pipeline.movie import blend, fitted_size, locate, pace, place_on, places_of, write_progress_movie
+from pipeline.snapshots import Loss, SnapshotRecorder, difference, read_losses, read_snapshots
+from video.errors import EncodeError, InputError
+from video.images import from_uint8, to_uint8
+
+GROUND = np.asarray(BACKGROUND, np.float32) / 255
+
+
+def picture(seed: int, size: tuple[int, int]) -> np.ndarray:
+    """Smooth stripes: they survive scaling and 4:2:0."""
+    x, y = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
+    waves = [0.5 + 0.4 * np.sin(4 * (seed + 1) * x + channel + 3 * seed * y) for channel in range(3)]
+    return np.stack(waves, axis=-1).astype(np.float32)
+
+
+def make_run(
+    folder: Path, size: tuple[int, int] = (48, 32), *, levels: int = 1, iterations: int = 40, seed: int = 1
+) -> np.ndarray:
+    """Snapshots of something that approaches its result fast at first; returns the result."""
+    recorder = SnapshotRecorder(folder, title=f"picture {seed}")
+    progress = 1.0
+    for level in reversed(range(levels)):
+        small = (size[0] >> level, size[1] >> level)
+        for number in range(iterations + 1):
+            done = number + (levels - 1 - level) * iterations
+            now = blend(picture(seed, small), picture(seed + 3, small), progress)
+            terms = {"content": 1.5 - progress, "style": 4 * progress + 0.5 + level}
+            recorder(
+                SimpleNamespace(
+                    iteration=done, iterations=levels * iterations, loss=sum(terms.values()), terms=terms,
+                    seconds=0.1 * done, evaluations=done, picture=now.copy, level=level,
+                )
+            )  # fmt: skip
+            progress *= 0.9 if number < iterations else 1.0
+    result = from_uint8(to_uint8(picture(seed, size)))
+    recorder.finish(result, {"content": 1.4, "style": 0.4, "total": 1.8})
+    return result
+
+
+@pytest.fixture
+def shown(monkeypatch) -> list[np.ndarray]:
+    """The frames that would be written, instead of a file."""
+    frames: list[np.ndarray] = []
+
+    def keep(path, pictures, rate, *, overwrite):
+        frames.extend(pictures)
+
+    monkeypatch.setattr(movie, "write_animation", keep)
+    return frames
+
+
+def steps(frames: list[np.ndarray]) -> np.ndarray:
+    return np.asarray([difference(first, second) for first, second in itertools.pairwise(frames)])
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_pace_is_even(tmp_path, shown, levels):
+    make_run(tmp_path / "run", (64, 48), levels=levels)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=3)
+    moving = steps(shown[:76])
+    assert len(shown) == 75 + 38
+    assert moving.max() < 2 * np.median(moving)
+    assert np.median(moving[-20:]) > 0.25 * np.median(moving[:20]), "late changes remain visible"
+
+
+def test_ends_on_the_result_and_holds_it(tmp_path, shown):
+    result = make_run(tmp_path / "run", levels=2)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=1, hold=0.8)
+    assert len(shown) == 25 + 20
+    assert all(np.array_equal(frame, result) for frame in shown[25:])
+    assert not np.array_equal(shown[24], result)
+    assert {frame.shape for frame in shown} == {(32, 48, 3)}
+    assert {frame.dtype for frame in shown} == {np.dtype(np.float32)}
+
+
+def test_without_hold_the_result_is_shown_once(tmp_path, shown):
+    result = make_run(tmp_path / "run")
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=0.5, hold=0, rate=10)
+    assert len(shown) == 6 and np.array_equal(shown[-1], result)
+
+
+def test_one_snapshot_is_a_still(tmp_path, shown):
+    SnapshotRecorder(tmp_path / "run").finish(picture(1, (20, 10)), {"style": 1.0})
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=1, rate=4, loss_strip=True)
+    assert len(shown) == 4 + 6 and not steps(shown).any()
+
+
+def test_mp4(tmp_path):
+    result = make_run(tmp_path / "run", (47, 33), iterations=8)
+    path = write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=1, hold=0.4, loss_strip=True)
+    assert path == tmp_path / "m.mp4"
+    with av.open(str(path)) as clip:
+        stream = clip.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(stream)]
+        assert stream.average_rate == 25 and len(frames) == 35
+    assert frames[0].shape == (33 + strip_height(47) + 1, 48, 3)
+    assert difference(from_uint8(frames[-1][:33, :47]), result) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate", "frames"), [(".gif", Fraction(25, 2), 15), (".webp", Fraction(15), 18)]
+)
+def test_gif_and_webp(tmp_path, suffix, rate, frames):
+    result = make_run(tmp_path / "run", iterations=8)
+    path = write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", seconds=0.8, hold=0.4)
+    durations = []
+    with Image.open(path) as image:
+        assert image.size == (48, 32)
+        for number in range(image.n_frames):
+            image.seek(number)
+            last = from_uint8(np.asarray(image.convert("RGB")))
+            durations.append(image.info["duration"])
+    assert sum(durations) == pytest.approx(1000 * frames / rate, abs=10)
+    assert len(durations) >= frames - 5, "equal frames at the end may be one"
+    assert difference(last, result) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"), [(".gif", (480, 240)), (".webp", (640, 320)), (".mp4", (800, 400))]
+)
+def test_size_limits(tmp_path, shown, suffix, expected):
+    SnapshotRecorder(tmp_path / "run").finish(picture(1, (800, 400)), {"style": 1.0})
+    write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", seconds=0.1, hold=0)
+    assert shown[-1].shape == (expected[1], expected[0], 3)
+    shown.clear()
+    write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", seconds=0.1, hold=0, size=(40, 40))
+    assert shown[-1].shape == (40, 40, 3)
+    assert np.allclose(shown[-1][[0, 9, 30, 39]], GROUND) and not np.allclose(shown[-1][10:30], GROUND)
+
+
+def test_several_folders_share_time_and_canvas(tmp_path, shown):
+    wide = make_run(tmp_path / "1", (48, 32), seed=1)
+    tall = make_run(tmp_path / "2", (24, 40), seed=2)
+    write_progress_movie([tmp_path / "1", tmp_path / "2"], tmp_path / "m.mp4", seconds=4, hold=1, rate=10)
+    assert len(shown) == 20 + 6 + 4 + 20 + 10
+    assert {frame.shape for frame in shown} == {(40, 48, 3)}
+    assert np.array_equal(shown[25][4:36], wide) and np.allclose(shown[25][:4], GROUND)
+    assert np.array_equal(shown[-1][:, 12:36], tall) and np.allclose(shown[-1][:, :12], GROUND)
+    fade = steps(shown[25:31])
+    assert fade.max() < 1.2 * fade.min(), "the cross-fade is even"
+
+
+def test_each_of_many_folders_gets_a_second(tmp_path, shown):
+    for number in range(3):
+        make_run(tmp_path / str(number), (16, 16), iterations=3)
+    write_progress_movie(
+        [tmp_path / str(n) for n in range(3)], tmp_path / "m.mp4", seconds=1.5, hold=1, rate=10
+    )
+    assert len(shown) == 3 * 10 + 2 * (6 + 4) + 10
+
+
+def test_level_sizes_that_do_not_divide_leave_no_bars(tmp_path, shown):
+    recorder = SnapshotRecorder(tmp_path)
+    small = SimpleNamespace(iteration=0, iterations=1, loss=1.0, terms={}, seconds=0, evaluations=1, level=1,
+                            picture=lambda: picture(1, (80, 64)))  # fmt: skip
+    recorder(small)
+    recorder.finish(picture(2, (160, 129)), {})
+    write_progress_movie([tmp_path], tmp_path / "m.mp4", seconds=0.2)
+    assert not np.allclose(shown[0][[0, -1]], GROUND, atol=0.02)
+
+
+def test_existing_output_is_refused_and_unknown_suffixes_too(tmp_path):
+    make_run(tmp_path / "run", iterations=2)
+    path = tmp_path / "m.gif"
+    path.write_bytes(b"mine")
+    with pytest.raises(InputError, match="exists already; give --overwrite"):
+        write_progress_movie([tmp_path / "run"], path)
+    assert path.read_bytes() == b"mine"
+    write_progress_movie([tmp_path / "run"], path, seconds=0.2, hold=0, overwrite=True)
+    assert path.read_bytes().startswith(b"GIF89a")
+    with pytest.raises(InputError, match=r"the suffix \.avi is not supported"):
+        write_progress_movie([tmp_path / "run"], tmp_path / "m.avi")
+
+
+def test_missing_picture_leaves_no_output(tmp_path):
+    make_run(tmp_path / "run", iterations=3)
+    gone = tmp_path / "run" / "snapshot-0002.png"
+    gone.unlink()
+    with pytest.raises((InputError, EncodeError)) as caught:
+        write_progress_movie([tmp_path / "run"], tmp_path / "m.gif")
+    assert str(caught.value) == f"{gone}: there is no such picture; check the name"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"seconds": 0}, "a movie of 0 s, held for 1.5 s, at 25 frames a second"),
+        ({"hold": -1}, "a movie of 8 s, held for -1 s, at 25 frames a second"),
+        ({"rate": 0}, "a movie of 8 s, held for 1.5 s, at 0 frames a second"),
+        ({"size": (0, 9)}, "a movie of 8 s, held for 1.5 s, at 25 frames a second, size 0x9"),
+    ],
+)
+def test_numbers_without_sense(tmp_path, options, text):
+    with pytest.raises(UsageError) as caught:
+        write_progress_movie([tmp_path], tmp_path / "m.mp4", **options)
+    assert str(caught.value) == f"{text}: all must be above 0 (the hold may be 0)"
+
+
+def test_no_folders(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        write_progress_movie([], tmp_path / "m.mp4")
+    assert str(caught.value) == "no folder of snapshots given; name at least one"
+
+
+def test_pace_by_hand():
+    assert pace([]) == [0.0]
+    assert pace([0.0, 0.0]) == [0.0, 0.5, 1.0]
+    assert pace([1.0, 1.0]) == [0.0, 0.5, 1.0]
+    assert pace([1.0, 0.0, 1.0]) == [0.0, 0.5, 0.5, 1.0]
+    large, small = 2**0.7 * (2 / 3) ** 0.7 + 0.1, (2 / 3) ** 0.7 + 0.1
+    assert pace([1.0, 0.5]) == pytest.approx([0.0, large / (large + small), 1.0])
+
+
+def test_locate():
+    times = [0.0, 0.5, 0.5, 1.0]
+    assert locate(times, 0.0) == (0, 0.0)
+    assert locate(times, 0.25) == (0, 0.5)
+    assert locate(times, 0.5) == (2, 0.0)
+    assert locate(times, 0.75) == (2, 0.5)
+    assert locate(times, 1.0) == (3, 0.0)
+
+
+def test_fitted_size_fills_the_canvas_but_for_rounding():
+    assert fitted_size((48, 32), (48, 40)) == (48, 32)
+    assert fitted_size((24, 40), (48, 40)) == (24, 40)
+    assert fitted_size((4000, 104), (480, 12)) == (480, 12)
+    assert fitted_size((1, 4000), (50, 10)) == (1, 10)
+
+
+def test_place_on_keeps_the_picture():
+    one = picture(1, (5, 3))
+    placed = place_on((9, 7), one)
+    assert np.array_equal(placed[2:5, 2:7], one) and np.allclose(placed[0], GROUND)
+
+
+def test_places_of_snapshots_in_the_losses(tmp_path):
+    make_run(tmp_path, levels=2, iterations=30)
+    snapshots, losses = read_snapshots(tmp_path), read_losses(tmp_path)
+    places = places_of(snapshots, losses)
+    assert places[0] == 0 and places[-1] == len(losses) - 1 == 61
+    for snapshot, place in zip(snapshots, places, strict=True):
+        assert (losses[place].level, losses[place].iteration) == (snapshot.level, snapshot.iteration)
+
+
+def losses_of(count: int, levels: int = 1, **terms: float) -> list[Loss]:
+    """Losses that fall like 1/n at every level."""
+    terms = terms or {"content": 1.0, "style": 4.0}
+    found = []
+    for level in reversed(range(levels)):
+        for number in range(count):
+            now = {name: value / (1 + number) for name, value in terms.items()}
+            found.append(Loss((levels - 1 - level) * (count - 1) + number, level, sum(now.values()), now))
+    return found
+
+
+def colored(band: np.ndarray, name: str) -> np.ndarray:
+    """The columns of the chart in which a curve's colour is found."""
+    color = np.asarray(TERM_COLORS[name], np.float32) / 255
+    chart = band[round(0.3 * band.shape[0]) :]
+    return np.flatnonzero(np.any(np.max(np.abs(chart - color), axis=-1) < 0.15, axis=0))
+
+
+def test_strip_grows_with_time():
+    strip = LossStrip(losses_of(50), (256, strip_height(256)))
+    ends = [colored(strip.draw(place), "style").max() for place in (1, 5, 20.5, 49)]
+    assert ends == sorted(set(ends)) and ends[-1] > 230
+    assert strip.draw(20).shape == (strip_height(256), 256, 3)
+    assert np.array_equal(strip.draw(99), strip.draw(49))
+
+
+def test_strip_marks_levels():
+    across_levels = across([0, 1, 4, 4, 8], [1, 1, 1, 0, 0])
+    assert across_levels == pytest.approx([0.0, 0.25, 0.5, 0.5, 1.0])
+    one, two = (LossStrip(losses_of(30, levels), (200, 80)).draw(0) for levels in (1, 2))
+    middle = [np.ptp(band[40:70], axis=0).max() for band in (one, two)]
+    assert not np.array_equal(one, two) and middle[0] > 0
+    brightest = two[35:70].mean(axis=(0, 2)).argmax()
+    assert abs(brightest - 110) < 15, "a thin line in the middle of the chart"
+
+
+def test_curves_leave_out_what_is_too_small_to_see():
+    losses = losses_of(10, content=1.0, style=4.0, tv=1e-6)
+    assert list(curves_of(losses, 0.01)) == ["total", "content", "style"]
+    assert list(curves_of(losses_of(10, style=4.0), 0.01)) == ["total"]
+    assert gridlines(0.05, 30.0) == [0.1, 1.0, 10.0]
+    assert gridlines(0.9, 6.0) == [1.0, 2.0, 5.0]
+
+
+@pytest.mark.parametrize("width", [1, 16, 64, 257, 900])
+@pytest.mark.parametrize("value", [0.0, 1e-30, 5.0, float("nan"), float("inf")])
+def test_strip_of_any_size_and_loss(width, value):
+    losses = [
+        Loss(number, 0, value, {"content": value, "a long name of a term": value}) for number in range(3)
+    ]
+    band = LossStrip(losses, (width, strip_height(width)), "title").draw(1.5)
+    assert band.shape == (strip_height(width), width, 3) and strip_height(width) % 2 == 0
+
+
+def test_strip_without_losses_file_uses_the_snapshots(tmp_path, shown):
+    make_run(tmp_path / "run", iterations=5)
+    (tmp_path / "run" / "losses.jsonl").unlink()
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=0.5, loss_strip=True)
+    assert shown[-1].shape == (32 + strip_height(48), 48, 3)

@@ -1,0 +1,293 @@
+"""`deepfusion video` from end to end: a clip of six frames, whole and in parts, interrupted and continued."""
+
+# ruff: noqa: E501 - messages are given in full
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FRAMES
+from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, sound_of, tree
+
+from pipeline.run_video import parse_rate
+from stylize.stylizer import Stylizer
+from video.images import from_uint8, read_image, write_image
+from video.probe import probe
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
+def run(clip: Path, style: Path, output: Path, *arguments: object) -> list[object]:
+    return ["video", clip, "--style", style, "-o", output, *QUICK, "--frame-iterations", "1", *arguments]
+
+
+@pytest.fixture(scope="module")
+def whole(uncompiled: None, clip: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clip done at once, its settings beside it, its run folder kept."""
+    folder = tmp_path_factory.mktemp("whole")
+    done(*run(clip, style, folder / "out.mp4", "--keep-run", "--save-settings", folder / "out.toml"))
+    return folder / "out.mp4"
+
+
+def stylized(output: Path) -> list[np.ndarray]:
+    """The frames in a run folder, as they were before the encoding."""
+    return [pixels(path) for path in sorted((output.parent / f"{output.name}.run" / "frames").glob("*.png"))]
+
+
+def same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:
+    return len(some) == len(others) and all(map(np.array_equal, some, others))
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Ctrl-C within the third picture, at its first iteration, until the patch is undone."""
+    begun = 0
+    stylize = Stylizer.stylize
+
+    def stylize_two(self: Stylizer, *arguments: object, **options: object) -> object:
+        nonlocal begun
+        begun += 1
+        if begun > 2:
+            callback = options["callback"]
+
+            def interrupt(progress: object) -> None:
+                callback(progress)  # type: ignore[operator]
+                raise KeyboardInterrupt
+
+            options["callback"] = interrupt
+        return stylize(self, *arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stylizer, "stylize", stylize_two)
+        yield patch
+
+
+def test_frames_rate_size_and_sound_are_the_sources(whole: Path, clip: Path) -> None:
+    source, result = probe(clip), probe(whole)
+    assert result.rate == source.rate == Fraction(24000, 1001)
+    assert (result.width, result.height, result.rotation) == (64, 48, 0)
+    assert len(frames_of(whole)) == len(frames_of(clip)) == FRAMES
+    assert sound_of(whole) == sound_of(clip)
+    assert (result.pixel_format, result.color_space, result.sample_aspect_ratio) == ("yuv420p", "bt709", 1)
+
+
+def test_the_frames_are_stylized_and_follow_the_clip(whole: Path, clip: Path) -> None:
+    results, sources = stylized(whole), frames_of(clip)
+    assert len(results) == FRAMES
+    for result, source in zip(results, sources, strict=True):
+        assert 1 < np.abs(result.astype(int) - source).mean() < 100
+    shown = frames_of(whole)
+    assert np.abs(shown[-1].astype(int) - results[-1]).mean() < 25
+
+
+def test_json_says_everything(clip: Path, style: Path, tmp_path: Path) -> None:
+    ran = done(*run(clip, style, tmp_path / "out.mp4", "--frames", "1:3", "--json", "-q"))
+    report = ran.json
+    assert {"output", "frames", "seconds", "evaluations", "losses", "backbone", "warnings"} <= set(report)
+    assert (report["frames"], report["done"], report["skipped"], report["failed"]) == (2, 2, 0, {})
+    assert ran.err == ""
+    assert tree(tmp_path) == ["out.mp4"]
+
+
+@pytest.mark.parametrize(("frames", "count"), [("2:5", 3), ("4:", 2), (":1", 1), ("3:99", 3)])
+def test_a_part_of_a_clip(frames: str, count: int, clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    done(*run(clip, style, output, "--frames", frames))
+    assert len(frames_of(output)) == count
+    result = probe(output)
+    assert result.rate == Fraction(24000, 1001)
+    packets = sound_of(output)
+    assert packets
+    assert packets in sound_of(clip)
+    assert len(packets) < len(sound_of(clip)) or frames == ":1"
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".webm"])
+def test_other_containers(suffix: str, clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / f"out{suffix}"
+    done(*run(clip, style, output, "--frames", "0:2"))
+    assert len(frames_of(output)) == 2
+    assert len(probe(output).audio) == 1
+
+
+def folder_of_frames(clip: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for number, frame in enumerate(frames_of(clip)[:3], start=8):
+        write_image(folder / f"frame{number}.png", from_uint8(frame))
+    return folder
+
+
+def test_a_folder_of_frames_is_a_clip(clip: Path, style: Path, tmp_path: Path) -> None:
+    frames = folder_of_frames(clip, tmp_path / "frames")
+    output = tmp_path / "out.mp4"
+    done(*run(frames, style, output, "--fps", "29.97"))
+    result = probe(output)
+    assert (len(frames_of(output)), result.rate, result.audio) == (3, Fraction(30000, 1001), ())
+    (frames / "frame9.png").unlink()
+    assert refused(*run(frames, style, tmp_path / "b.mp4")) == (
+        f"{frames}: frame 9 is missing; add what is missing or allow gaps"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("25", Fraction(25)), ("23.976", Fraction(24000, 1001)), ("29.97", Fraction(30000, 1001)), ("12.5", Fraction(25, 2)),
+     ("30000/1001", Fraction(30000, 1001)), ("59.94", Fraction(60000, 1001)), ("24", Fraction(24))],
+)  # fmt: skip
+def test_rates(text: str, rate: Fraction) -> None:
+    assert parse_rate(text) == rate
+
+
+def test_a_rate_given_for_a_clip_is_said_to_be_idle(clip: Path, style: Path, tmp_path: Path) -> None:
+    ran = done(*run(clip, style, tmp_path / "out.mp4", "--fps", "50", "--frames", "0:1"))
+    assert f"note: --fps 50 is for a folder of frames; {clip} keeps its own rate\n" in ran.err
+
+
+def test_a_dry_run_writes_nothing(clip: Path, style: Path, tmp_path: Path) -> None:
+    ran = done(*run(clip, style, tmp_path / "out.mp4", "--dry-run", "--progress-movie", tmp_path / "a.gif"))
+    assert ran.out.startswith(
+        f"{FRAMES} frames of 64x48 on vgg19-slim into {tmp_path}/out.mp4\ntime    about "
+    )
+    assert tree(tmp_path) == []
+
+
+def test_saved_settings_make_the_clip_again(whole: Path, tmp_path: Path) -> None:
+    done("run", whole.with_suffix(".toml"), "-o", tmp_path / "out.mp4", "--keep-run")
+    assert same(stylized(tmp_path / "out.mp4"), stylized(whole))
+
+
+# --- interrupted and continued --------------------------------------------------------------------------------
+
+
+def test_an_interrupted_clip_is_continued(
+    whole: Path, clip: Path, style: Path, tmp_path: Path, interrupted: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mp4"
+    ran = deepfusion(*run(clip, style, output, "--keep-run"))
+    assert (ran.code, ran.err.strip()) == (
+        130,
+        "deepfusion: interrupted; give the same command again to continue",
+    )
+    assert not output.exists()
+    assert len(stylized(output)) == 2
+    interrupted.undo()
+    ran = done(*run(clip, style, output, "--keep-run", "--json"))
+    assert f"continuing: 2 of {FRAMES} frames are finished already (in {output}.run)\n" in ran.err
+    assert (ran.json["frames"], ran.json["done"], ran.json["skipped"]) == (FRAMES, FRAMES - 2, 2)
+    assert same(stylized(output), stylized(whole))
+    assert same(frames_of(output), frames_of(whole))
+    assert sound_of(output) == sound_of(clip)
+
+
+@pytest.mark.parametrize("damage", ["lost frames", "cut journal", "changed frame", "nothing"])
+def test_a_damaged_run_is_mended(damage: str, whole: Path, clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    left = tmp_path / "out.mp4.run"
+    (left / "frames").mkdir(parents=True)
+    kept = whole.parent / "out.mp4.run"
+    for name in tree(kept):
+        if not name.startswith("snapshots"):
+            (left / name).write_bytes((kept / name).read_bytes())
+    frames = sorted((left / "frames").iterdir())
+    journal = left / "journal.jsonl"
+    if damage == "lost frames":
+        for frame in frames[3:]:
+            frame.unlink()
+    elif damage == "cut journal":
+        journal.write_bytes(journal.read_bytes()[:-20])
+    elif damage == "changed frame":
+        write_image(frames[2], 1 - read_image(frames[2]))
+    finished = {"lost frames": 3, "cut journal": 5, "changed frame": 2, "nothing": FRAMES}[damage]
+    ran = done(*run(clip, style, output, "--json"))
+    assert ran.json["skipped"] == finished
+    assert same(frames_of(output), frames_of(whole))
+    assert not left.exists()
+
+
+def test_other_settings_are_refused_with_the_differences(
+    whole: Path, clip: Path, style: Path, photo: Path
+) -> None:
+    before = tree(whole.parent)
+    said = refused(*run(clip, style, whole, "--overwrite", "--tv-weight", "3", "--style-layers", "relu1_1"))
+    assert said == (
+        f"{whole}.run: holds a run with other settings (tv_weight: 20.0 there, 3.0 now; "
+        f'style_layers: ["block1_conv1", "block2_conv1"] there, ["block1_conv1"] now); '
+        f"give its settings to continue it, or --restart to discard it"
+    )
+    said = refused(*run(clip, photo, whole, "--overwrite"))
+    assert said.startswith(f"{whole}.run: holds a run with other settings (other styles); ")
+    assert tree(whole.parent) == before
+
+
+def test_restart_discards_what_was_left(
+    whole: Path, clip: Path, style: Path, tmp_path: Path, interrupted: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.mp4"
+    assert deepfusion(*run(clip, style, output, "--tv-weight", "3")).code == 130
+    interrupted.undo()
+    ran = done(*run(clip, style, output, "--restart", "--json"))
+    assert ran.json["skipped"] == 0
+    assert same(frames_of(output), frames_of(whole))
+
+
+def test_a_movie_of_what_is_finished_cannot_be_made_and_it_is_said(
+    clip: Path, style: Path, tmp_path: Path, interrupted: pytest.MonkeyPatch
+) -> None:
+    output, movie = tmp_path / "out.mp4", tmp_path / "a.gif"
+    assert deepfusion(*run(clip, style, output, "--frames", "0:3")).code == 130
+    interrupted.undo()
+    ran = done(*run(clip, style, output, "--frames", "0:3", "--progress-movie", movie))
+    assert f"note: {movie} was not made: what it shows was finished by an earlier run" in ran.err
+    assert not movie.exists()
+
+
+# --- time -----------------------------------------------------------------------------------------------------
+
+
+def test_frames_alone_do_not_know_each_other(clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    done(*run(clip, style, output, "--temporal", "off", "--frames", "0:3", "--keep-run"))
+    alone = stylized(output)
+    done(*run(clip, style, tmp_path / "one.mp4", "--temporal", "off", "--frames", "2:3", "--keep-run"))
+    assert np.array_equal(stylized(tmp_path / "one.mp4")[0], alone[2])
+    journal = [
+        json.loads(line) for line in (tmp_path / "out.mp4.run" / "journal.jsonl").read_text().splitlines()
+    ]
+    assert [entry["index"] for entry in journal] == [0, 1, 2]
+    assert journal[2]["evaluations"] >= 2
+
+
+def test_later_frames_start_from_the_frame_before(
+    whole: Path, clip: Path, style: Path, tmp_path: Path
+) -> None:
+    done(*run(clip, style, tmp_path / "one.mp4", "--frames", "2:3", "--keep-run"))
+    assert not np.array_equal(stylized(tmp_path / "one.mp4")[0], stylized(whole)[2])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_a_progress_movie_shows_the_wanted_frame(
+    suffix: str, clip: Path, style: Path, tmp_path: Path
+) -> None:
+    movie = tmp_path / f"movie{suffix}"
+    extra = (
+        "--frames",
+        "1:3",
+        "--movie-frame",
+        "2",
+        "--progress-movie",
+        movie,
+        "--movie-seconds",
+        "0.5",
+        "--keep-run",
+    )
+    ran = done(*run(clip, style, tmp_path / "out.mp4", *extra))
+    assert f"{movie}  (progress movie)\n" in ran.out
+    assert np.abs(frames_of(movie)[-1].astype(int) - stylized(tmp_path / "out.mp4")[-1]).mean() < 25
+    later = tmp_path / "later.gif"
+    done("progress", tmp_path / "out.mp4.run", "-o", later, "--seconds", "0.5")
+    assert len(frames_of(later)) > 5
