@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 _PLAIN_INTERVAL = 10.0
+_SPEED_WINDOW = 30.0
 
 
 def spoken_time(seconds: float) -> str:
@@ -37,12 +39,14 @@ class Work:
         self.total = max(total, 1e-9)
         self.done = 0.0
         self.text = ""
-        self._began = time.perf_counter()
+        self._marks: deque[tuple[float, float]] = deque()
 
     def advance(self, amount: float, text: str) -> None:
         """Something was done; `text` says where the job stands."""
         self.done = min(self.total, self.done + amount)
         self.text = text
+        if amount > 0.0:
+            self._mark()
         self.show()
 
     def move_to(self, done: float) -> None:
@@ -53,15 +57,26 @@ class Work:
     def begin_at(self, done: float) -> None:
         """This much was done by an earlier run; it does not count for the speed."""
         self.total -= done
-        self._began = time.perf_counter()
+
+    def _mark(self) -> None:
+        """Remember when this much was done, for the speed of the last half minute.
+
+        The first mark is set after the first iteration: what the compilation took is no speed.
+        """
+        now = time.perf_counter()
+        while len(self._marks) > 2 and now - self._marks[1][0] > _SPEED_WINDOW:
+            self._marks.popleft()
+        self._marks.append((now, self.done))
 
     @property
     def left(self) -> str:
         """`about 2 min left`, or nothing before there is something to go by."""
-        spent = time.perf_counter() - self._began
-        if self.done <= 0.0 or spent < 0.5:
+        if len(self._marks) < 2:
             return ""
-        return f"about {spoken_time(spent * (self.total - self.done) / self.done)} left"
+        (first, before), (last, done) = self._marks[0], self._marks[-1]
+        if last - first < 1.0 or done <= before:
+            return ""
+        return f"about {spoken_time((last - first) * (self.total - self.done) / (done - before))} left"
 
     def show(self) -> None:
         """Show the state; nothing by itself."""

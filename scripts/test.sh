@@ -24,7 +24,8 @@ check() {
 prepare_environment dev
 cd "$repository"
 python="$environment/bin/python"
-check "Style (ruff)" "$python" -m ruff check .
+check "Style (ruff check)" "$python" -m ruff check .
+check "Layout (ruff format)" "$python" -m ruff format --check .
 check "Types (mypy)" "$python" -m mypy
 check "Tests (pytest)" "$python" -m pytest -q "$@"
 

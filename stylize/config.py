@@ -46,7 +46,9 @@ def parse_start(text: str) -> Start:
         try:
             amount = float(numbered[2])
         except ValueError:
-            raise ConfigError(f"init: {text!r}: {numbered[2]!r} is not a number; write {numbered[1]}:0.6") from None
+            raise ConfigError(
+                f"init: {text!r}: {numbered[2]!r} is not a number; write {numbered[1]}:0.6"
+            ) from None
         if not 0.0 <= amount <= 1.0:
             raise ConfigError(f"init: {text!r}: the number must be between 0 and 1")
         return Start(numbered[1], amount=amount)
@@ -67,7 +69,7 @@ class StylizeConfig:
     """
 
     content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0)
-    style_weight: float = knob(20.0, "Weight of the style term (beta).", minimum=0.0)
+    style_weight: float = knob(40.0, "Weight of the style term (beta).", minimum=0.0)
     tv_weight: float = knob(20.0, "Weight of the total variation term, which smooths.", minimum=0.0)
     content_layers: tuple[str, ...] = knob(
         ("block4_conv2",), "Layers whose activations keep the content, separated by commas."
@@ -76,14 +78,19 @@ class StylizeConfig:
         ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
         "Layers whose Gram matrices carry the style, separated by commas.",
     )
-    content_layer_weights: tuple[float, ...] = knob((), "A weight for each content layer; equal shares when empty.")
-    style_layer_weights: tuple[float, ...] = knob((), "A weight for each style layer; equal shares when empty.")
+    content_layer_weights: tuple[float, ...] = knob(
+        (), "A weight for each content layer; equal shares when empty."
+    )
+    style_layer_weights: tuple[float, ...] = knob(
+        (), "A weight for each style layer; equal shares when empty."
+    )
     normalization: str = knob(
         "relative", "How squared differences are scaled: each system has its own.", choices=NORMALIZATIONS
     )
     pooling: str = knob("max", "Pooling between the network's blocks.", choices=("max", "average"))
     rescale_activations: bool = knob(
-        False, "Rescale every filter to a mean activation of 1 over the style pictures (Gatys' normalised network)."
+        False,
+        "Rescale every filter to a mean activation of 1 over the style pictures (Gatys' normalised network).",
     )
     init: str = knob(
         "content",
@@ -99,10 +106,12 @@ class StylizeConfig:
     optimizer: str = knob("lbfgs", "How the loss is minimised.", choices=("lbfgs", "adam"))
     iterations: int = knob(120, "Iterations at each level (for a clip: for the first frame).", minimum=1)
     levels: int = knob(
-        2, "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes.",
+        3, "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes.",
         minimum=1, maximum=8,
     )  # fmt: skip
-    learning_rate: float = knob(0.02, "Step size of Adam, in units of the picture's range.", above=0.0, maximum=1.0)
+    learning_rate: float = knob(
+        0.02, "Step size of Adam, in units of the picture's range.", above=0.0, maximum=1.0
+    )
     history: int = knob(10, "Pairs of differences that L-BFGS remembers.", minimum=1, maximum=100)
 
     def __post_init__(self) -> None:
@@ -113,7 +122,9 @@ class StylizeConfig:
                 raise ConfigError(f"{name}: {', '.join(layers)}: a layer is named twice")
             object.__setattr__(self, name, layers)
             self._check_layer_weights(name, len(layers))
-        if not (self.content_weight and self.content_layers) and not (self.style_weight and self.style_layers):
+        if not (self.content_weight and self.content_layers) and not (
+            self.style_weight and self.style_layers
+        ):
             raise ConfigError("nothing to optimise: give content_weight or style_weight a value above 0")
         parse_start(self.init)
 

@@ -39,7 +39,9 @@ def knob(default: Any, help: str, **details: Any) -> Any:
 def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any], Knob]]:
     """Every setting of a config class (or instance) by name, in order."""
     return {
-        field.name: (field, field.metadata[_KEY]) for field in dataclasses.fields(config) if _KEY in field.metadata
+        field.name: (field, field.metadata[_KEY])
+        for field in dataclasses.fields(config)
+        if _KEY in field.metadata
     }
 
 

@@ -63,8 +63,12 @@ FORMULAS: Mapping[str, Formulas] = {
         losses.relative_squared_error, losses.relative_squared_error, losses.mean_total_variation
     ),
     "gatys": Formulas(losses.half_squared_error, losses.gram_squared_error, losses.total_variation),
-    "coursera": Formulas(losses.quarter_mean_squared_error, losses.gram_squared_error, losses.total_variation),
-    "rms": Formulas(losses.root_mean_square_error, losses.root_mean_square_error, losses.mean_total_variation),
+    "coursera": Formulas(
+        losses.quarter_mean_squared_error, losses.gram_squared_error, losses.total_variation
+    ),
+    "rms": Formulas(
+        losses.root_mean_square_error, losses.root_mean_square_error, losses.mean_total_variation
+    ),
 }
 
 

@@ -129,7 +129,9 @@ def minimize(
         if bool(moved) and not math.isfinite(sum(new_terms.values())):
             retries += 1
             if retries > _MAX_RETRIES:
-                _require_finite(new_terms, f"at iteration {done}, after {_MAX_RETRIES} retries with smaller steps")
+                _require_finite(
+                    new_terms, f"at iteration {done}, after {_MAX_RETRIES} retries with smaller steps"
+                )
             minimizer.retry(targets)
             terms = best_terms
         elif bool(moved):

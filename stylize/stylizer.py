@@ -169,7 +169,9 @@ class Stylizer:
         for term in self.objective.terms:
             if term.name == "content":
                 layers = [layer for layer, _ in term.layers]
-                targets["content"] = term.target(self.backbone.activations(tf.constant(content[None]), layers))
+                targets["content"] = term.target(
+                    self.backbone.activations(tf.constant(content[None]), layers)
+                )
         return targets
 
     def start_picture(self, content: FloatImage) -> FloatImage:
@@ -228,7 +230,9 @@ class Stylizer:
         layers = [layer for layer, _ in term.layers]
         each = []
         for style in self._styles:
-            height, width = (max(self.config.minimum_side, round(side / 2**level)) for side in style.shape[:2])
+            height, width = (
+                max(self.config.minimum_side, round(side / 2**level)) for side in style.shape[:2]
+            )
             scaled = tf.constant(rescale(style, height, width)[None])
             each.append(term.target(self.backbone.activations(scaled, layers)))
         return {
@@ -252,7 +256,9 @@ class Done:
             evaluations=self.evaluations + minimum.evaluations, seconds=self.seconds + minimum.seconds,
         )  # fmt: skip
 
-    def shift(self, callback: Callable[[Progress], None] | None, level: int) -> Callable[[Progress], None] | None:
+    def shift(
+        self, callback: Callable[[Progress], None] | None, level: int
+    ) -> Callable[[Progress], None] | None:
         """`callback` for one level, told of the progress over all levels."""
         if callback is None:
             return None

@@ -72,15 +72,35 @@ def test_what_an_earlier_run_did_does_not_count_for_the_speed(monkeypatch: pytes
     now = [0.0]
     monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
     with Display(-1).work(100) as work:
-        assert work.left == ""
         work.begin_at(80)
-        now[0] = 10.0
-        work.advance(10, "")
-        assert work.left == "about 10 s left"
-        work.move_to(15)
-        assert work.left == "about 3 s left"
-        work.advance(99, "")
+        assert work.left == ""
+        for _ in range(5):
+            now[0] += 0.5
+            work.advance(1, "")
+        assert work.left == "about 8 s left"  # 2 in a second, 15 of 20 to go
+        work.move_to(20)
         assert work.left == "about 0 s left"
+
+
+def test_the_compilation_does_not_count_for_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    with Display(-1).work(101) as work:
+        now[0] = 60.0
+        work.advance(1, "the first iteration, compiled on the way")
+        now[0] = 62.0
+        work.advance(20, "")
+        assert work.left == "about 8 s left"
+
+
+def test_the_speed_is_that_of_the_last_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    with Display(-1).work(1000) as work:
+        for step in range(200):
+            now[0] += 1.0 if step < 100 else 0.5
+            work.advance(1, "")
+        assert work.left == "about 6 min 40 s left"
 
 
 def test_a_bar_on_a_terminal() -> None:

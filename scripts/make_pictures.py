@@ -1,0 +1,76 @@
+"""Make the README's pictures anew from a folder of photos and paintings.
+
+    python scripts/make_pictures.py MEDIA docs/images
+
+MEDIA has folders `photos` and `paintings`. Every sheet shows photo, painting and result, made by the default
+settings on the built-in network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from pipeline.config import read_preset
+from pipeline.engine import read_picture
+from pipeline.settings import build_settings
+from stylize.stylizer import Stylizer
+from stylize.weights import load_weights
+from video.images import resize_image, write_image
+
+PAIRS = (
+    ("chelsea-cat.png", "hokusai-great-wave.jpg"),
+    ("tulips.png", "vangogh-starry-night.jpg"),
+    ("coffee.png", "munch-scream.jpg"),
+    ("elephant.jpg", "turner-shipwreck-minotaur.jpg"),
+    ("flower-2268x1512.jpg", "monet-water-lilies.jpg"),
+    ("rocket.jpg", "bruegel-harvesters.jpeg"),
+)
+SIZE = 512
+HEIGHT = 300
+GAP = 6
+
+
+def row(pictures: list[np.ndarray]) -> np.ndarray:
+    """Pictures side by side at one height, with white gaps."""
+    cells = []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        cells += [
+            resize_image(picture, (round(width * HEIGHT / height), HEIGHT)),
+            np.ones((HEIGHT, GAP, 3), np.float32),
+        ]
+    return np.concatenate(cells[:-1], axis=1)
+
+
+def main() -> None:
+    """Stylize every pair; write one sheet a pair, and the results at full size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("media", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--results", type=Path, help="also write the results at full size to this folder")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    config, _ = build_settings("image", read_preset("default"))
+    weights = load_weights("vgg19-slim")
+    for photo, painting in PAIRS:
+        content = read_picture(options.media / "photos" / photo, SIZE, config.minimum_side)
+        style = read_picture(options.media / "paintings" / painting, SIZE, config.minimum_side)
+        result = Stylizer(config, [style], weights).stylize(content)
+        name = f"{Path(photo).stem}-{Path(painting).stem}"
+        print(f"{name}: {result.evaluations} evaluations, {result.seconds:.0f} s", flush=True)
+        write_image(options.folder / f"{name}.jpg", row([content, style, result.picture]), quality=85)
+        if options.results:
+            options.results.mkdir(parents=True, exist_ok=True)
+            write_image(options.results / f"{name}.png", result.picture)
+
+
+if __name__ == "__main__":
+    main()
