@@ -163,6 +163,12 @@ def both(
     return report
 
 
+def result_line(result: Any) -> str:
+    """What `-v` says of a finished picture."""
+    losses = "  ".join(f"{name} {value:.4g}" for name, value in result.losses.items())
+    return f"{losses}  {result.evaluations} evaluations  {result.seconds:.1f} s  ({result.reason})"
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What was asked of a run besides its settings."""

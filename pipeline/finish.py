@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def record_of(job: Job, weights: Weights) -> dict[str, Any]:
-    """Everything that decides a job's result, for its run folder."""
+    """Everything that decides a job's pictures, for its run folder."""
     values = flat(job.stylize, job.settings)
-    for key in ("weights", "weights_sha256", "backbone"):
-        values.pop(key)
+    for key in ("weights", "weights_sha256", "backbone", "crf", "movie_frame"):
+        values.pop(key, None)  # what ran stands below; the last two change no frame
     return {
         "version": __version__,
         "command": job.command,

@@ -20,6 +20,7 @@ from pipeline.engine import (
     choose_weights,
     follow,
     read_picture,
+    result_line,
     start_picture,
     unit_cost,
 )
@@ -159,6 +160,7 @@ def _do_units(
                 result = _do_unit(job, unit, stylizer, folder, work, label)
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)
+                display.detail(f"{label}{result_line(result)}")
                 movies += [folder] if folder else []
             except (VideoError, StylizeError, PipelineError) as error:
                 report.failed[_name(unit, job.output)] = str(error)

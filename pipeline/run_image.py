@@ -14,6 +14,7 @@ from pipeline.engine import (
     choose_weights,
     follow,
     read_picture,
+    result_line,
     start_picture,
     unit_cost,
 )
@@ -60,6 +61,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         result = _optimise(job, content, stylizer, run, display)
         write_image(job.output, result.picture, overwrite=True)
         report.add(result)
+        display.detail(result_line(result))
         if run is not None:
             make_movie([run.snapshots / "picture"], options, report, display)
     finally:  # nothing of a single picture is taken up again, so nothing of an interrupted one is left behind

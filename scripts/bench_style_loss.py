@@ -2,8 +2,8 @@
 
     python scripts/bench_style_loss.py MEDIA --size 256 --sheet sheet.png
 
-MEDIA has folders `photos` and `paintings`. Prints a Markdown table of the style loss at the end over its value
-for the photo itself, and draws the results as one contact sheet, photos down and paintings across.
+MEDIA has folders `photos` and `paintings`. Prints a Markdown table of the style loss at the end over its
+value for the photo itself, and draws the results as one contact sheet, photos down and paintings across.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ FULL_MEANS = {
 }
 """Mean activations of the full network by layer, to give the slim network's the same magnitude.
 
-Blocks 1 to 3 are measured with the real weights on the demo's kind of pictures. Blocks 4 and 5 are estimates
-(good to a factor of about 2) from the sizes of the losses that neural-style prints with its published weights.
+Blocks 1 to 3 are measured with the real weights on photos and paintings like the demo's. Blocks 4 and 5
+are estimates, good to a factor of about 2, from the sizes of the losses that neural-style prints.
 """
 
 _QUIET_FILTER = 0.2
@@ -111,11 +111,11 @@ class Vgg19:
     def rescaled(self, pictures: Sequence[FloatImage]) -> Vgg19:
         """This network with every filter's mean activation over `pictures` brought to 1.
 
-        Gatys et al. 2016, section 2: as ReLU is linear for positive factors, dividing a filter's weights by its
-        mean and multiplying the next layer's input weights by the same leaves what the network computes
-        unchanged but for the factor. Their means are over ImageNet; over a few pictures some filters hardly ever
-        respond, and bringing these to 1 would make noise of them, so small means count as `_QUIET_FILTER` of
-        the layer's.
+        Gatys et al. 2016, section 2: as ReLU is linear for positive factors, dividing a filter's weights by
+        its mean and multiplying the next layer's input weights by the same leaves what the network
+        computes unchanged but for the factor. Their means are over ImageNet; over a few pictures some
+        filters hardly respond, and bringing these to 1 would make noise of them, so small means count as
+        `_QUIET_FILTER` of the layer's.
         """
         means = self._mean_activations(pictures)
         network = Vgg19.__new__(Vgg19)

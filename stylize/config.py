@@ -94,21 +94,25 @@ class StylizeConfig:
     )
     init: str = knob(
         "content",
-        "Start of the optimisation: content, noise, style, mix:R (R noise, 1-R content), jitter:A (content plus "
-        "noise of amplitude A), or a picture file.",
+        "Start of the optimisation: content, noise, style, mix:R (R noise, 1-R content), jitter:A (content "
+        "plus noise of amplitude A), or a picture file.",
         metavar="START",
     )
     noise_amplitude: float = knob(
-        0.5, "Half the range of the noise of a start, around the mean colour; 1 is the range of a picture.",
-        minimum=0.0, maximum=1.0,
-    )  # fmt: skip
+        0.5,
+        "Half the range of the noise of a start, around the mean colour; 1 is the range of a picture.",
+        minimum=0.0,
+        maximum=1.0,
+    )
     seed: int = knob(0, "Seed of the noise.", minimum=0, maximum=2**31 - 1)
     optimizer: str = knob("lbfgs", "How the loss is minimised.", choices=("lbfgs", "adam"))
     iterations: int = knob(120, "Iterations at each level (for a clip: for the first frame).", minimum=1)
     levels: int = knob(
-        3, "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes.",
-        minimum=1, maximum=8,
-    )  # fmt: skip
+        3,
+        "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes.",
+        minimum=1,
+        maximum=8,
+    )
     learning_rate: float = knob(
         0.02, "Step size of Adam, in units of the picture's range.", above=0.0, maximum=1.0
     )

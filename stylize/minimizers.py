@@ -178,7 +178,7 @@ class Lbfgs(Minimizer):
         return terms, accepted
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """-H g by the two-loop recursion, or a first step of RMS size _FIRST_STEP when nothing is remembered."""
+        """-H g by the two-loop recursion; a step of RMS size _FIRST_STEP when nothing is remembered."""
         q = gradient
         alphas = []
         for age in range(self.history):

@@ -14,7 +14,7 @@ import pytest
 from conftest import FRAMES
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, sound_of, tree
 
-from pipeline.run_video import parse_rate
+from pipeline.clips import parse_rate
 from stylize.stylizer import Stylizer
 from video.images import from_uint8, read_image, write_image
 from video.probe import probe

@@ -1,0 +1,99 @@
+"""What a video job works on: a clip or a folder of frames, and what of it is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pipeline.log import Display
+from pipeline.settings import VideoSettings
+
+if TYPE_CHECKING:
+    from stylize.types import FloatImage
+    from video.decode import FrameRange
+    from video.probe import ClipInfo
+    from video.sequence import FrameFolder
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip or folder of frames, what of it is wanted, and at which (width, height)."""
+
+    source: ClipInfo | FrameFolder
+    wanted: FrameRange
+    size: tuple[int, int]
+
+    @property
+    def indices(self) -> range:
+        """The frames' numbers in the source, as far as its count can be believed."""
+        return self.wanted.indices(self.source.frames)
+
+    def contents(self, display: Display) -> Iterator[tuple[int, FloatImage]]:
+        """Each wanted frame with its number in the source, decoded as a stream."""
+        from video.decode import read_frames
+
+        frames = read_frames(self.source, size=self.size, frames=self.wanted, on_warning=display.warn)
+        try:
+            yield from enumerate(frames, start=self.wanted.start)
+        finally:
+            frames.close()
+
+
+def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
+    """Probe a clip, or look through a folder of frames, and work out what is wanted of it.
+
+    Raises
+    ------
+    InputError, UsageError
+        If it is no clip, the range holds no frame, or the frames are too small.
+    """
+    from video.decode import FrameRange, fit_size, read_frames
+    from video.probe import probe
+    from video.sequence import open_folder
+
+    rate = parse_rate(settings.fps)
+    source = open_folder(path, rate) if path.is_dir() else probe(path)
+    wanted = FrameRange.parse(settings.frames or ":")
+    _check_range(path, settings, wanted, source.frames)
+    size = fit_size(source.width, source.height, settings.size, even=True)
+    # Starts nothing, but refuses what cannot be decoded here.
+    read_frames(source, size=size, frames=wanted).close()
+    if min(size) < minimum_side:
+        raise UsageError(
+            f"{path}: {size[0]}x{size[1]} pixels is too small for the network, which needs {minimum_side} "
+            f"on the shorter side; give a larger --size or a larger clip"
+        )
+    return Clip(source, wanted, size)
+
+
+def _check_range(path: Path, settings: VideoSettings, wanted: FrameRange, total: int) -> None:
+    """The wanted frames exist, and the frame for the progress movie is one of them."""
+    indices = wanted.indices(total)
+    if total and not indices:
+        raise UsageError(f"--frames {settings.frames}: {path} has only {total} frames, numbered from 0")
+    if settings.movie_frame and settings.movie_frame not in indices:
+        raise UsageError(
+            f"--movie-frame {settings.movie_frame}: is not among the frames to be stylized, which are "
+            f"{wanted.start} to {indices[-1]}"
+        )
+
+
+def parse_rate(text: str) -> Fraction:
+    """A frame rate as a fraction: `25`, `23.976` (read as 24000/1001), `30000/1001`."""
+    try:
+        rate = Fraction(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9}|/[0-9]{1,9})?", text) else None
+    except ZeroDivisionError:
+        rate = None
+    if rate is None:
+        raise UsageError(f"--fps {text}: expected a rate like 25, 23.976 or 30000/1001")
+    if not 0 < rate <= 1000:
+        raise UsageError(f"--fps {text}: must be above 0 and at most 1000")
+    for whole in (24, 30, 48, 60, 120):
+        if abs(rate - Fraction(whole * 1000, 1001)) < Fraction(1, 200):
+            return Fraction(whole * 1000, 1001)
+    return rate
