@@ -59,8 +59,11 @@ def check_knobs(config: Any) -> None:
     ConfigError
         Naming the setting, its value, what is allowed, and the near miss.
     """
-    for name, (_, details) in knobs_of(config).items():
+    for name, (field, details) in knobs_of(config).items():
         value = getattr(config, name)
+        kinds = (int, float) if isinstance(field.default, float) else type(field.default)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(field.default, bool)):
+            raise ConfigError(f"{name}: {value!r}: expected a value of the kind of {field.default!r}")
         if details.choices and value not in details.choices:
             raise ConfigError(f"{name}: unknown value {value!r}: {near_miss(str(value), details.choices)}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -68,11 +71,12 @@ def check_knobs(config: Any) -> None:
 
 
 def _check_bounds(name: str, value: float, details: Knob) -> None:
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name}: {value} is not a finite number")
+    shown = f"{value:g}" if abs(value) < 1e300 else "a number this large"
     if details.above is not None and value <= details.above:
-        raise ConfigError(f"{name}: {value:g} must be greater than {details.above:g}")
+        raise ConfigError(f"{name}: {shown} must be greater than {details.above:g}")
     if details.minimum is not None and value < details.minimum:
-        raise ConfigError(f"{name}: {value:g} is under the minimum of {details.minimum:g}")
+        raise ConfigError(f"{name}: {shown} is under the minimum of {details.minimum:g}")
     if details.maximum is not None and value > details.maximum:
-        raise ConfigError(f"{name}: {value:g} is over the maximum of {details.maximum:g}")
+        raise ConfigError(f"{name}: {shown} is over the maximum of {details.maximum:g}")

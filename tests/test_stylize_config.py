@@ -120,3 +120,28 @@ def test_settings_are_checked_without_tensorflow() -> None:
     heavy = ("tensorflow", "numpy", "click")
     code = f"import sys, stylize.config; sys.exit(any(name in sys.modules for name in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "default"),
+    [
+        ("iterations", 2.5, "120"),
+        ("iterations", True, "120"),
+        ("style_weight", "40", "40.0"),
+        ("style_layers", ["block1_conv1"], "("),
+        ("rescale_activations", 1, "False"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(name: str, value: object, default: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        StylizeConfig(**{name: value})
+    assert str(caught.value).startswith(f"{name}: {value!r}: expected a value of the kind of {default}")
+
+
+def test_a_whole_number_serves_as_a_weight() -> None:
+    assert StylizeConfig(style_weight=40).style_weight == 40
+
+
+def test_a_number_too_large_for_a_float_is_over_the_maximum() -> None:
+    with pytest.raises(ConfigError, match="^seed: a number this large is over the maximum"):
+        StylizeConfig(seed=10**400)

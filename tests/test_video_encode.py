@@ -499,7 +499,7 @@ def fake_ffmpeg(folder: Path, message: str, *, only_with: str = "") -> Path:
     script = folder / "ffmpeg"
     script.write_text(
         "#!/bin/sh\n"
-        f'pass() {{ exec {real} "$@"; }}\n'
+        f'pass() {{ exec "{real}" "$@"; }}\n'
         f'case "$*" in *-version*|*-encoders*) pass "$@";; *"{only_with}"*) ;; *) pass "$@";; esac\n'
         f"printf '%s\\n' '[out#0 @ 0x55aa] {message}' >&2\nexit 1\n"
     )
