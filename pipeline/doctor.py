@@ -10,7 +10,6 @@ from importlib import metadata
 from pipeline import __version__
 
 _PACKAGES = (
-    "tensorflow",
     "keras",
     "numpy",
     "Pillow",
@@ -41,6 +40,7 @@ def _graphics() -> Iterator[str]:
     load_tensorflow()
     import tensorflow as tf
 
+    yield f"tensorflow       {tf.__version__}"
     devices = tf.config.list_physical_devices("GPU")
     names = [
         tf.config.experimental.get_device_details(device).get("device_name", device.name)

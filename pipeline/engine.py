@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
-from pipeline.log import Display, Work, spoken_bytes
+from pipeline.log import Display, Work
 from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
@@ -58,19 +58,12 @@ def choose_weights(job: Job, display: Display, *, offline: bool) -> Weights:
     from stylize.weights import choose_backbone
 
     settings = job.settings
-    last = [0]
-
-    def show(received: int, total: int | None) -> None:
-        if received - last[0] >= 8_000_000:
-            last[0] = received
-            display.note(f"downloading vgg19: {spoken_bytes(received)} of {spoken_bytes(total or received)}")
-
     weights, note = choose_backbone(
         settings.backbone,  # type: ignore[arg-type]
         weights=Path(settings.weights) if settings.weights else None,
         sha256=settings.weights_sha256 or None,
         offline=offline,
-        progress=show,
+        progress=display.download("vgg19"),
     )
     if note:
         display.warn(note)

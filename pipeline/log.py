@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 _PLAIN_INTERVAL = 10.0
 _SPEED_WINDOW = 30.0
+_TOLD_BYTES = 8_000_000
 
 
 def spoken_time(seconds: float) -> str:
@@ -145,6 +146,19 @@ class Display:
     def error(self, text: str) -> None:
         """Something failed while the rest goes on; always said."""
         print(text, file=self.stream, flush=True)
+
+    def download(self, name: str) -> Callable[[int, int | None], None]:
+        """A callback that tells of a download's progress every 8 MB: bytes so far, and in all if known."""
+        told = 0
+
+        def show(received: int, total: int | None) -> None:
+            nonlocal told
+            if received - told >= _TOLD_BYTES:
+                told = received
+                of = f" of {spoken_bytes(total)}" if total else ""
+                self.note(f"downloading {name}: {spoken_bytes(received)}{of}")
+
+        return show
 
     @contextmanager
     def work(self, total: float) -> Iterator[Work]:

@@ -15,9 +15,9 @@ def listing() -> list[str]:
     for source in describe_sources():
         state = {True: "here", False: "not here", None: "any file"}[source.present]
         size = spoken_bytes(source.size) if source.size else ""
-        lines.append(f"{source.name:12} {state:9} {size:7} {source.where}  ({source.licence})")
+        lines.append(f"{source.name:15} {state:9} {size:7} {source.where}  ({source.licence})")
         if source.problem:
-            lines.append(f"{'':12} {source.problem}")
+            lines.append(f"{'':15} {source.problem}")
     return lines
 
 
@@ -25,14 +25,8 @@ def download(timeout: float, display: Display) -> str:
     """Fetch the full network's weights; gives the line to print."""
     from stylize.weights import download_vgg19
 
-    last = [0]
-
-    def show(received: int, total: int | None) -> None:
-        if received - last[0] >= 8_000_000:
-            last[0] = received
-            display.note(f"downloading vgg19: {spoken_bytes(received)} of {spoken_bytes(total or received)}")
-
-    return f"vgg19 is at {download_vgg19(timeout=timeout, progress=show)}"
+    progress = display.download("vgg19")
+    return f"vgg19 is at {download_vgg19(timeout=timeout, progress=progress)}"
 
 
 def verify_line(path: Path, sha256: str | None) -> str:

@@ -136,3 +136,14 @@ def test_losses_of_a_report_are_means() -> None:
     for style in (1.0, 2.0, 6.0):
         report.add(Result(style))
     assert (report.losses, report.evaluations, report.done, report.exit_code) == ({"style": 3.0}, 9, 3, 0)
+
+
+def test_a_download_is_told_of_now_and_then() -> None:
+    stream = io.StringIO()
+    show = Display(0, stream).download("weights")
+    for received in range(0, 21_000_000, 1_000_000):
+        show(received, 20_000_000)
+    assert stream.getvalue().splitlines() == [
+        "downloading weights: 8 MB of 20 MB",
+        "downloading weights: 16 MB of 20 MB",
+    ]
