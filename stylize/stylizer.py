@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from stylize.backbone import IMAGENET_MEAN, Vgg19
-from stylize.config import StylizeConfig, parse_start
+from stylize.backbone import Vgg19
+from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
 from stylize.pyramid import level_shapes, rescale
+from stylize.starts import start_picture
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
 
@@ -176,32 +177,7 @@ class Stylizer:
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
-        start = parse_start(self.config.init)
-        if start.kind == "content":
-            return content
-        if start.kind == "style":
-            return self._style_start(content)
-        if start.kind == "picture":
-            raise ConfigError(f"init: {start.path!r} is a picture file; read it and pass it as `initial`")
-        unit = np.random.default_rng(self.config.seed).uniform(-1.0, 1.0, content.shape)
-        noise = np.asarray(IMAGENET_MEAN) / 255.0 + self.config.noise_amplitude * unit
-        if start.kind == "noise":
-            mixed = noise
-        elif start.kind == "mix":
-            mixed = start.amount * noise + (1.0 - start.amount) * content
-        else:
-            mixed = content + start.amount * unit
-        return np.clip(mixed, 0.0, 1.0).astype(np.float32)
-
-    def _style_start(self, content: FloatImage) -> FloatImage:
-        """The first style picture scaled to cover the content, cut to its shape in the middle."""
-        height, width = content.shape[:2]
-        style = self._styles[0]
-        factor = max(height / style.shape[0], width / style.shape[1])
-        size = (max(height, round(style.shape[0] * factor)), max(width, round(style.shape[1] * factor)))
-        scaled = tf.image.resize(style, size, method="bicubic", antialias=True).numpy()
-        top, left = (size[0] - height) // 2, (size[1] - width) // 2
-        return np.clip(scaled[top : top + height, left : left + width], 0.0, 1.0)
+        return start_picture(self.config, content, self._styles[0])
 
     def _evaluate(self, images: Any, targets: Any) -> Any:
         return self.objective.scores(self.backbone.activations(images, self.objective.layers), targets)

@@ -118,7 +118,7 @@ def test_presets_are_listed_and_shown() -> None:
 
 
 def test_weights_are_listed_and_verified() -> None:
-    assert "vgg19-slim   here" in done("weights", "list").out
+    assert "vgg19-slim      here" in done("weights", "list").out
     assert "good: vgg19-slim, 14 layers up to block5_conv2" in done("weights", "verify", embedded_path()).out
     assert refused("weights", "verify", "no.npz") == "no.npz: no such file; check the path"
 

@@ -143,5 +143,5 @@ def test_a_whole_number_serves_as_a_weight() -> None:
 
 
 def test_a_number_too_large_for_a_float_is_over_the_maximum() -> None:
-    with pytest.raises(ConfigError, match="^seed: a number this large is over the maximum"):
+    with pytest.raises(ConfigError, match=r"^seed: a number this large is over the maximum"):
         StylizeConfig(seed=10**400)
