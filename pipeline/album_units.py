@@ -119,6 +119,8 @@ def check_folder(folder: Path) -> None:
     UsageError
         Otherwise.
     """
+    from video.outputs import is_writable
+
     parent = folder.absolute()
     while not os.path.exists(parent):
         parent = parent.parent
@@ -127,5 +129,5 @@ def check_folder(folder: Path) -> None:
             f"{folder}: {'' if parent == folder.absolute() else f'{parent} '}is a file; "
             f"an album needs a folder as its output"
         )
-    if not os.access(parent, os.W_OK | os.X_OK):
+    if not is_writable(parent):
         raise UsageError(f"{folder}: {parent} is not writable; choose another output folder")

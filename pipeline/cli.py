@@ -12,7 +12,7 @@ from pipeline import __version__
 from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display
-from pipeline.options import given, require, run_options, setting_options
+from pipeline.options import Length, given, require, run_options, setting_options
 
 PATH = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -83,9 +83,7 @@ def run_file(path: Path, output: Path | None, **values: Any) -> None:
 @cli.command("progress")
 @click.argument("run", metavar="RUN", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
-@click.option(
-    "--seconds", type=click.FloatRange(0.5, 600), default=8.0, show_default=True, help="Its length."
-)
+@click.option("--seconds", type=Length(0.5, 600), default=8.0, show_default=True, help="Its length.")
 @click.option("--losses", is_flag=True, help="Draw the loss curves under the picture.")
 @click.option("--overwrite", is_flag=True, help="Replace a movie that exists.")
 def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: bool) -> None:
@@ -161,7 +159,7 @@ def weights_list() -> None:
 @weights.command("download")
 @click.option(
     "--timeout",
-    type=click.FloatRange(1, 3600),
+    type=Length(1, 3600),
     default=20.0,
     show_default=True,
     help="Seconds to wait for an answer.",
@@ -188,6 +186,8 @@ def start(job: Job, values: dict[str, Any]) -> None:
     from pipeline.engine import RunOptions
     from pipeline.jobs import run_job
 
+    if values["movie_losses"] and values["progress_movie"] is None:
+        raise UsageError("--movie-losses: is for a progress movie; add --progress-movie PATH")
     as_json = values.pop("as_json")
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     display = Display(-1 if quiet else int(verbose))

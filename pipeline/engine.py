@@ -33,7 +33,7 @@ def _held_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(saved, 2)
             held.seek(0)
             os.write(2, held.read())
@@ -44,7 +44,9 @@ def _held_stderr() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow without its start-up chatter."""
+    """Import TensorFlow without its start-up chatter; to be called before anything that imports it."""
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_stderr():
         import tensorflow
@@ -128,6 +130,7 @@ def unit_cost(config: StylizeConfig, shape: tuple[int, ...]) -> float:
 
 def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
     """How many levels of the pyramid a content of this shape has."""
+    load_tensorflow()
     from stylize.stylizer import shapes_of
 
     return 1 if parse_start(config.init).kind == "picture" else len(shapes_of(config, shape[0], shape[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -65,8 +66,9 @@ class Plan:
         )
 
 
-def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> list[float]:
-    """Seconds of one iteration at each level, the finest first, after the compilation."""
+def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list[float], float]:
+    """Seconds of one iteration at each level, the finest first, and what compiling the steps took."""
+    began = time.perf_counter()
     stamps: dict[int, list[float]] = {}
 
     def note(progress: Any) -> None:
@@ -75,7 +77,8 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> list[float
     start = start_picture(stylizer.config, content.shape)
     stylizer.stylize(content, initial=start, iterations=_TIMED_ITERATIONS, callback=note)
     last = {level: times[-1] - times[-2] for level, times in stamps.items()}
-    return [last[level] for level in sorted(last)]
+    compiling = time.perf_counter() - began - _TIMED_ITERATIONS * sum(last.values())
+    return [last[level] for level in sorted(last)], max(0.0, compiling)
 
 
 def plan_pictures(
@@ -95,12 +98,15 @@ def plan_pictures(
     """
     display.note("timing a few iterations ...")
     alone = later = 0.0
+    start_up = time.process_time()
     for content in contents:
-        prices = seconds_per_iteration(stylizer, content)
+        prices, compiling = seconds_per_iteration(stylizer, content)
+        start_up += compiling
         alone += sum(prices) * stylizer.config.iterations / len(contents)
         later += prices[0] * (later_iterations + 1) / len(contents)
     count = frames if frames is not None else (pictures or len(contents))
     seconds = alone + later * (count - 1) if later_iterations else alone * count
+    seconds += start_up
     height, width = contents[0].shape[:2]
     each = width * height * 3 * _PNG_SHARE
     return Plan(

@@ -26,6 +26,8 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
     values = flat(job.stylize, job.settings)
     for key in ("weights", "weights_sha256", "backbone", "crf", "movie_frame"):
         values.pop(key, None)  # what ran stands below; the last two change no frame
+    if not job.content.is_dir():
+        values.pop("fps", None)
     return {
         "version": __version__,
         "command": job.command,

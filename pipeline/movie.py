@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -107,7 +108,13 @@ def write_progress_movie(
     rate = Fraction(ANIMATION_RATES.get(suffix, CLIP_RATE) if rate is None else rate)
     if not folders:
         raise UsageError("no folder of snapshots given; name at least one")
-    if seconds <= 0 or hold < 0 or rate <= 0 or (size and min(size) < 1):
+    if (
+        not (math.isfinite(seconds) and math.isfinite(hold))
+        or seconds <= 0
+        or hold < 0
+        or rate <= 0
+        or (size and min(size) < 1)
+    ):
         shape = f", size {size[0]}x{size[1]}" if size else ""
         raise UsageError(
             f"a movie of {seconds:g} s, held for {hold:g} s, at {float(rate):g} frames a second{shape}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,16 @@ class NearMissChoice(click.Choice):  # type: ignore[type-arg]
         if value not in self.choices:
             self.fail(f"unknown value {value!r}: {near_miss(str(value), tuple(self.choices))}", param, ctx)
         return value
+
+
+class Length(click.FloatRange):
+    """Seconds between two bounds; NaN is no number here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return number
 
 
 class CommaList(click.ParamType[Any]):
@@ -80,7 +91,7 @@ def run_options(function: Command) -> Command:
         (
             click.option("--progress-movie", type=path, metavar="PATH",
                          help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
-            click.option("--movie-seconds", type=click.FloatRange(0.5, 600), default=8.0,
+            click.option("--movie-seconds", type=Length(0.5, 600), default=8.0,
                          show_default=True, help="Length of the progress movie."),
             click.option("--movie-losses", is_flag=True,
                          help="Draw the loss curves under the progress movie."),
@@ -109,6 +120,8 @@ def given(values: dict[str, Any], command: str) -> dict[str, Any]:
     for cls in (StylizeConfig, SETTINGS[command]):
         for name in knobs_of(cls):
             value = values.pop(name, None)
+            if value == "" or value == ():
+                raise UsageError(f"--{name.replace('_', '-')}: is empty; give it a value or leave it out")
             if value is not None:
                 overrides[name] = value
     return overrides

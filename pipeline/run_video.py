@@ -20,7 +20,7 @@ from pipeline.engine import (
     start_picture,
     unit_cost,
 )
-from pipeline.errors import PipelineError
+from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import make_movie, record_of, save_settings
 from pipeline.log import Display, Work
@@ -59,7 +59,11 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )
     report = Report("video", str(job.output), backbone=weights.name)
     run = RunFolder(run_path(job.output), record_of(job, weights), restart=options.restart)
-    frames = FrameLoop(job, settings, clip, stylizer, run, options, report, display).run_all()
+    try:
+        frames = FrameLoop(job, settings, clip, stylizer, run, options, report, display).run_all()
+    except BaseException:
+        run.remove_if_empty()
+        raise
     display.note(f"writing {job.output}")
     _encode(_writer(job, settings, clip, options, len(frames)), frames, display)
     report.frames = len(frames)
@@ -133,7 +137,7 @@ class FrameLoop:
                 previous = self._one(index, content, previous, work, f"frame {len(files)}/{count}  ")
                 work.move_to(done + (later if len(files) > 1 else alone))
         if not files:
-            raise PipelineError(f"{self.job.content}: no frame could be decoded")
+            raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
         return files
 
     def _one(

@@ -110,6 +110,11 @@ class RunFolder:
         _write_durably(self._journal, "".join(line + "\n" for line in kept))
         return found
 
+    def remove_if_empty(self) -> None:
+        """Delete the folder if no frame was finished: there is nothing to continue."""
+        if not self._journal.exists():
+            self.remove()
+
     def remove(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -54,7 +54,9 @@ def parse_start(text: str) -> Start:
         return Start(numbered[1], amount=amount)
     if "." not in text and "/" not in text and "\\" not in text:
         known = (*STARTS, "mix:0.6", "jitter:0.1")
-        raise ConfigError(f"init: unknown start {text!r}: {near_miss(text, known)}, or the path of a picture")
+        raise ConfigError(
+            f"init: unknown start {text!r}: {near_miss(text, known)} Or give the path of a picture"
+        )
     return Start("picture", path=text)
 
 
@@ -68,9 +70,11 @@ class StylizeConfig:
         On construction, for any value that is unknown or out of range.
     """
 
-    content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0)
-    style_weight: float = knob(40.0, "Weight of the style term (beta).", minimum=0.0)
-    tv_weight: float = knob(20.0, "Weight of the total variation term, which smooths.", minimum=0.0)
+    content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0, maximum=1e12)
+    style_weight: float = knob(40.0, "Weight of the style term (beta).", minimum=0.0, maximum=1e12)
+    tv_weight: float = knob(
+        20.0, "Weight of the total variation term, which smooths.", minimum=0.0, maximum=1e12
+    )
     content_layers: tuple[str, ...] = knob(
         ("block4_conv2",), "Layers whose activations keep the content, separated by commas."
     )
@@ -139,6 +143,8 @@ class StylizeConfig:
             raise ConfigError(f"{key}: {len(weights)} weights for {count} {name}; give one each or none")
         if any(not 0.0 <= weight < float("inf") for weight in weights):
             raise ConfigError(f"{key}: {weights}: weights must be finite and not negative")
+        if weights and not any(weights):
+            raise ConfigError(f"{key}: all weights are 0; give at least one a value above 0")
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pipeline import __version__
 from pipeline.config import preset_names
 from pipeline.settings import known_keys
 from stylize.weights import embedded_path
+from video import outputs
 from video.images import from_uint8, write_image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,7 +141,15 @@ def test_doctor_says_what_is_here() -> None:
         (["image", "../photo.png", "-o", "out.png"], "missing --style PICTURE: the look to take"),
         (["image", "../photo.png", "--style", "../style.png"], "missing -o OUT.png: where the result goes"),
         (["video", "../clip.mp4", "--style", "../style.png"], "missing -o OUT.mp4: where the result goes"),
-        (image("--preset", "gatis"), "unknown preset 'gatis': did you mean gatys?, or give the path of a .toml file"),
+        (image("--preset", "gatis"), "unknown preset 'gatis': did you mean gatys? Or give the path of a .toml file"),
+        (image("--weights", ""), "--weights: is empty; give it a value or leave it out"),
+        (image("--style-layers", ""), "--style-layers: is empty; give it a value or leave it out"),
+        (image("--movie-losses"), "--movie-losses: is for a progress movie; add --progress-movie PATH"),
+        (image("--style-weight", "1e99"), "style_weight: 1e+99 is over the maximum of 1e+12"),
+        (
+            image("--style-layer-weights", "0,0,0,0,0"),
+            "style_layer_weights: all weights are 0; give at least one a value above 0",
+        ),
         (image("--preset", "no.toml"), "no.toml: there is no such file; check the name"),
         (image("--style-layers", "block1_cnv1"), "unknown layer 'block1_cnv1': did you mean block1_conv1?"),
         (image("--content-layers", "relu4_2,relu4_2"), "content_layers: block4_conv2, block4_conv2: a layer is named twice"),
@@ -148,7 +157,7 @@ def test_doctor_says_what_is_here() -> None:
          "Invalid value for '--optimizer': unknown value 'lbfsg': did you mean lbfgs? (see deepfusion image --help)"),
         (image("--pooling", "mean"),
          "Invalid value for '--pooling': unknown value 'mean': choose from max, average (see deepfusion image --help)"),
-        (image("--init", "noisy"), "init: unknown start 'noisy': did you mean noise?, or the path of a picture"),
+        (image("--init", "noisy"), "init: unknown start 'noisy': did you mean noise? Or give the path of a picture"),
         (image("--init", "mix:2"), "init: 'mix:2': the number must be between 0 and 1"),
         (image("--init", "no.png"), "no.png: there is no such file; check the name"),
         (image("--iterations", "0"), "iterations: 0 is under the minimum of 1"),
@@ -304,7 +313,7 @@ def test_an_output_that_cannot_be_is_refused(arguments: list[str], message: str,
 def test_an_output_folder_that_is_read_only_is_refused(
     arguments: list[object], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode, **_: not mode & os.W_OK)  # root may write everywhere
+    monkeypatch.setattr(outputs, "is_writable", lambda folder: False)  # root may write everywhere
     assert "is not writable; choose another" in refused(*arguments)
     assert tree(place) == []
 
@@ -423,3 +432,38 @@ def test_auto_without_the_full_network_is_the_small_one_and_says_so(
     (line,) = ran.err.splitlines()
     assert line.startswith("note: using vgg19-slim")
     assert ran.json["warnings"] == [line.removeprefix("note: ")]
+
+
+@pytest.mark.parametrize(
+    "command", [["progress", "run", "-o", "a.mp4", "--seconds"], image("--movie-seconds")]
+)
+def test_a_length_that_is_no_number_is_refused(command: list[object], place: Path) -> None:
+    assert "'nan' is not a number of seconds" in refused(*command, "nan")
+    assert tree(place) == []
+
+
+def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
+    """Not even what TensorFlow's own code writes past Python when it starts."""
+    arguments = ["album", "photos", "--style", "../style.png", "-o", "out", "-q", *QUICK]
+    (place / "photos").mkdir()
+    (place / "photos" / "a.png").write_bytes((place.parent / "photo.png").read_bytes())
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+        env={**environment, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (place / "out" / "a.png").exists()
+
+
+def test_a_clip_without_a_frame_leaves_nothing_behind(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.clips.Clip.contents", lambda clip, display: iter(()))
+    ran = deepfusion("video", "../clip.mp4", "--style", "../style.png", "-o", "out.mp4", *QUICK, "-q")
+    assert (ran.code, ran.err) == (
+        2,
+        "deepfusion: ../clip.mp4: no frame could be decoded; the clip is damaged\n",
+    )
+    assert tree(place) == []

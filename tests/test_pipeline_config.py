@@ -86,9 +86,7 @@ def test_the_default_preset_is_the_defaults() -> None:
 def test_an_unknown_preset_names_the_near_miss() -> None:
     with pytest.raises(UsageError) as caught:
         read_preset("gatis")
-    assert (
-        str(caught.value) == "unknown preset 'gatis': did you mean gatys?, or give the path of a .toml file"
-    )
+    assert str(caught.value) == "unknown preset 'gatis': did you mean gatys? Or give the path of a .toml file"
 
 
 def test_a_preset_file_is_checked_and_its_paths_are_relative_to_it(tmp_path: Path) -> None:

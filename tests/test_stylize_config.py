@@ -106,7 +106,7 @@ def test_starts(text: str, start: Start) -> None:
         ("mix:1.5", "init: 'mix:1.5': the number must be between 0 and 1"),
         ("jitter:-0.1", "init: 'jitter:-0.1': the number must be between 0 and 1"),
         ("mix:nan", "init: 'mix:nan': the number must be between 0 and 1"),
-        ("contents", "init: unknown start 'contents': did you mean content?, or the path of a picture"),
+        ("contents", "init: unknown start 'contents': did you mean content? Or give the path of a picture"),
     ],
 )
 def test_starts_refused(text: str, message: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from video import encode, sound
+from video import encode, outputs, sound
 from video.animation import write_animation
 from video.encode import FrameWriter, verify_clip
 from video.errors import EncodeError, InputError, ToolError
@@ -386,7 +386,7 @@ def test_outputs_that_cannot_be(tmp_path, monkeypatch):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")
     assert refusal(path) == f"{path} exists already; give --overwrite to replace it, or choose another name"
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(outputs, "is_writable", lambda folder: False)  # root may write everywhere
     path = tmp_path / "b.mp4"
     assert refusal(path) == f"cannot write {path}: the folder {tmp_path} is not writable; choose another"
     assert names(tmp_path) == ["a.mp4"]

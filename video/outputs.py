@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -38,9 +39,21 @@ def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> P
             raise InputError(f"cannot write {path}: there is no folder {target.parent}; make it first")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another name") from error
-    if not os.access(target.parent, os.W_OK | os.X_OK):
+    if not is_writable(target.parent):
         raise InputError(f"cannot write {path}: the folder {target.parent} is not writable; choose another")
     return target
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether a file can be made in `folder`: tried, because permissions do not tell of read-only disks.
+
+    A full disk counts as writable; it has a message of its own.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        return error.errno in DISK_FULL_ERRORS
 
 
 def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
