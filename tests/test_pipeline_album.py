@@ -157,26 +157,28 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_rest_goes_on(
     quiet: bool, photos: Path, style: Path, tmp_path: Path
 ) -> None:
     (photos / "aa.jpg").write_bytes((photos / "b.jpg").read_bytes()[:300])
+    (photos / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     (photos / "text.png").write_text("hello")
     output = tmp_path / "out"
     ran = deepfusion(*run(photos, style, output, *(["-q"] if quiet else [])))
     assert ran.code == 1
     assert tree(output) == sorted([JOURNAL, "b.jpg", "Sea side/a.png"])
     failures = [line for line in ran.err.splitlines() if line.startswith("failed: ")]
-    assert len(failures) == 2
+    assert len(failures) == 3
     assert failures[0].startswith(f"failed: {photos}/aa.jpg")
-    assert failures[1].startswith(f"failed: {photos}/text.png is a text file")
+    assert failures[1].startswith(f"failed: {photos}/gone.jpg")
+    assert failures[2].startswith(f"failed: {photos}/text.png is a text file")
     if quiet:
         assert (ran.out, ran.err.splitlines()) == ("", failures)
     else:
-        assert ran.out.startswith(f"{output}  (2 pictures, 2 failed, ")
-        assert ran.err.splitlines()[-1] == "red.png  2     0              2"
+        assert ran.out.startswith(f"{output}  (2 pictures, 3 failed, ")
+        assert ran.err.splitlines()[-1] == "red.png  2     0              3"
     ran = deepfusion(*run(photos, style, output, "--json"))
     assert ran.code == 1
     assert (ran.json["done"], ran.json["skipped"], sorted(ran.json["failed"])) == (
         0,
         2,
-        ["aa.jpg", "text.png"],
+        ["aa.jpg", "gone.jpg", "text.png"],
     )
 
 

@@ -185,7 +185,12 @@ def list_pictures(folder: Path) -> list[Path]:
         visited.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = (Path(place, name) for name in files if not name.startswith("."))
-        found.extend(path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+        # A link that leads nowhere is listed too: whoever reads it says so, instead of passing it over.
+        found.extend(
+            path
+            for path in paths
+            if path.suffix.lower() in PICTURE_SUFFIXES and (path.is_file() or not path.exists())
+        )
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder)))
 
 
