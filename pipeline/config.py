@@ -87,7 +87,7 @@ def read_preset(name: str) -> dict[str, Any]:
             raise UsageError(f"{name}: is a job file, not a preset; give it to `deepfusion run`")
         return _rebased(_checked(document, known_keys(), name), Path(name).parent)
     raise UsageError(
-        f"unknown preset {name!r}: {near_miss(name, preset_names())} Or give the path of a .toml file"
+        f"unknown preset {name!r}: {near_miss(name, preset_names(), 'give the path of a .toml file')}"
     )
 
 

@@ -19,7 +19,7 @@ from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
-    from stylize.stylizer import Stylizer
+    from stylize.stylizer import Result, Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
 
@@ -130,8 +130,7 @@ def unit_cost(config: StylizeConfig, shape: tuple[int, ...]) -> float:
 
 def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
     """How many levels of the pyramid a content of this shape has."""
-    load_tensorflow()
-    from stylize.stylizer import shapes_of
+    from stylize.pyramid import shapes_of
 
     return 1 if parse_start(config.init).kind == "picture" else len(shapes_of(config, shape[0], shape[1]))
 
@@ -146,17 +145,36 @@ def follow(work: Work, label: str) -> Callable[[Progress], None]:
     return report
 
 
-def both(
-    show: Callable[[Progress], None], recorder: Callable[[Progress], None] | None
-) -> Callable[[Progress], None]:
-    """A callback that shows the progress and, if there is a recorder, has it keep what it wants."""
+def optimise(
+    stylizer: Stylizer,
+    content: FloatImage,
+    work: Work,
+    label: str,
+    snapshots: Path | None,
+    title: str,
+    *,
+    previous: FloatImage | None = None,
+    iterations: int | None = None,
+) -> Result:
+    """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
+
+    It starts from `previous`, for at most `iterations`; without these as the configuration says.
+    """
+    from pipeline.snapshots import SnapshotRecorder
+
+    show = follow(work, label)
+    recorder = SnapshotRecorder(snapshots, title=title) if snapshots else None
 
     def report(progress: Progress) -> None:
         show(progress)
         if recorder is not None:
             recorder(progress)
 
-    return report
+    initial = start_picture(stylizer.config, content.shape) if previous is None else previous
+    result = stylizer.stylize(content, initial=initial, iterations=iterations, callback=report)
+    if recorder is not None:
+        recorder.finish(result.picture, result.losses)
+    return result
 
 
 def result_line(result: Any) -> str:

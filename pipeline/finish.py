@@ -14,7 +14,7 @@ from pipeline.engine import RunOptions
 from pipeline.errors import PipelineError
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import file_hash
+from pipeline.rundir import file_hash, write_durably
 from pipeline.settings import flat
 
 if TYPE_CHECKING:
@@ -77,11 +77,8 @@ def save_settings(job: Job, options: RunOptions, backbone: str, report: Report) 
     path = options.save_settings
     if path is None:
         return
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text(job_text(job, path.parent, backbone=backbone), encoding="utf-8")
-        os.replace(temporary, path)
+        write_durably(path, job_text(job, path.parent, backbone=backbone))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise PipelineError(f"{path}: the settings cannot be written: {error.strerror}") from None
     report.also["settings"] = str(path)

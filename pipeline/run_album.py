@@ -15,26 +15,23 @@ from pipeline.checks import check_inputs, check_outputs
 from pipeline.config import Job, StyleSource
 from pipeline.engine import (
     RunOptions,
-    both,
     build_stylizer,
     choose_weights,
-    follow,
+    optimise,
     read_picture,
     result_line,
-    start_picture,
     unit_cost,
 )
 from pipeline.errors import PipelineError, UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import make_movie, record_of, save_settings
-from pipeline.log import Display, Work
+from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import RunFolder, append_durably, file_hash, run_path
 from pipeline.settings import AlbumSettings
-from pipeline.snapshots import SnapshotRecorder
 
 if TYPE_CHECKING:
-    from stylize.stylizer import Result, Stylizer
+    from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
 
@@ -157,7 +154,8 @@ def _do_units(
                     stylizer = build_stylizer(job.stylize, (unit.style,), job.settings.size, weights)
                     style = unit.style
                 folder = run.snapshots / f"{number:05d}" if run else None
-                result = _do_unit(job, unit, stylizer, folder, work, label)
+                content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
+                result = optimise(stylizer, content, work, label, folder, unit.photo.name)
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)
                 display.detail(f"{label}{result_line(result)}")
@@ -167,17 +165,6 @@ def _do_units(
                 display.error(f"failed: {error}")
             work.move_to(price * number)
     return movies
-
-
-def _do_unit(job: Job, unit: Unit, stylizer: Stylizer, folder: Path | None, work: Work, label: str) -> Result:
-    """Stylize one photo."""
-    content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
-    recorder = SnapshotRecorder(folder, title=unit.photo.name) if folder else None
-    callback = both(follow(work, label), recorder)
-    result = stylizer.stylize(content, initial=start_picture(job.stylize, content.shape), callback=callback)
-    if recorder is not None:
-        recorder.finish(result.picture, result.losses)
-    return result
 
 
 def _write(folder: Path, unit: Unit, key: str, picture: FloatImage) -> None:

@@ -9,13 +9,11 @@ from pipeline.checks import check_inputs, check_outputs
 from pipeline.config import Job
 from pipeline.engine import (
     RunOptions,
-    both,
     build_stylizer,
     choose_weights,
-    follow,
+    optimise,
     read_picture,
     result_line,
-    start_picture,
     unit_cost,
 )
 from pipeline.errors import UsageError
@@ -24,11 +22,9 @@ from pipeline.finish import make_movie, record_of, save_settings
 from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import RunFolder, run_path
-from pipeline.snapshots import SnapshotRecorder
 
 if TYPE_CHECKING:
-    from stylize.stylizer import Result, Stylizer
-    from stylize.types import FloatImage
+    pass
 
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -58,12 +54,14 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.wants_snapshots:
         run = RunFolder(run_path(job.output), record_of(job, weights), restart=True)
     try:
-        result = _optimise(job, content, stylizer, run, display)
+        snapshots = run.snapshots / "picture" if run else None
+        with display.work(unit_cost(job.stylize, content.shape)) as work:
+            result = optimise(stylizer, content, work, "", snapshots, job.content.name)
         write_image(job.output, result.picture, overwrite=True)
         report.add(result)
         display.detail(result_line(result))
-        if run is not None:
-            make_movie([run.snapshots / "picture"], options, report, display)
+        if snapshots is not None:
+            make_movie([snapshots], options, report, display)
     finally:  # nothing of a single picture is taken up again, so nothing of an interrupted one is left behind
         if run is not None and not options.keep_run:
             run.remove()
@@ -73,18 +71,3 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report
-
-
-def _optimise(
-    job: Job, content: FloatImage, stylizer: Stylizer, run: RunFolder | None, display: Display
-) -> Result:
-    """Run the optimisation, its snapshots kept in `run` if there is one."""
-    recorder = SnapshotRecorder(run.snapshots / "picture", title=job.content.name) if run else None
-    with display.work(unit_cost(job.stylize, content.shape)) as work:
-        callback = both(follow(work, ""), recorder)
-        result = stylizer.stylize(
-            content, initial=start_picture(job.stylize, content.shape), callback=callback
-        )
-    if recorder is not None:
-        recorder.finish(result.picture, result.losses)
-    return result

@@ -12,12 +12,10 @@ from pipeline.clips import Clip, open_clip
 from pipeline.config import Job
 from pipeline.engine import (
     RunOptions,
-    both,
     build_stylizer,
     choose_weights,
-    follow,
+    optimise,
     result_line,
-    start_picture,
     unit_cost,
 )
 from pipeline.errors import UsageError
@@ -27,7 +25,6 @@ from pipeline.log import Display, Work
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder, file_hash, run_path
 from pipeline.settings import VideoSettings
-from pipeline.snapshots import SnapshotRecorder
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -146,18 +143,21 @@ class FrameLoop:
         """Stylize and commit a frame; gives it as it was saved, which is what the next one starts from."""
         from video.images import read_image, write_image
 
-        initial = previous if self.settings.temporal == "previous" else None
-        recorder = None
-        if self.options.wants_snapshots and index == max(self.settings.movie_frame, self.clip.wanted.start):
-            recorder = SnapshotRecorder(self.run.snapshots / "frame", title=f"frame {index}")
-        result = self.stylizer.stylize(
-            content,
-            initial=start_picture(self.job.stylize, content.shape) if initial is None else initial,
-            iterations=None if initial is None else self.settings.frame_iterations,
-            callback=both(follow(work, label), recorder),
+        if self.settings.temporal == "off":
+            previous = None
+        shown = self.options.wants_snapshots and index == max(
+            self.settings.movie_frame, self.clip.wanted.start
         )
-        if recorder is not None:
-            recorder.finish(result.picture, result.losses)
+        result = optimise(
+            self.stylizer,
+            content,
+            work,
+            label,
+            self.run.snapshots / "frame" if shown else None,
+            f"frame {index}",
+            previous=previous,
+            iterations=None if previous is None else self.settings.frame_iterations,
+        )
         path = self.run.frame_path(index)
         write_image(path, result.picture, overwrite=True)
         self.run.commit(

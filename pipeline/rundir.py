@@ -83,7 +83,7 @@ class RunFolder:
                 self._check_same_job(record)
             self.frames.mkdir(parents=True, exist_ok=True)
             if not (path / "job.json").exists():
-                _write_durably(path / "job.json", json.dumps(record, indent=1) + "\n")
+                write_durably(path / "job.json", json.dumps(record, indent=1) + "\n")
         except OSError as error:
             raise PipelineError(f"{path}: the run folder cannot be used: {error.strerror}") from None
 
@@ -107,7 +107,7 @@ class RunFolder:
                 break
             found.append(frame)
             kept.append(line)
-        _write_durably(self._journal, "".join(line + "\n" for line in kept))
+        write_durably(self._journal, "".join(line + "\n" for line in kept))
         return found
 
     def remove_if_empty(self) -> None:
@@ -179,10 +179,15 @@ def _read_line(line: str) -> Frame | None:
     return frame if isinstance(frame.index, int) and frame.file == Path(str(frame.file)).name else None
 
 
-def _write_durably(path: Path, text: str) -> None:
+def write_durably(path: Path, text: str) -> None:
+    """Write a text that appears under its name only whole and on the disk; OSError if that fails."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -19,20 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from pipeline.config import read_preset
+from pipeline.engine import read_picture
 from pipeline.settings import build_settings
 from stylize.stylizer import Stylizer
 from stylize.weights import load_weights
-from video.decode import fit_size
-from video.images import list_pictures, read_image, resize_image, write_image
+from video.images import list_pictures, write_image
 
 MARGIN = 4
-
-
-def read(path: Path, size: int) -> np.ndarray:
-    """A picture with its longer side at `size`."""
-    picture = read_image(path)
-    height, width = picture.shape[:2]
-    return resize_image(picture, fit_size(width, height, size))
 
 
 def padded(picture: np.ndarray, size: int) -> np.ndarray:
@@ -57,11 +50,11 @@ def main() -> None:
     paintings = list_pictures(options.media / "paintings")
     config, _ = build_settings("image", read_preset(options.preset))
     weights = load_weights(options.backbone)
-    contents = [read(path, options.size) for path in photos]
+    contents = [read_picture(path, options.size, config.minimum_side) for path in photos]
     columns = [[padded(content, options.size) for content in contents]]
     ratios = np.zeros((len(photos), len(paintings)))
     for column, painting in enumerate(paintings):
-        style = read(painting, options.size)
+        style = read_picture(painting, options.size, config.minimum_side)
         stylizer = Stylizer(config, [style], weights)
         cells = []
         for row, content in enumerate(contents):

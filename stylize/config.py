@@ -55,7 +55,7 @@ def parse_start(text: str) -> Start:
     if "." not in text and "/" not in text and "\\" not in text:
         known = (*STARTS, "mix:0.6", "jitter:0.1")
         raise ConfigError(
-            f"init: unknown start {text!r}: {near_miss(text, known)} Or give the path of a picture"
+            f"init: unknown start {text!r}: {near_miss(text, known, 'give the path of a picture')}"
         )
     return Start("picture", path=text)
 

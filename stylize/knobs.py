@@ -45,10 +45,12 @@ def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any],
     }
 
 
-def near_miss(value: str, known: tuple[str, ...]) -> str:
-    """`did you mean X?` where one of `known` is near, otherwise the list of them."""
+def near_miss(value: str, known: tuple[str, ...], other: str = "") -> str:
+    """`did you mean X?` where one of `known` is near, otherwise the list of them; then the `other` way."""
     near = difflib.get_close_matches(value, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+    if near:
+        return f"did you mean {near[0]}?" + (f" Or {other}" if other else "")
+    return f"choose from {', '.join(known)}" + (f", or {other}" if other else "")
 
 
 def check_knobs(config: Any) -> None:

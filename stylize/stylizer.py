@@ -16,16 +16,13 @@ from stylize.errors import ConfigError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
-from stylize.pyramid import level_shapes, rescale
+from stylize.pyramid import rescale, shapes_of
 from stylize.starts import start_picture
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
 
 _KEPT_SHAPES = 8
 """Compiled steps are kept for this many shapes: the levels of portrait and landscape pictures of an album."""
-
-_COARSEST_SIDE = 64
-"""No level of the pyramid has a shorter side under this: below it a picture holds no content to keep."""
 
 
 @dataclass(frozen=True)
@@ -250,11 +247,6 @@ class Done:
             )  # fmt: skip
 
         return shifted
-
-
-def shapes_of(config: StylizeConfig, height: int, width: int) -> list[tuple[int, int]]:
-    """The shapes a picture of this size goes through, from coarse to fine."""
-    return level_shapes(height, width, config.levels, max(_COARSEST_SIDE, config.minimum_side))
 
 
 def _normalised_blend(blend: Sequence[float] | None, count: int) -> list[float]:

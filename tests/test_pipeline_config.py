@@ -320,3 +320,12 @@ def test_no_bytes_give_anything_but_a_usage_error(
         except (UsageError, ConfigError) as error:
             assert error.exit_code == 2
             assert str(path) in str(error) or isinstance(error, ConfigError) or "preset" in str(error)
+
+
+def test_an_unknown_preset_that_is_near_none_gets_the_list() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_preset("zzz")
+    listed = ", ".join(preset_names())
+    assert str(caught.value) == (
+        f"unknown preset 'zzz': choose from {listed}, or give the path of a .toml file"
+    )

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy_vgg import forward
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
+from stylize import pyramid
 from stylize import stylizer as stylizer_module
 from stylize.errors import ConfigError, NonFiniteError, ShapeError
 from stylize.optimize import Progress
@@ -312,7 +313,7 @@ def test_activations_are_rescaled_over_the_styles() -> None:
 
 @pytest.fixture
 def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stylizer_module, "_COARSEST_SIDE", 6)
+    monkeypatch.setattr(pyramid, "_COARSEST_SIDE", 6)
 
 
 @pytest.mark.usefixtures("small_levels")
