@@ -73,6 +73,19 @@ def relative_squared_error(value: Tensor, target: Tensor) -> Tensor:
     return _sum(tf.square(value - target)) / (_sum(tf.square(target)) + _TINY)
 
 
+def weighted_squared_error(images: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
+    """1/D sum c (x - w)^2 over the D values of a picture: the temporal loss of Ruder et al. 2016, eq. 4.
+
+    Parameters
+    ----------
+    images, reference
+        x and w, shape (N, H, W, 3), in [0, 1].
+    weights
+        c a pixel, at least 0, shape (N, H, W, 1).
+    """
+    return _sum(weights * tf.square(images - reference)) / _size(images)
+
+
 def root_mean_square_error(value: Tensor, target: Tensor) -> Tensor:
     """sqrt(mean (X - T)^2), with a zero gradient (not a NaN) where it is zero."""
     mean = _sum(tf.square(value - target)) / _size(value)

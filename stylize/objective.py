@@ -13,7 +13,7 @@ from stylize.config import StylizeConfig
 
 Tensor = Any
 Represent = Callable[[Tensor], Tensor]
-Compare = Callable[[Tensor, Tensor], Tensor]
+Compare = Callable[[Tensor, Any], Tensor]
 Activations = Mapping[str, Tensor]
 Targets = Mapping[str, Mapping[str, Tensor]]
 """Represented activations of what is aimed at: by term name, then by layer."""
@@ -97,8 +97,11 @@ class Objective:
         return tf.stack([term.value(activations, targets.get(term.name, {})) for term in self.terms])
 
 
-def build_objective(config: StylizeConfig) -> Objective:
-    """The objective of a configuration; terms of weight 0 are left out."""
+def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Objective:
+    """The objective of a configuration; terms of weight 0 are left out.
+
+    The temporal term's target is a pair: the picture to stay close to, and a weight a pixel.
+    """
     formulas = FORMULAS[config.normalization]
     content = Term(
         "content", config.content_weight, _shares(config.content_layers, config.content_layer_weights),
@@ -109,7 +112,11 @@ def build_objective(config: StylizeConfig) -> Objective:
         losses.gram_matrix, formulas.style,
     )  # fmt: skip
     smooth = Term("tv", config.tv_weight, (("image", 1.0),), formulas.total_variation, None)
-    return Objective([term for term in (content, style, smooth) if term.weight > 0.0 and term.layers])
+    temporal = Term(
+        "temporal", temporal_weight, (("image", 1.0),), tf.identity,
+        lambda image, target: losses.weighted_squared_error(image, *target),
+    )  # fmt: skip
+    return Objective([term for term in (content, style, smooth, temporal) if term.weight > 0.0 and term.layers])
 
 
 def _shares(layers: tuple[str, ...], weights: tuple[float, ...]) -> tuple[tuple[str, float], ...]:

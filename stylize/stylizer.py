@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
-from stylize.errors import ConfigError
+from stylize.errors import ConfigError, ShapeError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
@@ -50,6 +51,22 @@ class Result:
     reason: str
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """What a picture shall stay close to, pixel by pixel.
+
+    Attributes
+    ----------
+    picture
+        Shape (H, W, 3), in [0, 1].
+    weights
+        Shape (H, W), at least 0: how much each pixel counts, times the temporal weight.
+    """
+
+    picture: FloatImage
+    weights: NDArray[np.float32]
+
+
 class Stylizer:
     """Styles pictures of any number and size after the same style pictures.
 
@@ -64,6 +81,8 @@ class Stylizer:
         The network's weights.
     style_blend
         A positive weight for each style picture; equal when not given.
+    temporal_weight
+        Of the squared distance to an anchor; with 0 there is no such term and no anchor may be given.
 
     Raises
     ------
@@ -78,6 +97,7 @@ class Stylizer:
         weights: Weights,
         *,
         style_blend: Sequence[float] | None = None,
+        temporal_weight: float = 0.0,
     ) -> None:
         self.config = config
         self._styles = [
@@ -89,7 +109,7 @@ class Stylizer:
         self._blend = _normalised_blend(style_blend, len(self._styles))
         backbone = Vgg19(weights, pooling=config.pooling)
         self.backbone = backbone.rescaled(self._styles) if config.rescale_activations else backbone
-        self.objective: Objective = build_objective(config)
+        self.objective: Objective = build_objective(config, temporal_weight)
         self._known_style_targets: dict[int, dict[str, Mapping[str, Any]]] = {}
         self._minimizers: OrderedDict[tuple[int, int], Minimizer] = OrderedDict()
 
@@ -98,6 +118,7 @@ class Stylizer:
         content: FloatImage,
         *,
         initial: FloatImage | None = None,
+        anchor: Anchor | None = None,
         iterations: int | None = None,
         callback: Callable[[Progress], None] | None = None,
     ) -> Result:
@@ -110,6 +131,8 @@ class Stylizer:
         initial
             The picture to start from, of the content's shape; it is optimised at full size only. When None,
             the configured start is taken through all levels of the pyramid.
+        anchor
+            What the result shall stay close to; goes with `initial` only.
         iterations
             At most this many iterations a level; the configured number when None.
         callback
@@ -125,15 +148,18 @@ class Stylizer:
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         if initial is not None:
             initial = check_like(initial, "initial", content)
+        if anchor is not None:
+            self._check_anchor(anchor, content, initial)
         iterations = self.config.iterations if iterations is None else iterations
         height, width, _ = content.shape
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
-        return self._coarse_to_fine(content, initial, shapes, iterations, callback)
+        return self._coarse_to_fine(content, initial, anchor, shapes, iterations, callback)
 
     def _coarse_to_fine(
         self,
         content: FloatImage,
         picture: FloatImage | None,
+        anchor: Anchor | None,
         shapes: Sequence[tuple[int, int]],
         iterations: int,
         callback: Callable[[Progress], None] | None,
@@ -144,7 +170,7 @@ class Stylizer:
             scaled = rescale(content, height, width)
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             minimum = minimize(
-                self._minimizer(height, width), start, self.targets(scaled, level), self.objective.names,
+                self._minimizer(height, width), start, self.targets(scaled, level, anchor), self.objective.names,
                 iterations, done.shift(callback, level),
             )  # fmt: skip
             picture = minimum.picture
@@ -158,10 +184,13 @@ class Stylizer:
         scores = self._evaluate(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
         return _with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
 
-    def targets(self, content: FloatImage, level: int = 0) -> dict[str, Mapping[str, Any]]:
+    def targets(
+        self, content: FloatImage, level: int = 0, anchor: Anchor | None = None
+    ) -> dict[str, Mapping[str, Any]]:
         """What each term aims at for this content, by term and layer.
 
-        At level l of the pyramid the style pictures are 2^l times smaller, like the content given.
+        At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
+        an anchor no pixel has a temporal weight.
         """
         targets = dict(self._style_targets(level))
         for term in self.objective.terms:
@@ -170,11 +199,28 @@ class Stylizer:
                 targets["content"] = term.target(
                     self.backbone.activations(tf.constant(content[None]), layers)
                 )
+            elif term.name == "temporal":
+                weights = np.zeros(content.shape[:2], np.float32) if anchor is None else anchor.weights
+                reference = content if anchor is None else anchor.picture
+                targets["temporal"] = {
+                    "image": (tf.constant(reference[None]), tf.constant(weights[None, ..., None]))
+                }
         return targets
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
         return start_picture(self.config, content, self._styles[0])
+
+    def _check_anchor(self, anchor: Anchor, content: FloatImage, initial: FloatImage | None) -> None:
+        if initial is None:
+            raise ConfigError("an anchor was given without the picture to start from")
+        if "temporal" not in self.objective.names:
+            raise ConfigError("an anchor was given to a stylizer whose temporal weight is 0")
+        check_like(anchor.picture, "anchor", content)
+        if anchor.weights.shape != content.shape[:2] or not np.all(anchor.weights >= 0.0):
+            raise ShapeError(
+                f"anchor weights: shape {anchor.weights.shape}; expected {content.shape[:2]}, none below 0"
+            )
 
     def _evaluate(self, images: Any, targets: Any) -> Any:
         return self.objective.scores(self.backbone.activations(images, self.objective.layers), targets)

@@ -1,0 +1,69 @@
+"""What holds a frame of a clip to the frames before it: where it starts and what it must stay close to."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from video.flow import FlowEstimator, reliability, warp
+
+if TYPE_CHECKING:
+    from stylize.stylizer import Anchor
+    from stylize.types import FloatImage
+
+Picture = Callable[[], "FloatImage"]
+"""Gives a stylized frame as it was saved; reads it only when it is wanted."""
+
+
+class MotionModel:
+    """Carries stylized frames along the optical flow of their contents.
+
+    Parameters
+    ----------
+    distances
+        How many frames back to look, rising; the nearest reliable frame counts (long-term consistency of Ruder,
+        Dosovitskiy & Brox 2016, section 5.2, nearest first).
+    quality
+        Of the flow.
+    """
+
+    def __init__(self, distances: tuple[int, ...], quality: str) -> None:
+        self._distances = distances
+        self._flow = FlowEstimator(quality)
+        self._past: deque[tuple[FloatImage, Picture]] = deque(maxlen=max(distances))
+
+    def begin_shot(self) -> None:
+        """Forget all frames: what comes has nothing to do with them."""
+        self._past.clear()
+
+    def remember(self, content: FloatImage, picture: Picture) -> None:
+        """Take in a finished frame."""
+        self._past.append((content, picture))
+
+    def guide(self, content: FloatImage) -> tuple[FloatImage, Anchor] | None:
+        """Start and anchor for the frame that follows; None for the first of a shot.
+
+        The start is the stylized past moved to where the content is now, and the content itself where
+        nothing reliable comes from. The anchor is the same without the content. Several squared distances
+        c_j (x - w_j)^2 are, but for a constant, one to their weighted mean with the sum of their weights.
+        """
+        from stylize.stylizer import Anchor
+
+        if not self._past:
+            return None
+        total = np.zeros(content.shape[:2], np.float32)
+        mean = np.zeros(content.shape, np.float32)
+        for distance in self._distances:
+            if distance > len(self._past):
+                break
+            past_content, picture = self._past[-distance]
+            flow, back = self._flow.both(content, past_content)
+            share = np.maximum(reliability(flow, back, content) - total, 0.0)
+            mean += share[..., None] * warp(picture(), flow, sharp=True)
+            total += share
+        start = mean + (1.0 - total[..., None]) * content
+        reference = np.where(total[..., None] > 0, mean / np.maximum(total, 1e-6)[..., None], content)
+        return np.clip(start, 0.0, 1.0), Anchor(np.clip(reference, 0.0, 1.0), total)

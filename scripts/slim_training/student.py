@@ -1,0 +1,109 @@
+"""The slim network while it learns: batch normalisation after every convolution, folded away at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stylize.layers import block_of
+from stylize.weights import WIDTHS
+
+from .teachers import SLIM_LAYERS, preprocessed
+
+Tensor = Any
+Arrays = dict[str, NDArray[np.float32]]
+
+INPUT_SCALE = 1.0 / 64.0
+"""Brings preprocessed pixels to about 1 while training; folded into the first kernel."""
+EPSILON = 1e-4
+MOMENTUM = 0.99
+
+
+class Student(tf.Module):
+    """Fourteen convolutions of 3x3, zero padding, batch normalisation, ReLU; max pooling between the blocks."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(name="student")
+        rng = np.random.default_rng([seed, 2])
+        self.kernels, self.gammas, self.betas, self.means, self.variances = [], [], [], [], []
+        inputs = 3
+        for layer in SLIM_LAYERS:
+            width = WIDTHS["vgg19-slim"][block_of(layer) - 1]
+            scale = np.sqrt(2.0 / (9 * inputs))
+            kernel = rng.normal(0.0, scale, (3, 3, inputs, width)).astype(np.float32)
+            self.kernels.append(tf.Variable(kernel, name=f"{layer}_kernel"))
+            self.gammas.append(tf.Variable(tf.ones(width), name=f"{layer}_gamma"))
+            self.betas.append(tf.Variable(tf.zeros(width), name=f"{layer}_beta"))
+            self.means.append(tf.Variable(tf.zeros(width), trainable=False, name=f"{layer}_mean"))
+            self.variances.append(tf.Variable(tf.ones(width), trainable=False, name=f"{layer}_variance"))
+            inputs = width
+
+    def activations(self, images: Tensor, *, training: bool, dtype: Any = tf.float32) -> dict[str, Tensor]:
+        """Activations of every layer for RGB in [0, 1], shape (N, H, W, 3).
+
+        While training, a batch is normalised by its own moments and the running ones follow; otherwise by
+        the running ones.
+        """
+        value = tf.cast(preprocessed(images) * INPUT_SCALE, dtype)
+        found = {}
+        for number, layer in enumerate(SLIM_LAYERS):
+            if layer.endswith("conv1") and number:
+                value = tf.nn.max_pool2d(value, 2, 2, "VALID")
+            value = tf.nn.conv2d(value, tf.cast(self.kernels[number], dtype), 1, "SAME")
+            value = tf.nn.relu(self._normalised(number, value, training))
+            found[layer] = value
+        return found
+
+    def folded(self) -> Arrays:
+        """Plain kernels and biases that compute the same as the normalised network, for VGG's input."""
+        arrays: Arrays = {}
+        for number, layer in enumerate(SLIM_LAYERS):
+            factor = self.gammas[number].numpy() / np.sqrt(self.variances[number].numpy() + EPSILON)
+            kernel = self.kernels[number].numpy() * factor * (INPUT_SCALE if number == 0 else 1.0)
+            arrays[f"{layer}/kernel"] = kernel.astype(np.float32)
+            arrays[f"{layer}/bias"] = self.betas[number].numpy() - self.means[number].numpy() * factor
+        return arrays
+
+    def _normalised(self, number: int, value: Tensor, training: bool) -> Tensor:
+        mean, variance = self.means[number], self.variances[number]
+        empty = tf.zeros((0,))
+        value, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=value,
+            scale=self.gammas[number],
+            offset=self.betas[number],
+            mean=empty if training else mean.value(),
+            variance=empty if training else variance.value(),
+            epsilon=EPSILON,
+            is_training=training,
+        )
+        if training:
+            mean.assign(MOMENTUM * mean + (1.0 - MOMENTUM) * batch_mean)
+            variance.assign(MOMENTUM * variance + (1.0 - MOMENTUM) * batch_variance)
+        return value
+
+
+def with_mean_one(arrays: Arrays, means: Mapping[str, float]) -> Arrays:
+    """`arrays` with each layer's activations divided by its mean (Gatys et al. 2016, section 2, by layer).
+
+    ReLU is linear for positive factors: what a layer is divided by, the next one's kernel makes good.
+    """
+    scaled, before = {}, 1.0
+    for layer in SLIM_LAYERS:
+        mean = float(means[layer])
+        scaled[f"{layer}/kernel"] = (arrays[f"{layer}/kernel"] * (before / mean)).astype(np.float32)
+        scaled[f"{layer}/bias"] = (arrays[f"{layer}/bias"] / mean).astype(np.float32)
+        before = mean
+    return scaled
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an .npz that `stylize.weights.verify` reads, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    temporary.replace(path)
