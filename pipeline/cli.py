@@ -12,7 +12,7 @@ from pipeline import __version__
 from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display
-from pipeline.options import Length, given, require, run_options, setting_options
+from pipeline.options import Length, NearMissChoice, given, require, run_options, setting_options
 
 PATH = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -97,6 +97,42 @@ def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: b
         raise UsageError(f"{run}: holds no snapshots; make the run with --keep-run or --progress-movie")
     write_progress_movie(folders, output, seconds=seconds, loss_strip=losses, overwrite=overwrite)
     click.echo(output)
+
+
+@cli.command("score")
+@click.argument("content", metavar="CONTENT", type=PATH)
+@click.argument("output", metavar="OUTPUT", type=PATH)
+@click.option(
+    "--style", type=PATH, metavar="PICTURE", help="Also measure how near the output is to this style."
+)
+@click.option("--frames", default="", metavar="A:B", help="The part of CONTENT that OUTPUT shows.")
+@click.option(
+    "--cuts", default="auto", show_default=True, metavar="auto|none|FILE", help="Where shots begin."
+)
+@click.option(
+    "--flow-quality",
+    type=NearMissChoice(("fast", "medium", "fine")),
+    default="medium",
+    show_default=True,
+    help="Work put into the optical flow. Compare only scores of the same quality.",
+)
+@click.option("--csv", "csv_path", type=PATH, metavar="PATH", help="Write a line a frame.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def score(as_json: bool, quiet: bool, flow_quality: str, **values: Any) -> None:
+    """Measure how steady the clip OUTPUT is as a stylization of CONTENT.
+
+    Works on any two clips or folders of numbered frames of the same length. The warping error is 0 when
+    what moves along with the content looks the same from frame to frame.
+    """
+    from pipeline.score import score_clips
+
+    content, output = values.pop("content"), values.pop("output")
+    found = score_clips(content, output, Display(-1 if quiet else 0), quality=flow_quality, **values)
+    if as_json:
+        click.echo(found.to_json())
+    elif not quiet:
+        click.echo(found.summary())
 
 
 @cli.command("presets")

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip or folder of frames, what of it is wanted, and at which (width, height)."""
+    """A clip or folder of frames, what of it is wanted, at which (width, height), and where shots begin.
+
+    `cuts` is "auto", "none", or the numbers of the frames that begin a shot.
+    """
 
     source: ClipInfo | FrameFolder
     wanted: FrameRange
     size: tuple[int, int]
+    cuts: str | frozenset[int] = "auto"
 
     @property
     def indices(self) -> range:
@@ -54,6 +58,7 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     """
     from video.decode import FrameRange, fit_size, read_frames
     from video.probe import probe
+    from video.scenes import read_cuts
     from video.sequence import open_folder
 
     rate = parse_rate(settings.fps)
@@ -68,7 +73,10 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
             f"{path}: {size[0]}x{size[1]} pixels is too small for the network, which needs {minimum_side} "
             f"on the shorter side; give a larger --size or a larger clip"
         )
-    return Clip(source, wanted, size)
+    cuts: str | frozenset[int] = settings.cuts
+    if settings.cuts not in ("auto", "none"):
+        cuts = read_cuts(Path(settings.cuts).expanduser(), wanted.indices(source.frames))
+    return Clip(source, wanted, size, cuts)
 
 
 def _check_range(path: Path, settings: VideoSettings, wanted: FrameRange, total: int) -> None:

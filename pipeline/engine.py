@@ -8,18 +8,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
 from pipeline.log import Display, Work
+from pipeline.settings import ImageSettings, VideoSettings
 from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
-    from stylize.stylizer import Result, Stylizer
+    from stylize.stylizer import Anchor, Result, Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
 
@@ -102,15 +103,24 @@ def read_picture(path: Path, longer: int, minimum_side: int, *, style: bool = Fa
     return picture if fitted == (width, height) else resize_image(picture, fitted)
 
 
-def build_stylizer(
-    config: StylizeConfig, styles: tuple[StyleSource, ...], longer: int, weights: Weights
-) -> Stylizer:
-    """A Stylizer whose style pictures have a longer side of at most `longer` pixels."""
+def build_stylizer(job: Job, styles: tuple[StyleSource, ...], longer: int, weights: Weights) -> Stylizer:
+    """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels."""
+    from stylize.colors import grey
+
+    config, settings = job.stylize, job.settings
     pictures = [read_picture(style.path, longer, config.minimum_side, style=True) for style in styles]
+    if settings.preserve_color == "luminance":
+        pictures = [grey(picture) for picture in pictures]
     load_tensorflow()
     from stylize.stylizer import Stylizer
 
-    return Stylizer(config, pictures, weights, style_blend=[style.weight for style in styles])
+    return Stylizer(
+        config,
+        pictures,
+        weights,
+        style_blend=[style.weight for style in styles],
+        temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
+    )
 
 
 def start_picture(config: StylizeConfig, shape: tuple[int, ...]) -> FloatImage | None:
@@ -148,30 +158,48 @@ def follow(work: Work, label: str) -> Callable[[Progress], None]:
 def optimise(
     stylizer: Stylizer,
     content: FloatImage,
+    settings: ImageSettings,
     work: Work,
     label: str,
     snapshots: Path | None,
     title: str,
     *,
-    previous: FloatImage | None = None,
+    initial: FloatImage | None = None,
+    anchor: Anchor | None = None,
     iterations: int | None = None,
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
-    It starts from `previous`, for at most `iterations`; without these as the configuration says.
+    It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
+    configuration says. Where the colours are to be kept, the work is done in grey.
     """
     from pipeline.snapshots import SnapshotRecorder
+    from stylize.colors import grey, with_colors_of
+    from video.images import resize_image
 
+    keeps = settings.preserve_color == "luminance"
     show = follow(work, label)
     recorder = SnapshotRecorder(snapshots, title=title) if snapshots else None
+
+    def finish(picture: FloatImage) -> FloatImage:
+        if not keeps:
+            return picture
+        return with_colors_of(resize_image(content, (picture.shape[1], picture.shape[0])), picture)
 
     def report(progress: Progress) -> None:
         show(progress)
         if recorder is not None:
-            recorder(progress)
+            recorder(replace(progress, picture=lambda: finish(progress.picture())))
 
-    initial = start_picture(stylizer.config, content.shape) if previous is None else previous
-    result = stylizer.stylize(content, initial=initial, iterations=iterations, callback=report)
+    start = start_picture(stylizer.config, content.shape) if initial is None else initial
+    if keeps:
+        start = None if start is None else grey(start)
+        anchor = None if anchor is None else replace(anchor, picture=grey(anchor.picture))
+    result = stylizer.stylize(
+        grey(content) if keeps else content,
+        initial=start, anchor=anchor, iterations=iterations, callback=report,
+    )  # fmt: skip
+    result = replace(result, picture=finish(result.picture))
     if recorder is not None:
         recorder.finish(result.picture, result.losses)
     return result

@@ -83,7 +83,8 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
 
 def plan_pictures(
     job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
-    frames: int | None = None, later_iterations: int = 0, pictures: int | None = None,
+    frames: int | None = None, later_iterations: int = 0, sweeps: int = 1,
+    pictures: int | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
 
@@ -93,6 +94,8 @@ def plan_pictures(
         Pictures that stand for the job's pictures; all cost what their mean costs.
     frames, later_iterations
         For a clip: how many frames there are, and the iterations of all but the first.
+    sweeps
+        For a clip: how often it is gone through.
     pictures
         For an album: how many results there will be.
     """
@@ -105,13 +108,13 @@ def plan_pictures(
         alone += sum(prices) * stylizer.config.iterations / len(contents)
         later += prices[0] * (later_iterations + 1) / len(contents)
     count = frames if frames is not None else (pictures or len(contents))
-    seconds = alone + later * (count - 1) if later_iterations else alone * count
+    seconds = alone + later * (count * sweeps - 1) if later_iterations else alone * count
     seconds += start_up
     height, width = contents[0].shape[:2]
     each = width * height * 3 * _PNG_SHARE
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
-        peak_memory(), round(count * each * (1.5 if frames else 1.0)), display.warnings,
+        peak_memory(), round(count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)), display.warnings,
     )  # fmt: skip
 
 

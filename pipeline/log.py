@@ -55,6 +55,10 @@ class Work:
         self.done = min(self.total, done)
         self.show()
 
+    def grow(self, amount: float) -> None:
+        """The job turns out to be longer by this much."""
+        self.total += amount
+
     def begin_at(self, done: float) -> None:
         """This much was done by an earlier run; it does not count for the speed."""
         self.total -= done

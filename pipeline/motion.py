@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from video.flow import FlowEstimator, reliability, warp
+from video.flow import TOLERANT_BOUNDARY, FlowEstimator, reliability, warp
 
 if TYPE_CHECKING:
     from stylize.stylizer import Anchor
@@ -24,8 +24,8 @@ class MotionModel:
     Parameters
     ----------
     distances
-        How many frames back to look, rising; the nearest reliable frame counts (long-term consistency of Ruder,
-        Dosovitskiy & Brox 2016, section 5.2, nearest first).
+        How many frames back to look, rising; the nearest reliable frame counts (long-term consistency of
+        Ruder, Dosovitskiy & Brox 2016, section 5.2, nearest first).
     quality
         Of the flow.
     """
@@ -43,27 +43,47 @@ class MotionModel:
         """Take in a finished frame."""
         self._past.append((content, picture))
 
-    def guide(self, content: FloatImage) -> tuple[FloatImage, Anchor] | None:
-        """Start and anchor for the frame that follows; None for the first of a shot.
+    def last_picture(self) -> FloatImage | None:
+        """The stylized frame before this one; None for the first of a shot."""
+        return self._past[-1][1]() if self._past else None
+
+    def guide(
+        self, content: FloatImage, own: FloatImage | None = None
+    ) -> tuple[FloatImage | None, Anchor | None]:
+        """Start and anchor for the frame that follows.
 
         The start is the stylized past moved to where the content is now, and the content itself where
         nothing reliable comes from. The anchor is the same without the content. Several squared distances
         c_j (x - w_j)^2 are, but for a constant, one to their weighted mean with the sum of their weights.
+
+        Parameters
+        ----------
+        content
+            The frame to be stylized.
+        own
+            What an earlier pass has made of it. The start is then the mean of that and the moved past
+            (Ruder, Dosovitskiy & Brox 2016, section 5.3).
+
+        Returns
+        -------
+        tuple
+            Start and anchor; without a past, `own` (None: start like a picture) and None.
         """
         from stylize.stylizer import Anchor
 
         if not self._past:
-            return None
+            return own, None
         total = np.zeros(content.shape[:2], np.float32)
-        mean = np.zeros(content.shape, np.float32)
+        moved = np.zeros(content.shape, np.float32)
         for distance in self._distances:
             if distance > len(self._past):
                 break
             past_content, picture = self._past[-distance]
             flow, back = self._flow.both(content, past_content)
-            share = np.maximum(reliability(flow, back, content) - total, 0.0)
-            mean += share[..., None] * warp(picture(), flow, sharp=True)
+            share = np.maximum(reliability(flow, back, content, boundary=TOLERANT_BOUNDARY) - total, 0.0)
+            moved += share[..., None] * warp(picture(), flow, sharp=True)
             total += share
-        start = mean + (1.0 - total[..., None]) * content
-        reference = np.where(total[..., None] > 0, mean / np.maximum(total, 1e-6)[..., None], content)
+        weight = total[..., None]
+        start = moved + (1.0 - weight) * content if own is None else (own + moved) / (1.0 + weight)
+        reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)
         return np.clip(start, 0.0, 1.0), Anchor(np.clip(reference, 0.0, 1.0), total)

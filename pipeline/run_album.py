@@ -151,11 +151,11 @@ def _do_units(
             label = f"photo {number}/{len(units)} {unit.photo.name}  "
             try:
                 if stylizer is None or unit.style != style:
-                    stylizer = build_stylizer(job.stylize, (unit.style,), job.settings.size, weights)
+                    stylizer = build_stylizer(job, (unit.style,), job.settings.size, weights)
                     style = unit.style
                 folder = run.snapshots / f"{number:05d}" if run else None
                 content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
-                result = optimise(stylizer, content, work, label, folder, unit.photo.name)
+                result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name)
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)
                 display.detail(f"{label}{result_line(result)}")
@@ -202,7 +202,7 @@ def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display) -
             display.warn(str(error))
     if not contents:
         raise UsageError(f"{job.content}: of the photos tried none can be read ({display.warnings[-1]})")
-    stylizer = build_stylizer(job.stylize, (units[0].style,), job.settings.size, weights)
+    stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights)
     return plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
 
 

@@ -46,7 +46,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     weights = choose_weights(job, display, offline=options.offline)
-    stylizer = build_stylizer(job.stylize, job.styles, max(content.shape[:2]), weights)
+    stylizer = build_stylizer(job, job.styles, max(content.shape[:2]), weights)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)
@@ -56,7 +56,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     try:
         snapshots = run.snapshots / "picture" if run else None
         with display.work(unit_cost(job.stylize, content.shape)) as work:
-            result = optimise(stylizer, content, work, "", snapshots, job.content.name)
+            result = optimise(stylizer, content, job.settings, work, "", snapshots, job.content.name)
         write_image(job.output, result.picture, overwrite=True)
         report.add(result)
         display.detail(result_line(result))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,21 +13,16 @@ from pipeline.engine import (
     RunOptions,
     build_stylizer,
     choose_weights,
-    optimise,
-    result_line,
-    unit_cost,
 )
-from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import make_movie, record_of, save_settings
-from pipeline.log import Display, Work
+from pipeline.frame_loop import FrameLoop
+from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import Frame, RunFolder, file_hash, run_path
+from pipeline.rundir import RunFolder, run_path
 from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
-    from stylize.stylizer import Stylizer
-    from stylize.types import FloatImage
     from video.encode import FrameWriter
 
 
@@ -47,13 +41,14 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     assert isinstance(settings, VideoSettings)
     clip = _check(job, settings, options, display)
     weights = choose_weights(job, display, offline=options.offline)
-    stylizer = build_stylizer(job.stylize, job.styles, max(clip.size), weights)
+    stylizer = build_stylizer(job, job.styles, max(clip.size), weights)
     if options.dry_run:
         first = next(clip.contents(display))[1]
-        again = settings.frame_iterations if settings.temporal == "previous" else 0
+        again = 0 if settings.temporal == "off" else settings.frame_iterations
         return plan_pictures(
-            job, stylizer, [first], display, frames=len(clip.indices), later_iterations=again
-        )
+            job, stylizer, [first], display,
+            frames=len(clip.indices), later_iterations=again, sweeps=settings.passes,
+        )  # fmt: skip
     report = Report("video", str(job.output), backbone=weights.name)
     run = RunFolder(run_path(job.output), record_of(job, weights), restart=options.restart)
     try:
@@ -91,81 +86,6 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     if not job.content.is_dir() and settings.fps != VideoSettings.fps:
         display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
     return clip
-
-
-@dataclass
-class FrameLoop:
-    """Stylizes a clip's frames in order, each from the one before, and commits them to the run folder."""
-
-    job: Job
-    settings: VideoSettings
-    clip: Clip
-    stylizer: Stylizer
-    run: RunFolder
-    options: RunOptions
-    report: Report
-    display: Display
-
-    def run_all(self) -> list[Path]:
-        """Stylize every frame that is not finished yet; gives the files of all frames in order."""
-        from video.images import read_image
-
-        finished = {frame.index for frame in self.run.finished()}
-        width, height = self.clip.size
-        alone = unit_cost(self.job.stylize, (height, width))
-        later = float(self.settings.frame_iterations) if self.settings.temporal == "previous" else alone
-        count = len(self.clip.indices)
-        if finished:
-            self.display.note(
-                f"continuing: {len(finished)} of {count} frames are finished already (in {self.run.path})"
-            )
-        files: list[Path] = []
-        previous: FloatImage | None = None
-        with self.display.work(alone + later * (count - 1)) as work:
-            work.begin_at((alone + later * (len(finished) - 1)) if finished else 0.0)
-            for index, content in self.clip.contents(self.display):
-                files.append(self.run.frame_path(index))
-                if index in finished:
-                    self.report.skipped += 1
-                    if index + 1 not in finished:
-                        previous = read_image(files[-1])
-                    continue
-                done = work.done
-                previous = self._one(index, content, previous, work, f"frame {len(files)}/{count}  ")
-                work.move_to(done + (later if len(files) > 1 else alone))
-        if not files:
-            raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
-        return files
-
-    def _one(
-        self, index: int, content: FloatImage, previous: FloatImage | None, work: Work, label: str
-    ) -> FloatImage:
-        """Stylize and commit a frame; gives it as it was saved, which is what the next one starts from."""
-        from video.images import read_image, write_image
-
-        if self.settings.temporal == "off":
-            previous = None
-        shown = self.options.wants_snapshots and index == max(
-            self.settings.movie_frame, self.clip.wanted.start
-        )
-        result = optimise(
-            self.stylizer,
-            content,
-            work,
-            label,
-            self.run.snapshots / "frame" if shown else None,
-            f"frame {index}",
-            previous=previous,
-            iterations=None if previous is None else self.settings.frame_iterations,
-        )
-        path = self.run.frame_path(index)
-        write_image(path, result.picture, overwrite=True)
-        self.run.commit(
-            Frame(index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds)
-        )
-        self.report.add(result)
-        self.display.detail(f"{label}{result_line(result)}")
-        return read_image(path)
 
 
 def _encode(writer: FrameWriter, files: list[Path], display: Display) -> None:

@@ -18,13 +18,13 @@ from typing import Any
 from pipeline.errors import PipelineError, UsageError
 
 SCHEMA = 1
-_CONTENTS = ("frames", "snapshots", "journal.jsonl", ".job.json.tmp", ".journal.jsonl.tmp")
+_CONTENTS = ("frames", "contents", "snapshots", "journal.jsonl", ".job.json.tmp", ".journal.jsonl.tmp")
 """What a run folder may hold before `job.json` is there."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A finished frame as the journal has it."""
+    """A finished frame as the journal has it: of which pass, and whether it begins a shot."""
 
     index: int
     file: str
@@ -32,6 +32,8 @@ class Frame:
     losses: dict[str, float]
     evaluations: int
     seconds: float
+    sweep: int = 1
+    begins_shot: bool = False
 
 
 def file_hash(path: Path) -> str:
@@ -87,9 +89,13 @@ class RunFolder:
         except OSError as error:
             raise PipelineError(f"{path}: the run folder cannot be used: {error.strerror}") from None
 
-    def frame_path(self, index: int) -> Path:
-        """The file of a frame by its number in the source."""
-        return self.frames / f"{index:06d}.png"
+    def frame_path(self, index: int, sweep: int = 1) -> Path:
+        """The file of a frame by its number in the source and the pass that makes it."""
+        return self.frames / (f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png")
+
+    def content_path(self, index: int) -> Path:
+        """Where a decoded frame is kept for later passes."""
+        return self.path / "contents" / f"{index:06d}.png"
 
     def commit(self, frame: Frame) -> None:
         """Write the journal line of a frame whose file is complete."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from stylize.config import StylizeConfig
+from stylize.errors import ConfigError
 from stylize.knobs import check_knobs, knob, knobs_of
+
+LONGEST_TERM = 32
+"""Frames that are kept in memory for the flow, at the most."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,11 @@ class ImageSettings:
         "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 12 times cheaper.",
         choices=("auto", "vgg19", "vgg19-slim"),
     )  # fmt: skip
+    preserve_color: str = knob(
+        "none",
+        "luminance = keep the original's colours and take the style in brightness alone.",
+        choices=("none", "luminance"),
+    )
     weights: str = knob("", "A weights file of your own: .h5, .mat or .npz.", metavar="PATH")
     weights_sha256: str = knob("", "The SHA-256 that the weights file must have.", metavar="HEX")
 
@@ -35,14 +45,50 @@ class VideoSettings(ImageSettings):
 
     frame_iterations: int = knob(40, "Iterations for every frame but the first.", minimum=1)
     temporal: str = knob(
-        "previous",
-        "Start of every frame but the first: previous = the stylized frame before it; off = like a picture.",
-        choices=("previous", "off"),
-    )  # fmt: skip
+        "flow",
+        "Start of every frame but a shot's first: flow = the stylized frame before it, moved along with what "
+        "it shows, and held to it; previous = the stylized frame before it as it is; off = like a picture.",
+        choices=("flow", "previous", "off"),
+    )
+    temporal_weight: float = knob(
+        1000.0, "How firmly a frame is held to the moved one before it (with --temporal flow).", minimum=0.0
+    )
+    long_term: tuple[int, ...] = knob(
+        (1,), "How many frames back to look for what is hidden in nearer ones, rising.", metavar="1,2,4"
+    )
+    flow_quality: str = knob("medium", "Work put into the optical flow.", choices=("fast", "medium", "fine"))
+    passes: int = knob(
+        1,
+        "Passes over every shot, forward and backward in turn (with --temporal flow).",
+        minimum=1,
+        maximum=50,
+    )
+    cuts: str = knob(
+        "auto",
+        "Where shots begin: auto = find cuts and fades; none = one shot; or a text file of frame numbers.",
+        metavar="auto|none|FILE",
+    )
     frames: str = knob("", "Only these frames, counted from 0, end excluded: 0:48, 100:, :20.", metavar="A:B")
     fps: str = knob("25", "Frame rate of a folder of frames: 25, 23.976, 30000/1001.", metavar="RATE")
     crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51)
     movie_frame: int = knob(0, "The frame whose optimisation the progress movie shows.", minimum=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        steps = self.long_term
+        rising = all(later > earlier for earlier, later in pairwise(steps))
+        if not steps or not rising or not 1 <= min(steps) <= max(steps) <= LONGEST_TERM:
+            raise ConfigError(
+                f"long_term: {','.join(map(str, steps)) or 'nothing'}: expected rising numbers of frames, "
+                f"1 to {LONGEST_TERM}, like 1,2,4"
+            )
+        if self.passes > 1 and self.temporal != "flow":
+            raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
+
+    @property
+    def anchor_weight(self) -> float:
+        """The weight of the temporal term; 0 where frames are not held to the ones before."""
+        return self.temporal_weight if self.temporal == "flow" else 0.0
 
 
 @dataclass(frozen=True)

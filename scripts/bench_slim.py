@@ -6,13 +6,13 @@
 MEDIA has the folders photos/ and paintings/. Nothing in it is trained on, nor are the pictures that
 scripts/train_slim.py holds back of --pictures (the same seed and number choose the same ones).
 
-Explained variance: of the best linear map with bias from each layer to the teacher's, about the channels' means,
-over all channels; once fitted and measured on all pictures, once fitted on one half and measured on the other.
-"bound" is the best that any map of the slim layer's rank can do (PCA).
+Explained variance: of the best linear map with bias from each layer to the teacher's, about the channels'
+means, over all channels; once fitted and measured on all pictures, once fitted on one half and measured on
+the other. "bound" is the best that any map of the slim layer's rank can do (PCA).
 
-Transfer: eight pairs are optimised on each network with the default settings (for VGG-19's first three blocks: their
-style layers, and block3_conv4 for content) and each result's loss is measured on the teacher. The figure is its
-ratio to the loss reached by optimising on that teacher itself.
+Transfer: eight pairs are optimised on each network with the default settings (for VGG-19's first three
+blocks: their style layers, and block3_conv4 for content) and each result's loss is measured on the teacher.
+The figure is its ratio to the loss reached by optimising on that teacher itself.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def random_weights(seed: int = 0) -> Weights:
     return Weights("vgg19-slim", "random", "", layers)
 
 
-def variance_table(networks: dict[str, Any], teachers: dict[str, Any], pictures: Sequence[FloatImage]) -> bool:
+def variance_table(
+    networks: dict[str, Any], teachers: dict[str, Any], pictures: Sequence[FloatImage]
+) -> bool:
     """Print explained variances of the conv1 layers; whether the first network reaches the bars."""
     print("\n| layer | teacher | bar | bound | " + " | ".join(networks) + " |")
     print("| --- | --- | ---: | ---: |" + " ---: |" * len(networks))
@@ -98,9 +100,12 @@ def variance_table(networks: dict[str, Any], teachers: dict[str, Any], pictures:
 
 
 def transfer_table(
-    networks: dict[str, Any], teacher: Any, config: StylizeConfig, pairs: Sequence[tuple[FloatImage, FloatImage]]
+    networks: dict[str, Any],
+    teacher: Any,
+    config: StylizeConfig,
+    pairs: Sequence[tuple[FloatImage, FloatImage]],
 ) -> bool:
-    """Print losses on `teacher` of pictures optimised on each network, as ratios to its own; check the first's."""
+    """Print losses on `teacher` of what each network makes, as ratios to its own; check the first's."""
     layers = {*config.style_layers, *config.content_layers}
     able = {name: network for name, network in networks.items() if layers <= set(network.layers)}
     ratios: dict[tuple[str, str], list[float]] = {}
@@ -118,7 +123,11 @@ def transfer_table(
     print("| --- | ---: | ---: | ---: |")
     for name in ["(unchanged photo)", *able]:
         cells = [ratios[name, term] for term in ("style", "content", "total")]
-        print(f"| {name} | " + " | ".join(f"{statistics.median(cell):.2f}, {max(cell):.2f}" for cell in cells) + " |")
+        print(
+            f"| {name} | "
+            + " | ".join(f"{statistics.median(cell):.2f}, {max(cell):.2f}" for cell in cells)
+            + " |"
+        )
     first = next(iter(able))
     return max(ratios[first, "style"]) <= TRANSFER_BAR
 
@@ -145,12 +154,18 @@ def write_sheet(path: Path, networks: dict[str, Any], media: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; exit 1 when a bar is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("media", type=Path)
     parser.add_argument("--pictures", type=Path, action="append", required=True)
-    parser.add_argument("--vgg19", type=Path, required=True, help="VGG-19's real weights, at least to block3_conv4")
+    parser.add_argument(
+        "--vgg19", type=Path, required=True, help="VGG-19's real weights, at least to block3_conv4"
+    )
     parser.add_argument("--teacher16x", type=Path, required=True)
-    parser.add_argument("--network", action="append", default=[], metavar="NAME=FILE", help="others to compare")
+    parser.add_argument(
+        "--network", action="append", default=[], metavar="NAME=FILE", help="others to compare"
+    )
     parser.add_argument("--size", type=int, default=256, help="of the transfer's pictures, pixels")
     parser.add_argument("--held-back", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)

@@ -2,10 +2,11 @@
 
     python scripts/train_slim.py --pictures photos.zip --teacher vgg19.h5 --work slim-run -o slim.npz
 
-Any number of --pictures (folders, zip files) and --teacher (any weight file the project reads, or the published
-16x network's arrays); for each layer the first teacher that has it is followed. The same command continues after an
-interruption. `scripts/pack_slim.py` makes the package's file of the result, `scripts/bench_slim.py` judges it;
-docs/vgg19-slim.md tells the recipe. Needs matplotlib besides the project's own dependencies.
+Any number of --pictures (folders, zip files) and --teacher (any weight file the project reads, or the
+published 16x network's arrays); for each layer the first teacher that has it is followed. The same command
+continues after an interruption. `scripts/pack_slim.py` makes the package's file of the result,
+`scripts/bench_slim.py` judges it; docs/vgg19-slim.md tells the recipe. Needs matplotlib besides the
+project's own dependencies.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-
 from slim_training.bank import Bank, places_kept  # noqa: E402
 from slim_training.curves import Curves  # noqa: E402
 from slim_training.linear_maps import LinearMap  # noqa: E402
-from slim_training.measure import explained_variance  # noqa: E402
-from slim_training.pictures import hold_back, random_crop, read_pictures  # noqa: E402
-from slim_training.student import MOMENTUM, Student, save_arrays, with_mean_one  # noqa: E402
+from slim_training.measure import Moments, explained_variance, rows_of  # noqa: E402
+from slim_training.pictures import hold_back, read_pictures  # noqa: E402
+from slim_training.student import MOMENTUM, Forger, Student, rescaled, save_arrays  # noqa: E402
 from slim_training.teachers import lesson_targets, plan_lessons, read_teacher  # noqa: E402
+
 from stylize.errors import WeightsError  # noqa: E402
 
 FIRST_CROPS = 512
@@ -42,7 +43,9 @@ CHUNK = 16
 WARM_UP = 300
 """Steps over which the learning rate rises."""
 LAST_BATCHES = 48
-"""Batches over which the moments of the normalisation are measured at the end, and each layer's mean."""
+"""Batches over which the moments of the normalisation and the sizes of the channels are measured at the end."""
+QUIET_CHANNEL = 0.02
+"""A channel's size is at least this share of its layer's median: none is lost."""
 
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
@@ -60,6 +63,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--bank", type=int, default=4096, help="crops in memory, about 1 MB each")
     parser.add_argument("--learning-rate", type=float, default=5e-3)
     parser.add_argument("--gram-weight", type=float, default=0.2, help="of the Gram matrices' error")
+    parser.add_argument(
+        "--forged",
+        type=float,
+        default=0.0,
+        help="share of the new crops that the student has stylized itself",
+    )
     parser.add_argument("--held-back", type=int, default=24, help="pictures kept for validation")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--seed", type=int, default=0)
@@ -125,8 +134,8 @@ class Training:
             maps[lesson.layer] = LinearMap(width, wanted, samples)
         return maps
 
-    def settle(self, bank: Bank) -> dict[str, float]:
-        """Measure the normalisation's moments once more in full precision; return each layer's mean activation."""
+    def settle(self, teachers: list[Any], bank: Bank) -> dict[str, Any]:
+        """Measure the normalisation's moments in full precision; return factors for the channels."""
         student = self.student
         running = (*student.means, *student.variances)
         totals = [np.zeros(variable.shape, np.float64) for variable in running]
@@ -138,13 +147,33 @@ class Training:
                 total += (variable.numpy() - MOMENTUM * old) / (1.0 - MOMENTUM) / LAST_BATCHES
         for total, variable in zip(totals, running, strict=True):
             variable.assign(total.astype(np.float32))
-        sums = dict.fromkeys((lesson.layer for lesson in self.lessons), 0.0)
+        return self._factors(teachers, bank)
+
+    def _factors(self, teachers: list[Any], bank: Bank) -> dict[str, Any]:
+        """What to multiply the channels by.
+
+        Training leaves their sizes free: the linear map takes up any. The Gram matrices of style transfer
+        do not, so each channel gets the size that it has in the teacher's activations, and each layer the
+        mean 1.
+        """
+        moments = {lesson.layer: Moments() for lesson in self.lessons}
+        means = dict.fromkeys(moments, 0.0)
         for _ in range(LAST_BATCHES):
             crops, _, _ = bank.draw(self.options.batch)
-            found = student.activations(tf.cast(crops, tf.float32) / 255.0, training=False)
-            for layer in sums:
-                sums[layer] += float(tf.reduce_mean(found[layer])) / LAST_BATCHES
-        return sums
+            images = tf.cast(crops, tf.float32) / 255.0
+            found = self.student.activations(images, training=False)
+            targets = lesson_targets(teachers, self.lessons, images)
+            for layer, one in moments.items():
+                features, wanted = rows_of(found[layer]), rows_of(targets[layer])
+                means[layer] = means[layer] + features.mean(axis=0, dtype=np.float64) / LAST_BATCHES
+                stride = 4 ** (5 - int(layer[5])) // 4 or 1
+                one.add(features[::stride], wanted[::stride])
+        factors = {}
+        for layer, one in moments.items():
+            weights = one.weights_of_features()
+            weights = np.maximum(weights, QUIET_CHANNEL * np.median(weights))
+            factors[layer] = weights / np.mean(weights * means[layer])
+        return factors
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -164,10 +193,10 @@ def main(arguments: list[str] | None = None) -> int:
         student=training.student, optimizer=training.optimizer, step=training.step, **training.maps
     )
     manager = tf.train.CheckpointManager(checkpoint, str(options.work), max_to_keep=2)
-    _check_same_run(options)
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
     start = int(training.step)
+    _note_run(options, start)
     curves = Curves(options.work / "curves.csv", resume_at=start)
     bank = Bank(
         list(pictures.values()),
@@ -177,13 +206,14 @@ def main(arguments: list[str] | None = None) -> int:
         side=options.side,
         seed=(options.seed, 3, start),
         precision=options.precision,
+        forge=Forger(training.student).forge,
     )
     while bank.size < min(FIRST_CROPS, options.bank):
         bank.renew(CHUNK)
     images = [picture.astype(np.float32) / 255.0 for picture in held_back.values()]
     _run(training, teachers, bank, images, curves, manager)
-    means = training.settle(bank)
-    save_arrays(options.output, with_mean_one(training.student.folded(), means))
+    factors = training.settle(teachers, bank)
+    save_arrays(options.output, rescaled(training.student.folded(), factors))
     curves.plot(options.work / "curves.png")
     print(f"wrote {options.output}; curves in {options.work}")
     return 0
@@ -197,7 +227,7 @@ def _run(training: Training, teachers: Any, bank: Bank, held_back: Any, curves: 
     for step in range(start + 1, options.steps + 1):
         owed += RENEWED_PER_STEP
         if owed >= CHUNK:
-            bank.renew(CHUNK)
+            bank.renew(CHUNK, share=options.forged)
             owed -= CHUNK
         recent.append(training.learn(*bank.draw(options.batch)))
         if step % options.every and step != options.steps:
@@ -217,26 +247,29 @@ def _run(training: Training, teachers: Any, bank: Bank, held_back: Any, curves: 
         manager.save(checkpoint_number=step)
         line = " ".join(f"{layer[5]}_{layer[-1]} {pair[1]:.3f}" for layer, pair in found.items())
         left = seconds / (step - start) * (options.steps - step)
-        print(f"step {step}, {seconds:.0f} s, {left / 60:.0f} min left, gram {shares[-1]:.3f}: {line}", flush=True)
+        print(
+            f"step {step}, {seconds:.0f} s, {left / 60:.0f} min left, gram {shares[-1]:.3f}: {line}",
+            flush=True,
+        )
 
 
-def _check_same_run(options: argparse.Namespace) -> None:
-    """Keep what shapes the run in the work folder, and refuse to continue it as another one.
+def _note_run(options: argparse.Namespace, start: int) -> None:
+    """Keep in the work folder how the run was made, part by part; refuse to continue another one.
 
-    Only --steps may change: the learning rate then follows the new length's curve from where the run stands.
+    The length, the learning rate and what is learned from may change from part to part; the rest may not.
     """
-    names = ("batch", "side", "learning_rate", "gram_weight", "held_back", "precision", "seed")
-    wanted = {name: getattr(options, name) for name in names}
-    wanted["teacher"] = [str(path) for path in options.teacher]
-    wanted["pictures"] = [str(path) for path in options.pictures]
+    given = {name: getattr(options, name) for name in ("batch", "side", "held_back", "precision", "seed")}
+    given["teacher"] = [str(path) for path in options.teacher]
+    given["pictures"] = [str(path) for path in options.pictures]
+    part = {"from": start, "every": options.every}
+    part |= {name: getattr(options, name) for name in ("steps", "learning_rate", "gram_weight", "forged")}
     path = options.work / "run.json"
-    if not path.exists():
-        path.write_text(json.dumps(wanted, indent=2) + "\n")
-        return
-    kept = json.loads(path.read_text())
-    changed = [f"{name} {kept.get(name)} -> {wanted[name]}" for name in wanted if kept.get(name) != wanted[name]]
+    kept = json.loads(path.read_text()) if path.exists() else {**given, "parts": []}
+    changed = [f"{name} {kept.get(name)} -> {given[name]}" for name in given if kept.get(name) != given[name]]
     if changed:
         raise SystemExit(f"{options.work} holds another run ({', '.join(changed)}); use another --work")
+    kept["parts"].append(part)
+    path.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 if __name__ == "__main__":

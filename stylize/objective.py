@@ -116,7 +116,9 @@ def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Obje
         "temporal", temporal_weight, (("image", 1.0),), tf.identity,
         lambda image, target: losses.weighted_squared_error(image, *target),
     )  # fmt: skip
-    return Objective([term for term in (content, style, smooth, temporal) if term.weight > 0.0 and term.layers])
+    return Objective(
+        [term for term in (content, style, smooth, temporal) if term.weight > 0.0 and term.layers]
+    )
 
 
 def _shares(layers: tuple[str, ...], weights: tuple[float, ...]) -> tuple[tuple[str, float], ...]:

@@ -170,8 +170,8 @@ class Stylizer:
             scaled = rescale(content, height, width)
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             minimum = minimize(
-                self._minimizer(height, width), start, self.targets(scaled, level, anchor), self.objective.names,
-                iterations, done.shift(callback, level),
+                self._minimizer(height, width), start, self.targets(scaled, level, anchor),
+                self.objective.names, iterations, done.shift(callback, level),
             )  # fmt: skip
             picture = minimum.picture
             done = done.after(minimum)

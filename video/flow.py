@@ -1,8 +1,8 @@
 """Dense optical flow between frames, pictures moved along it, and where it can be trusted.
 
-A flow is float32, shape (H, W, 2), in pixels, the last axis (dx, dy). The flow *from* frame a *to* frame b says for
-each pixel of a where it is found in b: ``b[y + dy, x + dx]`` shows what ``a[y, x]`` shows. `warp` is backward:
-with the flow from a to b it brings a picture of b's time to a's.
+A flow is float32, shape (H, W, 2), in pixels, the last axis (dx, dy). The flow *from* frame a *to* frame b
+says for each pixel of a where it is found in b: ``b[y + dy, x + dx]`` shows what ``a[y, x]`` shows. `warp`
+is backward: with the flow from a to b it brings a picture of b's time to a's.
 """
 
 from __future__ import annotations
@@ -28,10 +28,16 @@ WORKING_SIDE = 768
 """Flow is computed with the longer side at most this long: beyond it, frames gain little and cost much."""
 
 DISOCCLUSION = (0.01, 0.5)
-"""Share of the squared motions, and squared pixels, by which there and back may differ (Ruder et al. 2016)."""
+"""Share of the squared motions, and squared pixels, that there and back may differ by (Ruder et al. 2016)."""
 
 MOTION_BOUNDARY = (0.01, 0.002)
 """Share of the squared motion, and offset, that the flow's squared gradient may reach (Ruder et al. 2016)."""
+
+TOLERANT_BOUNDARY = (0.01, 0.1)
+"""The same with room for the unrest that grain gives any flow: what jumps less than 0.3 pixels is no boundary.
+
+With the published offset, a tenth of an old film's pixels would start anew in every frame, and flicker.
+"""
 
 FLAT_ALLOWANCE = 4.0
 """Squared pixels allowed on top where nothing shows which way it moves (after Ruder et al. 2018)."""
@@ -60,7 +66,8 @@ QUALITIES: Mapping[str, _Quality] = MappingProxyType(
 )
 """How much work goes into a flow; each takes two to three times as long as the one before.
 
-None goes down to single pixels (scale 0): there the flow follows film grain, and everything warped by it trembles.
+None goes down to single pixels (scale 0): there the flow follows film grain, and everything warped by it
+trembles.
 """
 
 
@@ -95,7 +102,7 @@ class FlowEstimator:
         size = (max(16, round(width * scale)), max(16, round(height * scale)))
         found = self._search.calc(_luminance(start, size), _luminance(end, size), None)
         if size != (width, height):
-            factor = np.float32([width / size[0], height / size[1]])
+            factor = np.array([width / size[0], height / size[1]], np.float32)
             found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR) * factor
         return np.asarray(found, np.float32)
 
@@ -135,15 +142,20 @@ def warp(picture: NDArray[np.float32], flow: Flow, *, sharp: bool = False) -> ND
 
 
 def reliability(
-    flow: Flow, back: Flow, frame: FloatImage | None = None, *, boundaries: bool = True, soft: bool = True
+    flow: Flow,
+    back: Flow,
+    frame: FloatImage | None = None,
+    *,
+    boundary: tuple[float, float] = MOTION_BOUNDARY,
+    soft: bool = True,
 ) -> Mask:
     """How far `flow` can be trusted, pixel by pixel: 1 it can, 0 not at all.
 
     A pixel is unreliable when its target lies outside the frame; when it is disoccluded, which is when
-    following `flow` there and `back` again does not lead home; and at the boundary of a motion. The inequalities
-    are those of Ruder, Dosovitskiy & Brox 2016, section 4 (after Sundaram et al. 2010). In flat regions
-    there and back differ without harm, as nothing shows there which way it moves: the second inequality
-    leaves them more room (the texture rule of Ruder et al. 2018).
+    following `flow` there and `back` again does not lead home; and at the boundary of a motion. The
+    inequalities are those of Ruder, Dosovitskiy & Brox 2016, section 4 (after Sundaram et al. 2010). In
+    flat regions there and back differ without harm, as nothing shows there which way it moves: the second
+    inequality leaves them more room (the texture rule of Ruder et al. 2018).
 
     Parameters
     ----------
@@ -151,8 +163,8 @@ def reliability(
         From one frame to another, and from that one back.
     frame
         The picture that `flow` leads from, for the texture rule; without it no region counts as flat.
-    boundaries
-        Whether motion boundaries are unreliable.
+    boundary
+        What the flow's squared gradient may reach, as `MOTION_BOUNDARY`.
     soft
         Smooth the transitions, as weights; otherwise each pixel is 0 or 1.
 
@@ -172,11 +184,9 @@ def reliability(
     allowed = share * (motion + np.sum(home**2, axis=-1)) + offset
     if frame is not None:
         allowed += FLAT_ALLOWANCE * _flatness(frame)
-    good = inside & (gap < allowed)
-    if boundaries:
-        share, offset = MOTION_BOUNDARY
-        gradient = sum(np.gradient(flow[..., axis], axis=side) ** 2 for axis in (0, 1) for side in (0, 1))
-        good &= gradient <= share * motion + offset
+    share, offset = boundary
+    gradient = sum(np.gradient(flow[..., axis], axis=side) ** 2 for axis in (0, 1) for side in (0, 1))
+    good = inside & (gap < allowed) & (gradient <= share * motion + offset)
     mask = good.astype(np.float32)
     if not soft:
         return mask
@@ -206,5 +216,5 @@ def _luminance(picture: FloatImage, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _grid(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     height, width = flow.shape[:2]
-    grid_y, grid_x = np.mgrid[0:height, 0:width].astype(np.float32)
+    grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return grid_x, grid_y

@@ -1,4 +1,4 @@
-"""Where shots begin: cuts and fades, found by PySceneDetect's detectors in the stream that is decoded anyway."""
+"""Where shots begin: cuts and fades, found by PySceneDetect's detectors while the clip is decoded."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class ShotDetector:
         """Take in the next frame; gives the frames, counted from the first fed, now known to begin shots."""
         scale = min(1.0, _ANALYSIS_SIDE / max(frame.shape[:2]))
         size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-        small = cv2.cvtColor(to_uint8(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)), cv2.COLOR_RGB2BGR)
+        small = cv2.cvtColor(
+            to_uint8(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)), cv2.COLOR_RGB2BGR
+        )
         time = self._time(self._count)
         found = [*self._cuts.process_frame(time, small), *self._fades.process_frame(time, small)]
         self._count += 1
@@ -116,7 +118,8 @@ def read_cuts(path: Path, wanted: range) -> frozenset[int]:
             raise InputError(f"{path}, line {number}: {cut} comes after {found[-1]}; sort the frame numbers")
         if cut not in wanted:
             raise InputError(
-                f"{path}, line {number}: there is no frame {cut}; the frames are {wanted.start} to {wanted[-1]}"
+                f"{path}, line {number}: there is no frame {cut}; "
+                f"the frames are {wanted.start} to {wanted[-1]}"
             )
         found.append(cut)
     return frozenset(found)

@@ -1,12 +1,13 @@
 """A store of crops with the teachers' answers to them, renewed little by little while training runs.
 
-Asking the teachers at every step would cost more than the step. The bank keeps their answers, at a few places
-of each crop as float16, and replaces its oldest crops by new ones all the time, so that none is seen too often.
+Asking the teachers at every step would cost more than the step. The bank keeps their answers, at a few
+places of each crop as float16, and replaces its oldest crops by new ones all the time, so that none is seen
+too often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .pictures import ByteImage, random_crop
 from .teachers import Lesson, lesson_targets
 
 PLACES = {1: 1 / 32, 2: 1 / 16, 3: 1 / 8, 4: 1 / 2, 5: 1.0}
-"""Share of a layer's pixels whose answers are kept, by block: neighbours of the early layers say much the same."""
+"""Share of a layer's pixels whose answers are kept, by block: early layers' neighbours say much the same."""
 
 
 def places_kept(layer: str, side: int) -> int:
@@ -37,6 +38,8 @@ class Bank:
         Of a crop, in pixels; a multiple of 16.
     precision
         The teachers', "float32" or "bfloat16".
+    forge
+        Makes stylized pictures of contents and styles (N, H, W, 3); used for the `share` of `renew`.
     """
 
     def __init__(
@@ -49,19 +52,23 @@ class Bank:
         side: int,
         seed: Sequence[int],
         precision: str = "float32",
+        forge: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self._pictures, self._lessons, self._side = pictures, lessons, side
         self._rng = np.random.default_rng(seed)
-        self._teachers, self._dtype = teachers, tf.as_dtype(precision)
+        self._teachers, self._dtype, self._forge = teachers, tf.as_dtype(precision), forge
         self._ask = tf.function(self._answers_at)
         self._capacity, self._next, self.size = capacity, 0, 0
         self._crops = np.zeros((capacity, side, side, 3), np.uint8)
         self._places: dict[str, NDArray[np.int32]] = {}
         self._answers: dict[str, NDArray[np.float16]] = {}
 
-    def renew(self, count: int) -> None:
-        """Put `count` new crops in the place of the oldest."""
-        crops = np.stack([random_crop(self._pictures, self._side, self._rng) for _ in range(count)])
+    def renew(self, count: int, *, share: float = 0.0) -> None:
+        """Put `count` new crops in the place of the oldest; with the probability `share` stylized ones."""
+        crops = self._crop(count)
+        if self._forge is not None and self._rng.random() < share:
+            pair = (tf.constant(part, tf.float32) / 255.0 for part in (crops, self._crop(count)))
+            crops = np.rint(self._forge(*pair).numpy() * 255.0).astype(np.uint8)
         places = {}
         for lesson in self._lessons:
             pixels = (self._side >> (int(lesson.layer[5]) - 1)) ** 2
@@ -89,6 +96,9 @@ class Bank:
             tuple(tf.constant(self._places[name][rows]) for name in names),
             tuple(tf.constant(self._answers[name][rows]) for name in names),
         )
+
+    def _crop(self, count: int) -> ByteImage:
+        return np.stack([random_crop(self._pictures, self._side, self._rng) for _ in range(count)])
 
     def _answers_at(self, crops: Any, places: Mapping[str, Any]) -> dict[str, Any]:
         """The teachers' answers to `crops` at `places` (N, P) by layer: (N, P, C), float16."""

@@ -1,9 +1,9 @@
 """The best linear maps from the student's layers to its lessons, and the losses measured through them.
 
-The student is judged by how much of a teacher's activations a linear map of its own explains. While it learns, that
-map is not learned by gradient descent beside it: it is the least-squares solution over the last steps, from
-running covariances, so the student's gradient is that of the explained variance itself (variable projection;
-Golub & Pereyra 1973).
+The student is judged by how much of a teacher's activations a linear map of its own explains. While it
+learns, that map is not learned by gradient descent beside it: it is the least-squares solution over the
+last steps, from running covariances, so the student's gradient is that of the explained variance itself
+(variable projection; Golub & Pereyra 1973).
 """
 
 from __future__ import annotations

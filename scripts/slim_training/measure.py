@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from stylize.types import FloatImage
 
+WEIGHT_RIDGE = 0.02
+
 Activations = Callable[[Any], Mapping[str, Any]]
 
 
@@ -40,9 +42,28 @@ class Moments:
         """Share of the targets' variance about their mean that `linear` explains, over all channels."""
         size = 1 + self._features
         cross, targets = self._joint[:size, size:], self._joint[size:, size:]
-        error = np.trace(targets) - 2 * np.sum(linear * cross) + np.sum(linear * (self._joint[:size, :size] @ linear))
+        error = (
+            np.trace(targets)
+            - 2 * np.sum(linear * cross)
+            + np.sum(linear * (self._joint[:size, :size] @ linear))
+        )
         variance = np.trace(targets) - np.sum(cross[0] ** 2) / self.count
         return float(1.0 - error / variance)
+
+    def weights_of_features(self) -> NDArray[np.float64]:
+        """How much each feature counts in the targets: the length of its row in the best map, shape (k,).
+
+        The map is that of standardised features with a ridge, so that of two features that say the same
+        neither is given a large weight that the other one cancels.
+        """
+        size = 1 + self._features
+        mean = self._joint[0, 1:size] / self.count
+        covariance = self._joint[1:size, 1:size] / self.count - np.outer(mean, mean)
+        cross = self._joint[1:size, size:] / self.count
+        cross = cross - np.outer(mean, self._joint[0, size:] / self.count)
+        spread = np.sqrt(np.diag(covariance) + 1e-12)
+        correlation = covariance / np.outer(spread, spread) + WEIGHT_RIDGE * np.eye(size - 1)
+        return np.linalg.norm(np.linalg.solve(correlation, cross / spread[:, None]) / spread[:, None], axis=1)
 
     def bound(self, rank: int) -> float:
         """The share of the targets' variance that a linear map of `rank` can explain at best (PCA)."""
@@ -75,7 +96,7 @@ def explained_variance(
         image = tf.constant(picture[None])
         learned, wanted = student(image), targets(image)
         for layer in wanted:
-            pair = (_rows(learned[layer]), _rows(wanted[layer]))
+            pair = (rows_of(learned[layer]), rows_of(wanted[layer]))
             halves[number % 2].setdefault(layer, Moments()).add(*pair)
             whole.setdefault(layer, Moments()).add(*pair)
     found = {}
@@ -86,6 +107,7 @@ def explained_variance(
     return found
 
 
-def _rows(activations: Any) -> NDArray[np.float32]:
+def rows_of(activations: Any) -> NDArray[np.float32]:
+    """Activations (N, H, W, C) as samples, shape (N H W, C)."""
     values = activations.numpy()
     return values.reshape(-1, values.shape[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def hold_back(
         raise SystemExit(f"cannot hold back {count} of {len(names)} pictures")
     rng = np.random.default_rng([seed, 1])
     edges = np.linspace(0, len(names), count + 1).astype(int)
-    kept = {names[rng.integers(low, high)] for low, high in zip(edges[:-1], edges[1:], strict=True)}
+    kept = {names[rng.integers(low, high)] for low, high in pairwise(edges)}
     return (
         {name: picture for name, picture in pictures.items() if name not in kept},
         {name: picture for name, picture in pictures.items() if name in kept},
@@ -66,14 +67,14 @@ def hold_back(
 
 
 def random_crop(pictures: Sequence[ByteImage], side: int, rng: np.random.Generator) -> ByteImage:
-    """A square of `side` pixels: any picture, place and zoom, mirrored half the time, colours sometimes moved.
+    """A square of `side` pixels: any picture, place and zoom, half of them mirrored, some recoloured.
 
     The optimiser shows the network pictures that no camera makes. So one crop in four has its colours
     stretched, and one in eight has noise of up to a tenth of the range.
     """
     picture = pictures[rng.integers(len(pictures))]
     shorter = min(picture.shape[:2])
-    extent = int(round(np.exp(rng.uniform(np.log(min(SMALLEST_ZOOM * side, shorter)), np.log(shorter)))))
+    extent = round(np.exp(rng.uniform(np.log(min(SMALLEST_ZOOM * side, shorter)), np.log(shorter))))
     top = rng.integers(picture.shape[0] - extent + 1)
     left = rng.integers(picture.shape[1] - extent + 1)
     crop = picture[top : top + extent, left : left + extent]

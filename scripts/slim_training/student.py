@@ -25,7 +25,7 @@ MOMENTUM = 0.99
 
 
 class Student(tf.Module):
-    """Fourteen convolutions of 3x3, zero padding, batch normalisation, ReLU; max pooling between the blocks."""
+    """Fourteen 3x3 convolutions, zero padded, batch-normalised, with ReLU; max pooling between the blocks."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(name="student")
@@ -87,17 +87,63 @@ class Student(tf.Module):
         return value
 
 
-def with_mean_one(arrays: Arrays, means: Mapping[str, float]) -> Arrays:
-    """`arrays` with each layer's activations divided by its mean (Gatys et al. 2016, section 2, by layer).
+class Forger:
+    """Makes pictures the way style transfer does, with the student as it stands.
 
-    ReLU is linear for positive factors: what a layer is divided by, the next one's kernel makes good.
+    What the optimiser finds is what fools the network: pictures whose Gram matrices agree in the student's
+    eyes and not in the teacher's. Shown to the teachers, these teach what photographs cannot.
     """
-    scaled, before = {}, 1.0
+
+    def __init__(self, student: Student, *, steps: int = 40, rate: float = 0.03) -> None:
+        self._student, self._steps, self._rate = student, steps, rate
+        self.forge = tf.function(self._forge)
+
+    def _forge(self, contents: Tensor, styles: Tensor) -> Tensor:
+        """`contents` in the style of `styles`, all (N, H, W, 3) in [0, 1], by Adam on the pixels."""
+        wanted = self._look(styles)[0]
+        kept = self._look(contents)[1]
+        picture, first, second = contents, tf.zeros_like(contents), tf.zeros_like(contents)
+        for step in tf.range(1, self._steps + 1):
+            with tf.GradientTape() as tape:
+                tape.watch(picture)
+                grams, content = self._look(picture)
+                losses = [_relative(gram, target) for gram, target in zip(grams, wanted, strict=True)]
+                total = tf.reduce_sum(8.0 * tf.add_n(losses) + _relative(content, kept))
+            gradient = tape.gradient(total, picture)
+            first = 0.9 * first + 0.1 * gradient
+            second = 0.99 * second + 0.01 * tf.square(gradient)
+            time = tf.cast(step, tf.float32)
+            move = (first / (1.0 - 0.9**time)) / (tf.sqrt(second / (1.0 - 0.99**time)) + 1e-8)
+            picture = tf.clip_by_value(picture - self._rate * move, 0.0, 1.0)
+        return picture
+
+    def _look(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        found = self._student.activations(images, training=False)
+        grams = []
+        for layer in SLIM_LAYERS:
+            if layer.endswith("conv1"):
+                flat = tf.reshape(found[layer], (images.shape[0], -1, found[layer].shape[-1]))
+                grams.append(tf.matmul(flat, flat, transpose_a=True) / flat.shape[1])
+        return grams, found["block4_conv2"]
+
+
+def _relative(value: Tensor, target: Tensor) -> Tensor:
+    axes = list(range(1, value.shape.rank))
+    return tf.reduce_sum(tf.square(value - target), axes) / (tf.reduce_sum(tf.square(target), axes) + 1e-9)
+
+
+def rescaled(arrays: Arrays, factors: Mapping[str, NDArray[np.float64]]) -> Arrays:
+    """`arrays` with the channels of each layer's activations multiplied by positive `factors`.
+
+    ReLU is linear for positive factors: what a channel is multiplied by, the next layer's kernel makes good
+    (as in Gatys et al. 2016, section 2).
+    """
+    scaled, before = {}, np.ones(3)
     for layer in SLIM_LAYERS:
-        mean = float(means[layer])
-        scaled[f"{layer}/kernel"] = (arrays[f"{layer}/kernel"] * (before / mean)).astype(np.float32)
-        scaled[f"{layer}/bias"] = (arrays[f"{layer}/bias"] / mean).astype(np.float32)
-        before = mean
+        kernel = arrays[f"{layer}/kernel"] / before[:, None] * factors[layer]
+        scaled[f"{layer}/kernel"] = kernel.astype(np.float32)
+        scaled[f"{layer}/bias"] = (arrays[f"{layer}/bias"] * factors[layer]).astype(np.float32)
+        before = factors[layer]
     return scaled
 
 

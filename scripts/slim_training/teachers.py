@@ -43,7 +43,9 @@ class Compressed16x:
         """As `Vgg19.activations`: RGB in [0, 1], shape (N, H, W, 3), to activations by layer name."""
         found = {"image": images} if "image" in layers else {}
         dtype = images.dtype
-        value = tf.nn.conv2d(images, tf.cast(self._input[0], dtype), 1, "SAME") + tf.cast(self._input[1], dtype)
+        value = tf.nn.conv2d(images, tf.cast(self._input[0], dtype), 1, "SAME") + tf.cast(
+            self._input[1], dtype
+        )
         for layer in self.layers:
             if layer.endswith("conv1") and block_of(layer) > 1:
                 value = tf.nn.max_pool2d(value, 2, 2, "VALID")

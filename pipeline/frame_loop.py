@@ -1,0 +1,159 @@
+"""The work of a video job: every frame of a clip stylized, each held to the ones before it, and committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.clips import Clip
+from pipeline.config import Job
+from pipeline.engine import RunOptions, optimise, result_line, unit_cost
+from pipeline.errors import UsageError
+from pipeline.log import Display, Work
+from pipeline.motion import MotionModel
+from pipeline.report import Report
+from pipeline.rundir import Frame, RunFolder, file_hash
+from pipeline.settings import VideoSettings
+
+if TYPE_CHECKING:
+    from stylize.stylizer import Anchor, Stylizer
+    from stylize.types import FloatImage
+
+
+@dataclass
+class FrameLoop:
+    """Stylizes a clip's frames shot by shot and commits them to the run folder.
+
+    The first pass goes through the clip once, as it is decoded. The later ones go through each shot
+    backward and forward in turn, from the frames decoded then.
+    """
+
+    job: Job
+    settings: VideoSettings
+    clip: Clip
+    stylizer: Stylizer
+    run: RunFolder
+    options: RunOptions
+    report: Report
+    display: Display
+    _motion: MotionModel = field(init=False)
+    _alone: float = field(init=False)
+    _later: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        width, height = self.clip.size
+        self._motion = MotionModel(self.settings.long_term, self.settings.flow_quality)
+        self._alone = unit_cost(self.job.stylize, (height, width))
+        warm = self.settings.temporal != "off"
+        self._later = float(self.settings.frame_iterations) if warm else self._alone
+
+    def run_all(self) -> list[Path]:
+        """Stylize every frame that is not finished yet; gives the files of all frames in order."""
+        finished = {(frame.sweep, frame.index) for frame in self.run.finished()}
+        count = len(self.clip.indices) * self.settings.passes
+        if finished:
+            self.display.note(
+                f"continuing: {len(finished)} of {count} frames are finished already (in {self.run.path})"
+            )
+        with self.display.work(self._alone + self._later * (count - 1)) as work:
+            work.begin_at((self._alone + self._later * (len(finished) - 1)) if finished else 0.0)
+            shots = self._first_pass(finished, work)
+            for sweep in range(2, self.settings.passes + 1):
+                for shot in shots:
+                    self._later_pass(sweep, shot, finished, work)
+        if not shots:
+            raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
+        return [self.run.frame_path(index, self.settings.passes) for shot in shots for index in shot]
+
+    def _first_pass(self, finished: set[tuple[int, int]], work: Work) -> list[list[int]]:
+        """Go through the clip as it is decoded; gives the frames' numbers by shot."""
+        from video.scenes import with_shot_starts
+
+        shots: list[list[int]] = []
+        frames = self.clip.contents(self.display)
+        for index, content, begins in with_shot_starts(frames, self.clip.cuts):
+            if begins:
+                shots.append([])
+                self._motion.begin_shot()
+            shots[-1].append(index)
+            if self.settings.passes > 1:
+                self._keep_content(index, content)
+            if (1, index) in finished:
+                self.report.skipped += 1
+            else:
+                if begins and len(shots) > 1:
+                    work.grow(self._alone - self._later)
+                self._one(index, content, 1, begins, work)
+            self._motion.remember(content, partial(_read, self.run.frame_path(index)))
+        return shots
+
+    def _later_pass(self, sweep: int, shot: list[int], finished: set[tuple[int, int]], work: Work) -> None:
+        """Go through a shot again, backward in even passes, from the pictures of the pass before."""
+        self._motion.begin_shot()
+        for index in shot if sweep % 2 else reversed(shot):
+            content = _read(self.run.content_path(index))
+            if (sweep, index) not in finished:
+                self._one(index, content, sweep, False, work)
+            self._motion.remember(content, partial(_read, self.run.frame_path(index, sweep)))
+
+    def _one(self, index: int, content: FloatImage, sweep: int, begins: bool, work: Work) -> None:
+        """Stylize and commit a frame."""
+        from video.images import write_image
+
+        done = work.done
+        number = self.clip.indices.index(index) + 1 if index in self.clip.indices else index + 1
+        label = f"frame {number}/{len(self.clip.indices)}  "
+        if self.settings.passes > 1:
+            label = f"pass {sweep}/{self.settings.passes}  {label}"
+        initial, anchor = self._guide(index, content, sweep)
+        alone = initial is None
+        result = optimise(
+            self.stylizer, content, self.settings, work, label,
+            self._snapshots(index, sweep), f"frame {index}",
+            initial=initial, anchor=anchor, iterations=None if alone else self.settings.frame_iterations,
+        )  # fmt: skip
+        path = self.run.frame_path(index, sweep)
+        write_image(path, result.picture, overwrite=True)
+        self.run.commit(
+            Frame(
+                index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds,
+                sweep, begins,
+            )
+        )  # fmt: skip
+        self.report.add(result)
+        self.display.detail(f"{label}{result_line(result)}")
+        work.move_to(done + (self._alone if alone else self._later))
+
+    def _guide(self, index: int, content: FloatImage, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
+        """Where a frame starts (None: like a picture) and what it stays close to."""
+        if self.settings.temporal == "off":
+            return None, None
+        if self.settings.temporal == "previous":
+            return self._motion.last_picture(), None
+        own = None if sweep == 1 else _read(self.run.frame_path(index, sweep - 1))
+        start, anchor = self._motion.guide(content, own)
+        return start, anchor if self.settings.anchor_weight > 0.0 else None
+
+    def _snapshots(self, index: int, sweep: int) -> Path | None:
+        """Where the snapshots of a frame go, if they are wanted of it."""
+        wanted = max(self.settings.movie_frame, self.clip.wanted.start)
+        shown = self.options.wants_snapshots and index == wanted and sweep == 1
+        return self.run.snapshots / "frame" if shown else None
+
+    def _keep_content(self, index: int, content: FloatImage) -> None:
+        """Keep a decoded frame for later passes; what is there already is of the same clip."""
+        from video.images import write_image
+
+        path = self.run.content_path(index)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            write_image(path, content)
+
+
+def _read(path: Path) -> FloatImage:
+    """A frame as it was saved, which is what the next ones start from."""
+    from video.images import read_image
+
+    return read_image(path)

@@ -1,0 +1,93 @@
+"""Start and anchor of a frame from the frames before it, on motion that is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.motion import MotionModel
+from video.images import FloatImage
+
+HEIGHT, WIDTH, STEP = 72, 96, 4
+
+
+def scene(seed: int) -> FloatImage:
+    noise = np.random.default_rng(seed).random((HEIGHT, WIDTH + 80, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    return (smooth - smooth.min()) / (smooth.max() - smooth.min())
+
+
+CONTENT, STYLED = scene(1), scene(2)
+
+
+def window(of: FloatImage, t: int) -> FloatImage:
+    """The t-th frame of a pan by STEP pixels."""
+    return np.ascontiguousarray(of[:, STEP * t : STEP * t + WIDTH])
+
+
+def filled(distances: tuple[int, ...], count: int) -> MotionModel:
+    model = MotionModel(distances, "medium")
+    for t in range(count):
+        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+    return model
+
+
+def test_the_first_frame_of_a_shot_has_no_guide() -> None:
+    model = filled((1,), 2)
+    model.begin_shot()
+    assert model.guide(window(CONTENT, 2)) == (None, None)
+    assert model.last_picture() is None
+
+
+def test_start_and_anchor_move_along_and_what_is_new_is_content() -> None:
+    start, anchor = filled((1,), 3).guide(window(CONTENT, 3))
+    assert start is not None
+    assert anchor is not None
+    inner = (slice(8, -8), slice(8, -16))
+    expected = window(STYLED, 3)
+    assert np.abs(anchor.picture[inner] - expected[inner]).mean() < 0.02
+    assert np.abs(start[inner] - expected[inner]).mean() < 0.02
+    assert anchor.weights[inner].mean() > 0.95
+    # The last STEP columns have only now come into the frame.
+    assert anchor.weights[:, -STEP + 1 :].max() == 0
+    assert np.array_equal(start[:, -STEP + 1 :], window(CONTENT, 3)[:, -STEP + 1 :])
+
+
+def test_weights_never_exceed_one_however_far_back_one_looks() -> None:
+    _, anchor = filled((1, 2, 4), 5).guide(window(CONTENT, 5))
+    assert anchor is not None
+    assert anchor.weights.max() <= 1.0 + 1e-6
+
+
+def test_looking_further_back_finds_what_was_hidden_between() -> None:
+    hidden = window(CONTENT, 0).copy()
+    hidden[20:50, 20:60] = scene(7)[20:50, 20:60]  # something passes through one frame
+    weights = {}
+    for distances in ((1,), (1, 2)):
+        model = MotionModel(distances, "medium")
+        for content in (window(CONTENT, 0), hidden):
+            model.remember(content, lambda: window(STYLED, 0))
+        _, anchor = model.guide(window(CONTENT, 0))
+        assert anchor is not None
+        weights[distances] = anchor.weights[25:45, 25:55].mean()
+    assert weights[(1, 2)] > 0.95
+    assert weights[(1,)] < 0.8
+
+
+def test_a_later_pass_starts_between_its_own_picture_and_the_moved_one() -> None:
+    own = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+    start, anchor = filled((1,), 3).guide(window(CONTENT, 3), own)
+    assert start is not None
+    assert anchor is not None
+    inner = (slice(8, -8), slice(8, -16))
+    assert np.abs(start[inner] - 0.5 * window(STYLED, 3)[inner]).mean() < 0.02
+    assert np.array_equal(start[:, -STEP + 1 :], own[:, -STEP + 1 :])
+
+
+def test_only_as_many_frames_are_kept_as_are_looked_at() -> None:
+    read = []
+    model = MotionModel((2,), "fast")
+    for t in range(5):
+        model.remember(window(CONTENT, t), lambda t=t: (read.append(t), window(STYLED, t))[1])
+    model.guide(window(CONTENT, 5))
+    assert read == [3]
