@@ -19,8 +19,9 @@ from pipeline.settings import ImageSettings, VideoSettings
 from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
+    from stylize.anchor import Anchor
     from stylize.optimize import Progress
-    from stylize.stylizer import Anchor, Result, Stylizer
+    from stylize.stylizer import Result, Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
 

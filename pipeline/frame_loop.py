@@ -18,7 +18,8 @@ from pipeline.rundir import Frame, RunFolder, file_hash
 from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
-    from stylize.stylizer import Anchor, Stylizer
+    from stylize.anchor import Anchor
+    from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
 

@@ -6,12 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from video.flow import TOLERANT_BOUNDARY, FlowEstimator, reliability, warp
-
 if TYPE_CHECKING:
-    from stylize.stylizer import Anchor
+    from stylize.anchor import Anchor
     from stylize.types import FloatImage
 
 Picture = Callable[[], "FloatImage"]
@@ -31,6 +27,8 @@ class MotionModel:
     """
 
     def __init__(self, distances: tuple[int, ...], quality: str) -> None:
+        from video.flow import FlowEstimator
+
         self._distances = distances
         self._flow = FlowEstimator(quality)
         self._past: deque[tuple[FloatImage, Picture]] = deque(maxlen=max(distances))
@@ -69,7 +67,10 @@ class MotionModel:
         tuple
             Start and anchor; without a past, `own` (None: start like a picture) and None.
         """
-        from stylize.stylizer import Anchor
+        import numpy as np
+
+        from stylize.anchor import Anchor
+        from video.flow import TOLERANT_BOUNDARY, reliability, warp
 
         if not self._past:
             return own, None

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -213,9 +214,7 @@ def pan(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
     height, width, count = size * 9 // 16, size, 24
     frames = [np.ascontiguousarray(photo[40 : 40 + height, 3 * t : 3 * t + width]) for t in range(count)]
     return frames, lambda made: float(
-        np.mean(
-            [np.mean((now[:, :-3] - before[:, 3:]) ** 2) for before, now in zip(made, made[1:], strict=False)]
-        )
+        np.mean([np.mean((now[:, :-3] - before[:, 3:]) ** 2) for before, now in pairwise(made)])
     )
 
 
@@ -225,35 +224,30 @@ def zoom(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
 
     photo = read_picture(media / "photos" / "coffee.png", 2 * size, 64)
     height, width, count = size * 9 // 16, size, 24
+    large = np.ascontiguousarray(photo[: 2 * height])
+    large = resize_image(large, (2 * width, 2 * height))
 
-    def matrix(t: int, s: int) -> np.ndarray:
-        scale = 1.01 ** (s - t)
-        return np.array(
-            [[scale, 0, (1 - scale) * width / 2], [0, scale, (1 - scale) * height / 2]], np.float32
+    def sampled(picture: FloatImage, scale: float) -> FloatImage:
+        """Pixel x shows the picture at the picture's middle + scale (x - the result's middle)."""
+        tall, wide = picture.shape[:2]
+        matrix = np.array(
+            [[scale, 0, (wide - scale * width) / 2], [0, scale, (tall - scale * height) / 2]], np.float32
         )
-
-    base = resize_image(photo, (width, round(photo.shape[0] * width / photo.shape[1])))[:height]
-    large = resize_image(photo, (2 * width, 2 * round(photo.shape[0] * width / photo.shape[1])))[: 2 * height]
-    del base
-    frames = []
-    for t in range(count):
-        scale = 2 / 1.01**t
-        shift = np.array(
-            [[scale, 0, width - scale * width / 2], [0, scale, height - scale * height / 2]], np.float32
-        )
-        inverse = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-        frames.append(cv2.warpAffine(large, shift, (width, height), flags=inverse | cv2.WARP_INVERSE_MAP))
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(picture, matrix, (width, height), flags=flags)
 
     def compare(made: Sequence[FloatImage]) -> float:
-        errors = []
-        for t in range(1, len(made)):
-            moved = cv2.warpAffine(
-                made[t - 1], matrix(t, t - 1), (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        inner = slice(8, -8)
+        return float(
+            np.mean(
+                [
+                    np.mean((sampled(before, 1 / 1.01)[inner, inner] - now[inner, inner]) ** 2)
+                    for before, now in pairwise(made)
+                ]
             )
-            errors.append(np.mean((moved[8:-8, 8:-8] - made[t][8:-8, 8:-8]) ** 2))
-        return float(np.mean(errors))
+        )
 
-    return frames, compare
+    return [sampled(large, 2 / 1.01**t) for t in range(count)], compare
 
 
 def passing(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
@@ -345,7 +339,7 @@ class _Timer:
 
 
 def cost(media: Path, size: int, sheet: Path | None) -> bool:
-    """Flow, masks and warping of a frame at 512 px, against its default iterations on the full network's shape."""
+    """Flow, masks and warping of a frame at 512 px against its iterations on the full network's shape."""
     del size, sheet
     contents = clip_frames(media, "flower", "0:6", 512)
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", 512, 64)
@@ -366,8 +360,9 @@ def cost(media: Path, size: int, sheet: Path | None) -> bool:
     )
     each = flow.seconds / (len(contents) - 1)
     print(
-        f"\nAt 512 px: flow, masks and warping {each * 1e3:.0f} ms, a frame's {SETTINGS.frame_iterations} iterations on the "
-        f"full network {frame.seconds:.1f} s: {each / frame.seconds:.2%}"
+        f"\nAt 512 px: flow, masks and warping {each * 1e3:.0f} ms, a frame's "
+        f"{SETTINGS.frame_iterations} iterations on the full network {frame.seconds:.1f} s: "
+        f"{each / frame.seconds:.2%}"
     )
     return each <= COST_BAR * frame.seconds
 
@@ -392,7 +387,7 @@ def clip_frames(media: Path, name: str, part: str, size: int) -> list[FloatImage
 
 
 def write_strips(path: Path, contents: Sequence[FloatImage], made: dict[str, list[FloatImage]]) -> None:
-    """Rows of frames, of the content and each mode, and below each mode its change from frame to frame, times 4."""
+    """Rows of frames of the content and each mode, with its change from the frame before, times 4, below."""
     numbers = [int(number) for number in np.linspace(1, len(contents) - 1, 5)]
     rows = [np.concatenate([contents[number] for number in numbers], axis=1)]
     for pictures in made.values():

@@ -43,7 +43,7 @@ CHUNK = 16
 WARM_UP = 300
 """Steps over which the learning rate rises."""
 LAST_BATCHES = 48
-"""Batches over which the moments of the normalisation and the sizes of the channels are measured at the end."""
+"""Batches over which normalisation and channel sizes are measured at the end."""
 QUIET_CHANNEL = 0.02
 """A channel's size is at least this share of its layer's median: none is lost."""
 

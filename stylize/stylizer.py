@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from stylize.anchor import Anchor, check_anchor, no_anchor
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
-from stylize.errors import ConfigError, ShapeError
+from stylize.errors import ConfigError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
@@ -49,22 +49,6 @@ class Result:
     evaluations: int
     seconds: float
     reason: str
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """What a picture shall stay close to, pixel by pixel.
-
-    Attributes
-    ----------
-    picture
-        Shape (H, W, 3), in [0, 1].
-    weights
-        Shape (H, W), at least 0: how much each pixel counts, times the temporal weight.
-    """
-
-    picture: FloatImage
-    weights: NDArray[np.float32]
 
 
 class Stylizer:
@@ -149,7 +133,11 @@ class Stylizer:
         if initial is not None:
             initial = check_like(initial, "initial", content)
         if anchor is not None:
-            self._check_anchor(anchor, content, initial)
+            if initial is None:
+                raise ConfigError("an anchor was given without the picture to start from")
+            if "temporal" not in self.objective.names:
+                raise ConfigError("an anchor was given to a stylizer whose temporal weight is 0")
+            check_anchor(anchor, content)
         iterations = self.config.iterations if iterations is None else iterations
         height, width, _ = content.shape
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
@@ -200,27 +188,15 @@ class Stylizer:
                     self.backbone.activations(tf.constant(content[None]), layers)
                 )
             elif term.name == "temporal":
-                weights = np.zeros(content.shape[:2], np.float32) if anchor is None else anchor.weights
-                reference = content if anchor is None else anchor.picture
+                held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {
-                    "image": (tf.constant(reference[None]), tf.constant(weights[None, ..., None]))
+                    "image": (tf.constant(held.picture[None]), tf.constant(held.weights[None, ..., None]))
                 }
         return targets
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
         return start_picture(self.config, content, self._styles[0])
-
-    def _check_anchor(self, anchor: Anchor, content: FloatImage, initial: FloatImage | None) -> None:
-        if initial is None:
-            raise ConfigError("an anchor was given without the picture to start from")
-        if "temporal" not in self.objective.names:
-            raise ConfigError("an anchor was given to a stylizer whose temporal weight is 0")
-        check_like(anchor.picture, "anchor", content)
-        if anchor.weights.shape != content.shape[:2] or not np.all(anchor.weights >= 0.0):
-            raise ShapeError(
-                f"anchor weights: shape {anchor.weights.shape}; expected {content.shape[:2]}, none below 0"
-            )
 
     def _evaluate(self, images: Any, targets: Any) -> Any:
         return self.objective.scores(self.backbone.activations(images, self.objective.layers), targets)

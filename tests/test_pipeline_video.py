@@ -16,7 +16,8 @@ from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, s
 
 from pipeline.clips import parse_rate
 from stylize.stylizer import Stylizer
-from video.images import from_uint8, read_image, write_image
+from video.decode import FrameRange, read_frames
+from video.images import from_uint8, read_image, to_uint8, write_image
 from video.probe import probe
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -291,3 +292,104 @@ def test_a_progress_movie_shows_the_wanted_frame(
     later = tmp_path / "later.gif"
     done("progress", tmp_path / "out.mp4.run", "-o", later, "--seconds", "0.5")
     assert len(frames_of(later)) > 5
+
+
+def journal_of(output: Path) -> list[dict[str, object]]:
+    lines = (output.parent / f"{output.name}.run" / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_shot_starts_afresh(clip: Path, style: Path, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("3\n")
+    done(*run(clip, style, tmp_path / "cut.mp4", "--cuts", cuts, "--keep-run"))
+    done(*run(clip, style, tmp_path / "rest.mp4", "--frames", "3:", "--cuts", "none", "--keep-run"))
+    assert same(stylized(tmp_path / "cut.mp4")[3:], stylized(tmp_path / "rest.mp4"))
+    assert [entry["begins_shot"] for entry in journal_of(tmp_path / "cut.mp4")] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_one_shot_where_no_cuts_are_wanted_differs(
+    whole: Path, clip: Path, style: Path, tmp_path: Path
+) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("3\n")
+    done(*run(clip, style, tmp_path / "cut.mp4", "--cuts", cuts, "--keep-run"))
+    assert same(stylized(tmp_path / "cut.mp4")[:3], stylized(whole)[:3])
+    assert not np.array_equal(stylized(tmp_path / "cut.mp4")[3], stylized(whole)[3])
+
+
+def test_the_ways_to_treat_time_differ(whole: Path, clip: Path, style: Path, tmp_path: Path) -> None:
+    done(*run(clip, style, tmp_path / "previous.mp4", "--temporal", "previous", "--keep-run"))
+    assert np.array_equal(stylized(tmp_path / "previous.mp4")[0], stylized(whole)[0])
+    assert not same(stylized(tmp_path / "previous.mp4"), stylized(whole))
+    assert "temporal" in journal_of(whole)[1]["losses"]  # type: ignore[operator]
+    assert "temporal" not in journal_of(tmp_path / "previous.mp4")[1]["losses"]  # type: ignore[operator]
+
+
+def test_passes_go_forward_and_backward(whole: Path, clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    done(*run(clip, style, output, "--frames", "0:3", "--passes", "3", "--keep-run"))
+    order = [(entry["sweep"], entry["index"]) for entry in journal_of(output)]
+    assert order == [(1, 0), (1, 1), (1, 2), (2, 2), (2, 1), (2, 0), (3, 0), (3, 1), (3, 2)]
+    frames = output.parent / "out.mp4.run" / "frames"
+    assert same([pixels(frames / f"{number:06d}.png") for number in range(3)], stylized(whole)[:3])
+    assert not np.array_equal(pixels(frames / "000001-pass3.png"), pixels(frames / "000001.png"))
+    assert len(frames_of(output)) == 3
+
+
+def test_interrupted_passes_continue_to_the_same_frames(
+    interrupted: pytest.MonkeyPatch, clip: Path, style: Path, tmp_path: Path
+) -> None:
+    arguments = ["--frames", "0:2", "--passes", "2", "--long-term", "1,2", "--keep-run"]
+    assert deepfusion(*run(clip, style, tmp_path / "out.mp4", *arguments)).code == 130
+    interrupted.undo()
+    assert len(journal_of(tmp_path / "out.mp4")) == 2
+    ran = done(*run(clip, style, tmp_path / "out.mp4", *arguments))
+    assert "continuing: 2 of 4 frames are finished already" in ran.err
+    done(*run(clip, style, tmp_path / "at-once.mp4", *arguments))
+    assert same(stylized(tmp_path / "out.mp4"), stylized(tmp_path / "at-once.mp4"))
+
+
+@pytest.mark.parametrize("frames", ["0:1", "0:2"])
+def test_clips_of_one_and_two_frames(frames: str, clip: Path, style: Path, tmp_path: Path) -> None:
+    done(*run(clip, style, tmp_path / "out.mp4", "--frames", frames, "--long-term", "1,2,4"))
+    assert len(frames_of(tmp_path / "out.mp4")) == int(frames[-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--long-term", "0"], "long_term: 0: expected rising numbers of frames, 1 to 32, like 1,2,4"),
+        (["--long-term", "2,1"], "long_term: 2,1: expected rising numbers"),
+        (["--long-term", "1,99"], "expected rising numbers"),
+        (["--long-term", "one"], "'one' is not a list of numbers"),
+        (["--passes", "0"], "passes: 0 is under the minimum of 1"),
+        (["--passes", "2", "--temporal", "off"], "passes: 2 passes need temporal flow, not off"),
+        (["--temporal", "flo"], "did you mean flow?"),
+        (["--flow-quality", "best"], "choose from fast, medium, fine"),
+        (["--cuts", "nowhere.txt"], "nowhere.txt: the cut file cannot be read"),
+    ],
+)
+def test_wrong_settings_of_time_are_refused(
+    arguments: list[str], said: str, clip: Path, style: Path, tmp_path: Path
+) -> None:
+    assert said in refused(*run(clip, style, tmp_path / "out.mp4", *arguments))
+
+
+def test_kept_colours_are_the_clips(clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    done(*run(clip, style, output, "--frames", "0:2", "--preserve-color", "luminance", "--keep-run"))
+    sources = [to_uint8(frame) for frame in read_frames(probe(clip), frames=FrameRange(0, 2))]
+    for result, source in zip(stylized(output), sources, strict=True):
+        assert not np.array_equal(result, source)
+        # Chroma is kept wherever nothing had to be clipped.
+        inside = np.all((result > 0) & (result < 255), axis=-1)
+        change = (result.astype(int) - source.astype(int))[inside]
+        assert np.abs(change - change.mean(axis=1, keepdims=True)).max() <= 2

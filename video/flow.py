@@ -34,7 +34,7 @@ MOTION_BOUNDARY = (0.01, 0.002)
 """Share of the squared motion, and offset, that the flow's squared gradient may reach (Ruder et al. 2016)."""
 
 TOLERANT_BOUNDARY = (0.01, 0.1)
-"""The same with room for the unrest that grain gives any flow: what jumps less than 0.3 pixels is no boundary.
+"""The same with room for the unrest that grain gives any flow: jumps under 0.3 pixels are no boundary.
 
 With the published offset, a tenth of an old film's pixels would start anew in every frame, and flicker.
 """

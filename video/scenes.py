@@ -45,6 +45,7 @@ class ShotDetector:
         )
         self._fades = ThresholdDetector(threshold=_FADE_LEVEL, min_scene_len=SHORTEST_SHOT, fade_bias=1.0)
         self._count = 0
+        self._dark: deque[int] = deque(maxlen=LOOKAHEAD + 1)
 
     def feed(self, frame: FloatImage) -> list[int]:
         """Take in the next frame; gives the frames, counted from the first fed, now known to begin shots."""
@@ -54,7 +55,11 @@ class ShotDetector:
             to_uint8(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)), cv2.COLOR_RGB2BGR
         )
         time = self._time(self._count)
-        found = [*self._cuts.process_frame(time, small), *self._fades.process_frame(time, small)]
+        if small.mean() < _FADE_LEVEL:
+            self._dark.append(self._count)
+        # Next to black, hue and saturation jump about: what happens there is the fades' to say.
+        cuts = [cut for cut in self._cuts.process_frame(time, small) if cut.frame_num not in self._dark]
+        found = [*cuts, *self._fades.process_frame(time, small)]
         self._count += 1
         return sorted({cut.frame_num for cut in found if cut.frame_num > 0})
 

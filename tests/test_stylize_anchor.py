@@ -1,0 +1,121 @@
+"""The temporal term, which holds a picture close to another pixel by pixel; keeping a content's colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_encoder import random_picture, tiny_config, tiny_weights
+
+from stylize.anchor import Anchor
+from stylize.colors import LUMA, grey, with_colors_of
+from stylize.errors import ConfigError, ShapeError
+from stylize.losses import weighted_squared_error
+from stylize.stylizer import Stylizer
+
+CONTENT, STYLE, REFERENCE = (random_picture(16, 20, seed) for seed in (1, 2, 3))
+ONES = np.ones((16, 20), np.float32)
+
+
+def anchored(weight: float = 100.0, **settings: Any) -> Stylizer:
+    return Stylizer(tiny_config(**settings), [STYLE], tiny_weights(), temporal_weight=weight)
+
+
+def test_the_term_by_hand() -> None:
+    weights = np.random.default_rng(0).random((16, 20)).astype(np.float32)
+    value = weighted_squared_error(
+        tf.constant(CONTENT[None]), tf.constant(REFERENCE[None]), tf.constant(weights[None, ..., None])
+    )
+    expected = np.sum(weights[..., None] * (CONTENT - REFERENCE) ** 2) / (16 * 20 * 3)
+    assert value.numpy() == pytest.approx([expected], rel=1e-5)
+
+
+def test_its_gradient_is_not_zero_and_points_away_from_the_reference() -> None:
+    picture = tf.constant(CONTENT[None])
+    with tf.GradientTape() as tape:
+        tape.watch(picture)
+        loss = weighted_squared_error(picture, tf.constant(REFERENCE[None]), tf.ones((1, 16, 20, 1)))
+    gradient = tape.gradient(loss, picture).numpy()[0]
+    assert np.all(np.sign(gradient) == np.sign(CONTENT - REFERENCE))
+    lower = CONTENT - 10.0 * gradient
+    assert np.mean((lower - REFERENCE) ** 2) < np.mean((CONTENT - REFERENCE) ** 2)
+
+
+def test_a_heavy_anchor_holds_the_picture() -> None:
+    result = anchored(1e6).stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=30)
+    free = anchored(1e6).stylize(CONTENT, initial=CONTENT, iterations=30)
+    assert np.abs(result.picture - REFERENCE).max() < 0.02
+    assert np.abs(free.picture - REFERENCE).max() > 0.2
+
+
+def test_pixels_without_weight_are_as_free_as_ever() -> None:
+    left = ONES.copy()
+    left[:, 10:] = 0.0
+    result = anchored(1e6).stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, left), iterations=30)
+    assert np.abs(result.picture - REFERENCE)[:, :10].max() < 0.02
+    assert np.abs(result.picture - REFERENCE)[:, 10:].max() > 0.2
+
+
+def test_without_an_anchor_the_term_is_zero_and_changes_nothing() -> None:
+    with_term = anchored().stylize(CONTENT, iterations=3)
+    without = anchored(0.0).stylize(CONTENT, iterations=3)
+    assert with_term.losses["temporal"] == 0.0
+    assert "temporal" not in without.losses
+    assert np.array_equal(with_term.picture, without.picture)
+
+
+def test_other_anchors_need_no_new_trace() -> None:
+    engine = anchored()
+    engine.stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=1)
+    minimizer = engine._minimizer(16, 20)
+    before = minimizer.step.experimental_get_tracing_count()
+    engine.stylize(
+        REFERENCE,
+        initial=CONTENT,
+        anchor=Anchor(STYLE, 0 * ONES),
+        iterations=1,
+    )
+    engine.stylize(CONTENT, iterations=1)
+    assert minimizer.step.experimental_get_tracing_count() == before == 1
+
+
+@pytest.mark.parametrize(
+    ("anchor", "initial", "error"),
+    [
+        (Anchor(REFERENCE[:8], ONES), CONTENT, ShapeError),
+        (Anchor(REFERENCE, ONES[:8]), CONTENT, ShapeError),
+        (Anchor(REFERENCE, -ONES), CONTENT, ShapeError),
+        (Anchor(REFERENCE, np.nan * ONES), CONTENT, ShapeError),
+        (Anchor(REFERENCE, ONES), None, ConfigError),
+    ],
+)
+def test_a_wrong_anchor_is_refused(anchor: Anchor, initial: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="anchor"):
+        anchored().stylize(CONTENT, initial=initial, anchor=anchor)
+
+
+def test_an_anchor_without_the_term_is_refused() -> None:
+    with pytest.raises(ConfigError, match="temporal weight is 0"):
+        anchored(0.0).stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES))
+
+
+# --- colours ------------------------------------------------------------------------------------------------
+
+
+def test_grey_has_the_luma_in_every_channel() -> None:
+    one = grey(CONTENT)
+    assert np.array_equal(one[..., 0], one[..., 2])
+    assert one[3, 4, 0] == pytest.approx(float(CONTENT[3, 4] @ np.asarray(LUMA)), rel=1e-5)
+
+
+def test_the_contents_chroma_and_the_pictures_luma() -> None:
+    muted = 0.5 + 0.3 * (CONTENT - 0.5)  # far enough from the bounds that nothing is clipped
+    other = 0.5 + 0.2 * (STYLE[:, :1] - 0.5)
+    other = np.broadcast_to(other[:16], CONTENT.shape).astype(np.float32)
+    result = with_colors_of(muted, other)
+    luma = np.asarray(LUMA, np.float32)
+    assert np.allclose(result @ luma, other @ luma, atol=1e-5)
+    chroma = result - (result @ luma)[..., None]
+    assert np.allclose(chroma, muted - (muted @ luma)[..., None], atol=1e-5)
