@@ -80,7 +80,7 @@ class MotionModel:
             if distance > len(self._past):
                 break
             past_content, picture = self._past[-distance]
-            flow, back = self._flow.both(content, past_content)
+            flow, back = self._flow.settled(content, past_content)
             share = np.maximum(reliability(flow, back, content, boundary=TOLERANT_BOUNDARY) - total, 0.0)
             moved += share[..., None] * warp(picture(), flow, sharp=True)
             total += share

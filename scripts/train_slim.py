@@ -74,6 +74,12 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=2000, help="steps between validations and checkpoints")
     options = parser.parse_args(arguments)
+    if options.held_back == 1:
+        parser.error(
+            "--held-back must be 0 or at least 2: the maps are fitted on one half and tried on the other"
+        )
+    if options.steps <= WARM_UP:
+        parser.error(f"--steps must be above {WARM_UP}, over which the learning rate rises")
     if options.side % 16 or options.side < 32:
         parser.error("--side must be a multiple of 16, at least 32")
     return options
@@ -193,10 +199,11 @@ def main(arguments: list[str] | None = None) -> int:
         student=training.student, optimizer=training.optimizer, step=training.step, **training.maps
     )
     manager = tf.train.CheckpointManager(checkpoint, str(options.work), max_to_keep=2)
-    if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
+    latest = manager.latest_checkpoint
+    _note_run(options, int(latest.rpartition("-")[2]) if latest else 0)
+    if latest:
+        checkpoint.restore(latest).assert_existing_objects_matched()
     start = int(training.step)
-    _note_run(options, start)
     curves = Curves(options.work / "curves.csv", resume_at=start)
     bank = Bank(
         list(pictures.values()),
@@ -256,7 +263,8 @@ def _run(training: Training, teachers: Any, bank: Bank, held_back: Any, curves: 
 def _note_run(options: argparse.Namespace, start: int) -> None:
     """Keep in the work folder how the run was made, part by part; refuse to continue another one.
 
-    The length, the learning rate and what is learned from may change from part to part; the rest may not.
+    The length, the learning rate and the weights of what is learned may change from part to part; the rest
+    may not.
     """
     given = {name: getattr(options, name) for name in ("batch", "side", "held_back", "precision", "seed")}
     given["teacher"] = [str(path) for path in options.teacher]

@@ -42,6 +42,12 @@ With the published offset, a tenth of an old film's pixels would start anew in e
 FLAT_ALLOWANCE = 4.0
 """Squared pixels allowed on top where nothing shows which way it moves (after Ruder et al. 2018)."""
 
+STANDSTILL = 1.3
+"""Factor by which the frames' squared difference must fall along a flow for the flow to be believed."""
+
+STANDSTILL_WINDOW = 9
+"""Side in pixels of the window over which the differences are compared."""
+
 SOFTNESS = 0.8
 """Standard deviation in pixels by which the reliability is smoothed (Ruder et al. 2016)."""
 
@@ -105,6 +111,20 @@ class FlowEstimator:
             factor = np.array([width / size[0], height / size[1]], np.float32)
             found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR) * factor
         return np.asarray(found, np.float32)
+
+    def settled(self, start: FloatImage, end: FloatImage) -> tuple[Flow, Flow]:
+        """`both`, without the tremor of what stands still.
+
+        A camera's noise moves any flow by a fraction of a pixel, and what is warped by it again and again
+        drifts and blurs. Where standing still explains the two frames as well as the flow does, the flow is
+        0: no motion can be seen there.
+        """
+        flow, back = self.both(start, end)
+        unmoved = _local_error(start, end)
+        return (
+            flow * (unmoved > STANDSTILL * _local_error(start, warp(end, flow)))[..., None],
+            back * (unmoved > STANDSTILL * _local_error(warp(start, back), end))[..., None],
+        )
 
     def both(self, start: FloatImage, end: FloatImage) -> tuple[Flow, Flow]:
         """The flows from `start` to `end` and from `end` to `start`."""
@@ -192,6 +212,12 @@ def reliability(
         return mask
     # Smoothed from the inside only: a pixel that cannot be trusted gets no weight from its neighbours.
     return np.minimum(mask, cv2.GaussianBlur(mask, (0, 0), SOFTNESS))
+
+
+def _local_error(one: FloatImage, other: FloatImage) -> Mask:
+    """Squared difference, averaged over a window around each pixel."""
+    squared = np.mean((one - other) ** 2, axis=-1)
+    return np.asarray(cv2.blur(squared, (STANDSTILL_WINDOW, STANDSTILL_WINDOW)), np.float32)
 
 
 def _flatness(frame: FloatImage) -> Mask:

@@ -44,7 +44,10 @@ def read_pictures(sources: Sequence[Path], *, smallest: int) -> dict[str, ByteIm
                 raise SystemExit(f"{source}: {name} cannot be read as a picture: {error}") from error
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
             if min(picture.size) >= smallest:
-                found[f"{source.name}/{name}"] = np.asarray(picture)
+                key = f"{source.name}/{name}"
+                if key in found:
+                    raise SystemExit(f"{source}: another source of the same name has {name} too; rename one")
+                found[key] = np.asarray(picture)
     if not found:
         raise SystemExit(f"no picture of at least {smallest} px in {', '.join(map(str, sources))}")
     return dict(sorted(found.items()))
