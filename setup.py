@@ -81,6 +81,7 @@ setup(
     extras_require={
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "heif": ["pillow-heif>=1.1,<2"],
+        "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",
             "mypy>=2.4,<2.5",

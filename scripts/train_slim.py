@@ -78,6 +78,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(
             "--held-back must be 0 or at least 2: the maps are fitted on one half and tried on the other"
         )
+    if options.bank < options.batch:
+        parser.error("--bank must hold at least one --batch")
     if options.steps <= WARM_UP:
         parser.error(f"--steps must be above {WARM_UP}, over which the learning rate rises")
     if options.side % 16 or options.side < 32:

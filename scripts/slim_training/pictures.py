@@ -94,17 +94,22 @@ def random_crop(pictures: Sequence[ByteImage], side: int, rng: np.random.Generat
     return np.ascontiguousarray(crop).astype(np.uint8)
 
 
+def _is_picture(name: str) -> bool:
+    """By its suffix, and without what a Mac leaves beside files in an archive."""
+    return name.lower().endswith(SUFFIXES) and not name.startswith("._")
+
+
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of the picture files in a folder or zip file."""
     if source.is_dir():
         for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and path.is_file():
+            if _is_picture(path.name) and path.is_file():
                 yield str(path.relative_to(source)), path.read_bytes()
         return
     try:
         with zipfile.ZipFile(source) as archive:
             for name in sorted(archive.namelist()):
-                if name.lower().endswith(SUFFIXES):
+                if _is_picture(name.rpartition("/")[2]):
                     yield name, archive.read(name)
     except (OSError, zipfile.BadZipFile) as error:
         raise SystemExit(f"{source}: neither a folder nor a zip file: {error}") from error
