@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config import Job, job_text
 from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
+from pipeline.settings import VideoSettings
 from stylize.config import parse_start
 
 
@@ -42,7 +43,8 @@ def inputs_of(job: Job) -> list[Path]:
     """Every file or folder that a job reads, but the weights."""
     start = parse_start(job.stylize.init)
     started = [Path(start.path)] if start.kind == "picture" else []
-    return [job.content, *(style.path for style in job.styles), *started]
+    cuts = job.settings.cut_file if isinstance(job.settings, VideoSettings) else None
+    return [job.content, *(style.path for style in job.styles), *started, *([cuts] if cuts else [])]
 
 
 def check_exists(path: Path) -> None:

@@ -74,8 +74,8 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
             f"on the shorter side; give a larger --size or a larger clip"
         )
     cuts: str | frozenset[int] = settings.cuts
-    if settings.cuts not in ("auto", "none"):
-        cuts = read_cuts(Path(settings.cuts).expanduser(), wanted.indices(source.frames))
+    if settings.cut_file is not None:
+        cuts = read_cuts(settings.cut_file, wanted.indices(source.frames))
     return Clip(source, wanted, size, cuts)
 
 

@@ -185,6 +185,7 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
 def _paths_in(values: dict[str, Any]) -> list[str]:
     """The keys of `values` that hold the path of a file."""
     keys = ["weights"] if values.get("weights") else []
+    keys += ["cuts"] if values.get("cuts", "auto") not in ("auto", "none") else []
     return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
 
 

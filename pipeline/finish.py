@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import file_hash, write_durably
-from pipeline.settings import flat
+from pipeline.settings import VideoSettings, flat
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -28,6 +28,8 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         values.pop(key, None)  # what ran stands below; the last two change no frame
     if not job.content.is_dir():
         values.pop("fps", None)
+    if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:
+        values["cuts"] = content_hash(job.settings.cut_file)
     return {
         "version": __version__,
         "command": job.command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from stylize.config import StylizeConfig
@@ -84,6 +85,11 @@ class VideoSettings(ImageSettings):
             )
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
+
+    @property
+    def cut_file(self) -> Path | None:
+        """The file of frame numbers that says where shots begin, if one is given."""
+        return None if self.cuts in ("auto", "none") else Path(self.cuts).expanduser()
 
     @property
     def anchor_weight(self) -> float:

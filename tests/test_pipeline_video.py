@@ -325,12 +325,17 @@ def test_one_shot_where_no_cuts_are_wanted_differs(
     assert not np.array_equal(stylized(tmp_path / "cut.mp4")[3], stylized(whole)[3])
 
 
-def test_the_ways_to_treat_time_differ(whole: Path, clip: Path, style: Path, tmp_path: Path) -> None:
-    done(*run(clip, style, tmp_path / "previous.mp4", "--temporal", "previous", "--keep-run"))
-    assert np.array_equal(stylized(tmp_path / "previous.mp4")[0], stylized(whole)[0])
-    assert not same(stylized(tmp_path / "previous.mp4"), stylized(whole))
-    assert "temporal" in journal_of(whole)[1]["losses"]  # type: ignore[operator]
-    assert "temporal" not in journal_of(tmp_path / "previous.mp4")[1]["losses"]  # type: ignore[operator]
+def test_the_ways_to_treat_time_differ(clip: Path, style: Path, tmp_path: Path) -> None:
+    made = {}
+    for way in ("flow", "previous", "off"):
+        output = tmp_path / f"{way}.mp4"
+        more = ["--frames", "0:2", "--frame-iterations", "3", "--keep-run"]
+        done(*run(clip, style, output, "--temporal", way, *more))
+        made[way] = stylized(output)
+        assert ("temporal" in journal_of(output)[1]["losses"]) == (way == "flow")  # type: ignore[operator]
+    assert all(np.array_equal(made["flow"][0], frames[0]) for frames in made.values())
+    for one, other in (("flow", "previous"), ("flow", "off"), ("previous", "off")):
+        assert not np.array_equal(made[one][1], made[other][1])
 
 
 def test_passes_go_forward_and_backward(whole: Path, clip: Path, style: Path, tmp_path: Path) -> None:
@@ -374,7 +379,7 @@ def test_clips_of_one_and_two_frames(frames: str, clip: Path, style: Path, tmp_p
         (["--passes", "2", "--temporal", "off"], "passes: 2 passes need temporal flow, not off"),
         (["--temporal", "flo"], "did you mean flow?"),
         (["--flow-quality", "best"], "choose from fast, medium, fine"),
-        (["--cuts", "nowhere.txt"], "nowhere.txt: the cut file cannot be read"),
+        (["--cuts", "nowhere.txt"], "nowhere.txt: there is no such file"),
     ],
 )
 def test_wrong_settings_of_time_are_refused(
@@ -393,3 +398,24 @@ def test_kept_colours_are_the_clips(clip: Path, style: Path, tmp_path: Path) -> 
         inside = np.all((result > 0) & (result < 255), axis=-1)
         change = (result.astype(int) - source.astype(int))[inside]
         assert np.abs(change - change.mean(axis=1, keepdims=True)).max() <= 2
+
+
+def test_a_saved_job_finds_its_cut_file_again(clip: Path, style: Path, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("1\n")
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    first = ["--frames", "0:2", "--cuts", cuts, "--keep-run"]
+    done(*run(clip, style, tmp_path / "out.mp4", *first, "--save-settings", saved / "job.toml"))
+    assert 'cuts = "../cuts.txt"' in (saved / "job.toml").read_text()
+    done("run", saved / "job.toml", "-o", tmp_path / "again.mp4", "--keep-run")
+    assert same(stylized(tmp_path / "again.mp4"), stylized(tmp_path / "out.mp4"))
+
+
+def test_another_cut_file_is_another_job(clip: Path, style: Path, tmp_path: Path) -> None:
+    cuts = tmp_path / "cuts.txt"
+    cuts.write_text("1\n")
+    arguments = ["--frames", "0:2", "--cuts", cuts, "--keep-run"]
+    done(*run(clip, style, tmp_path / "out.mp4", *arguments))
+    cuts.write_text("# none\n")
+    assert "cuts:" in refused(*run(clip, style, tmp_path / "out.mp4", *arguments, "--overwrite"))
