@@ -88,6 +88,11 @@ def test_what_leaves_the_frame_is_unreliable() -> None:
     assert mask[:, :-10].min() == 1
 
 
+def test_a_tremor_at_the_border_stays_inside() -> None:
+    flow = constant(0.3, -0.3)
+    assert reliability(flow, -flow).min() == 1
+
+
 def test_uncovered_background_is_unreliable_and_the_rest_is_not() -> None:
     background, patch = texture(HEIGHT, WIDTH), texture(40, 40, seed=5)
     before, after = background.copy(), background.copy()

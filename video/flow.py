@@ -171,11 +171,11 @@ def reliability(
 ) -> Mask:
     """How far `flow` can be trusted, pixel by pixel: 1 it can, 0 not at all.
 
-    A pixel is unreliable when its target lies outside the frame; when it is disoccluded, which is when
-    following `flow` there and `back` again does not lead home; and at the boundary of a motion. The
-    inequalities are those of Ruder, Dosovitskiy & Brox 2016, section 4 (after Sundaram et al. 2010). In
-    flat regions there and back differ without harm, as nothing shows there which way it moves: the second
-    inequality leaves them more room (the texture rule of Ruder et al. 2018).
+    A pixel is unreliable when its target lies outside the frame, beyond the border pixels' outer edges;
+    when it is disoccluded, which is when following `flow` there and `back` again does not lead home; and at
+    the boundary of a motion. The inequalities are those of Ruder, Dosovitskiy & Brox 2016, section 4 (after
+    Sundaram et al. 2010). In flat regions there and back differ without harm, as nothing shows there which
+    way it moves: the second inequality leaves them more room (the texture rule of Ruder et al. 2018).
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def reliability(
     height, width = flow.shape[:2]
     grid_x, grid_y = _grid(flow)
     target_x, target_y = grid_x + flow[..., 0], grid_y + flow[..., 1]
-    inside = (target_x >= 0) & (target_x <= width - 1) & (target_y >= 0) & (target_y <= height - 1)
+    inside = (abs(target_x - (width - 1) / 2) < width / 2) & (abs(target_y - (height - 1) / 2) < height / 2)
     home = warp(back, flow)
     gap = np.sum((flow + home) ** 2, axis=-1)
     motion = np.sum(flow**2, axis=-1)
