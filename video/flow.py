@@ -45,6 +45,9 @@ FLAT_ALLOWANCE = 4.0
 STANDSTILL = 1.3
 """Factor by which the frames' squared difference must fall along a flow for the flow to be believed."""
 
+NOISE_LIMIT = 5e-4
+"""Mean squared difference up to which frames may be alike but for noise: that of 4/255 in each of them."""
+
 STANDSTILL_WINDOW = 9
 """Side in pixels of the window over which the differences are compared."""
 
@@ -116,14 +119,16 @@ class FlowEstimator:
         """`both`, without the tremor of what stands still.
 
         A camera's noise moves any flow by a fraction of a pixel, and what is warped by it again and again
-        drifts and blurs. Where standing still explains the two frames as well as the flow does, the flow is
-        0: no motion can be seen there.
+        drifts and blurs. Where the two frames agree but for noise, and about as well as along the flow, the
+        flow is 0: no motion can be seen there.
         """
         flow, back = self.both(start, end)
         unmoved = _local_error(start, end)
+        moved, moved_back = _local_error(start, warp(end, flow)), _local_error(warp(start, back), end)
+        differs = unmoved > NOISE_LIMIT
         return (
-            flow * (unmoved > STANDSTILL * _local_error(start, warp(end, flow)))[..., None],
-            back * (unmoved > STANDSTILL * _local_error(warp(start, back), end))[..., None],
+            flow * (differs | (unmoved > STANDSTILL * moved))[..., None],
+            back * (differs | (unmoved > STANDSTILL * moved_back))[..., None],
         )
 
     def both(self, start: FloatImage, end: FloatImage) -> tuple[Flow, Flow]:
