@@ -52,7 +52,7 @@ class VideoSettings(ImageSettings):
         choices=("flow", "previous", "off"),
     )
     temporal_weight: float = knob(
-        3000.0, "How firmly a frame is held to the moved one before it (with --temporal flow).", minimum=0.0
+        1000.0, "How firmly a frame is held to the moved one before it (with --temporal flow).", minimum=0.0
     )
     long_term: tuple[int, ...] = knob(
         (1,), "How many frames back to look for what is hidden in nearer ones, rising.", metavar="1,2,4"
