@@ -50,9 +50,10 @@ class MotionModel:
     ) -> tuple[FloatImage | None, Anchor | None]:
         """Start and anchor for the frame that follows.
 
-        The start is the stylized past moved to where the content is now, and the content itself where
-        nothing reliable comes from. The anchor is the same without the content. Several squared distances
-        c_j (x - w_j)^2 are, but for a constant, one to their weighted mean with the sum of their weights.
+        The start is the stylized past moved to where the content is now; where nothing reliable comes from
+        it is the content, in the colours that the last frame's content was given. The anchor is the same
+        without the content. Several squared distances c_j (x - w_j)^2 are, but for a constant, one to their
+        weighted mean with the sum of their weights.
 
         Parameters
         ----------
@@ -70,7 +71,8 @@ class MotionModel:
         import numpy as np
 
         from stylize.anchor import Anchor
-        from video.flow import TOLERANT_BOUNDARY, reliability, warp
+        from stylize.colors import transferred
+        from video.flow import TOLERANT_BOUNDARY, reliability, settle, warp
 
         if not self._past:
             return own, None
@@ -80,11 +82,17 @@ class MotionModel:
             if distance > len(self._past):
                 break
             past_content, picture = self._past[-distance]
-            flow, back = self._flow.settled(content, past_content)
-            share = np.maximum(reliability(flow, back, content, boundary=TOLERANT_BOUNDARY) - total, 0.0)
+            found, found_back = self._flow.both(content, past_content)
+            flow, back = settle(found, found_back, content, past_content)
+            trusted = reliability(flow, back, content, past_content, edges=found, boundary=TOLERANT_BOUNDARY)
+            share = np.maximum(trusted - total, 0.0)
             moved += share[..., None] * warp(picture(), flow, sharp=True)
             total += share
         weight = total[..., None]
-        start = moved + (1.0 - weight) * content if own is None else (own + moved) / (1.0 + weight)
+        if own is None:
+            last_content, last_picture = self._past[-1]
+            start = moved + (1.0 - weight) * transferred(content, last_content, last_picture())
+        else:
+            start = (own + moved) / (1.0 + weight)
         reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)
         return np.clip(start, 0.0, 1.0), Anchor(np.clip(reference, 0.0, 1.0), total)

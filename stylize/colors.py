@@ -1,13 +1,23 @@
-"""Keeping a content's colours: style in brightness alone (Gatys et al. 2016, arXiv 1606.05897)."""
+"""Colours carried from one picture to another.
+
+Keeping a content's own is style in brightness alone (Gatys et al. 2016, arXiv 1606.05897).
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylize.types import FloatImage
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in the luma Y of YIQ."""
+
+COLOR_FLOOR = 1e-3
+"""Variance added to the colours that a transfer goes between: what hardly varies is hardly stretched.
+
+Without it the grain of a film without colours would become as colourful as the painting.
+"""
 
 
 def grey(picture: FloatImage) -> FloatImage:
@@ -26,3 +36,29 @@ def with_colors_of(content: FloatImage, picture: FloatImage) -> FloatImage:
     luma = np.asarray(LUMA, np.float32)
     change = picture @ luma - content @ luma
     return np.clip(content + change[..., None], 0.0, 1.0).astype(np.float32)
+
+
+def transferred(picture: FloatImage, before: FloatImage, after: FloatImage) -> FloatImage:
+    """`picture` with its colours changed as, on the whole, those of `before` were to become `after`.
+
+    The linear map of least displacement that takes the mean and the covariance of the colours of `before`
+    to those of `after` (Monge-Kantorovich; Pitie & Kokaram 2007), clipped to [0, 1].
+
+    Parameters
+    ----------
+    picture, before, after
+        Shapes (H, W, 3), not necessarily the same.
+    """
+    old, new = before.reshape(-1, 3), after.reshape(-1, 3)
+    floor = COLOR_FLOOR * np.eye(3)
+    root = _square_root(np.cov(old.T) + floor)
+    inverse = np.linalg.inv(root)
+    linear = inverse @ _square_root(root @ (np.cov(new.T) + floor) @ root) @ inverse
+    moved = (picture - old.mean(axis=0)) @ linear.astype(np.float32) + new.mean(axis=0)
+    return np.clip(moved, 0.0, 1.0).astype(np.float32)
+
+
+def _square_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of a symmetric matrix without negative eigenvalues."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T

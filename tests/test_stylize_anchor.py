@@ -10,7 +10,7 @@ import tensorflow as tf
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
 from stylize.anchor import Anchor
-from stylize.colors import LUMA, grey, with_colors_of
+from stylize.colors import LUMA, grey, transferred, with_colors_of
 from stylize.errors import ConfigError, ShapeError
 from stylize.losses import weighted_squared_error
 from stylize.stylizer import Stylizer
@@ -119,3 +119,26 @@ def test_the_contents_chroma_and_the_pictures_luma() -> None:
     assert np.allclose(result @ luma, other @ luma, atol=1e-5)
     chroma = result - (result @ luma)[..., None]
     assert np.allclose(chroma, muted - (muted @ luma)[..., None], atol=1e-5)
+
+
+def test_a_transfer_takes_mean_and_covariance_to_those_of_the_other_picture() -> None:
+    rng = np.random.default_rng(5)
+    before = rng.random((24, 20, 3)).astype(np.float32) * 0.4 + 0.3
+    mixing = np.array([[0.8, 0.2, 0.0], [0.2, 0.6, 0.1], [0.0, 0.1, 0.7]], np.float32)
+    after = (before - 0.5) @ mixing + 0.45
+    found = transferred(before, before, after)
+    # The only symmetric positive map between two covariances is the transfer itself (but for the floor).
+    assert np.abs(found - after).max() < 0.02
+    assert np.array_equal(transferred(before[:3], before, before), transferred(before, before, before)[:3])
+    assert np.abs(transferred(before, before, before) - before).max() < 1e-5
+
+
+def test_a_transfer_from_a_picture_without_colors_stays_sane() -> None:
+    rng = np.random.default_rng(6)
+    film = grey(rng.random((24, 20, 3)).astype(np.float32))
+    colorful = rng.random((24, 20, 3)).astype(np.float32)
+    grainy = np.clip(film + rng.normal(0, 1 / 255, film.shape), 0, 1).astype(np.float32)
+    difference = transferred(grainy, film, colorful) - transferred(film, film, colorful)
+    assert difference.std() < 12 / 255
+    flat = np.full((8, 8, 3), 0.5, np.float32)
+    assert np.all(np.isfinite(transferred(flat, flat, colorful)))

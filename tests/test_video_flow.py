@@ -88,9 +88,19 @@ def test_what_leaves_the_frame_is_unreliable() -> None:
     assert mask[:, :-10].min() == 1
 
 
-def test_a_tremor_at_the_border_stays_inside() -> None:
-    flow = constant(0.3, -0.3)
-    assert reliability(flow, -flow).min() == 1
+def test_a_tremor_at_the_border_counts_by_what_stays_inside() -> None:
+    flow = constant(0.3, 0.0)
+    assert reliability(flow, -flow, soft=False).min() == 1
+    soft = reliability(flow, -flow)
+    assert np.allclose(soft[:, -1], 0.7, atol=1e-5)
+    assert soft[:, :-1].min() == 1
+
+
+def test_a_jump_that_settling_made_is_no_boundary() -> None:
+    flow, edges = constant(0, 0), constant(1.0, 0)
+    flow[:, WIDTH // 2 :, 0] = 1.0
+    assert reliability(flow, -flow)[:, WIDTH // 2 - 1 : WIDTH // 2 + 1].max() == 0
+    assert reliability(flow, -flow, edges=edges)[:, :-4].min() == 1
 
 
 def test_uncovered_background_is_unreliable_and_the_rest_is_not() -> None:
@@ -129,11 +139,24 @@ def test_flat_regions_are_not_thrown_away() -> None:
     assert with_rule[4:-4, 4 : WIDTH // 2 - 4].mean() < 0.5
 
 
+def test_frames_that_agree_along_the_flow_make_it_reliable_and_others_do_not() -> None:
+    frame = np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)
+    flow = constant(0, 0)
+    flow[:, WIDTH // 2 :, 0] = 3.0  # a jump in the middle of a bare wall
+    darker = np.where(np.arange(WIDTH)[None, :, None] > WIDTH // 2, 0.2, frame).astype(np.float32)
+    assert reliability(flow, -flow, frame)[:, WIDTH // 2 - 1 : WIDTH // 2 + 1].max() == 0
+    assert reliability(flow, -flow, frame, frame)[:, :-8].min() == 1
+    assert reliability(flow, -flow, frame, darker)[:, WIDTH // 2 - 1 : WIDTH // 2 + 1].max() == 0
+    assert reliability(flow, -flow, frame, frame)[:, -2:].max() == 0  # outside is outside
+
+
 def test_soft_weights_never_exceed_the_hard_ones() -> None:
-    flow = constant(10, 0)
-    hard, soft = reliability(flow, -flow, soft=False), reliability(flow, -flow)
+    flow, back = constant(0, 0), constant(0, 0)
+    back[:, WIDTH // 2 :, 1] = 4.0  # the right half does not lead home
+    hard, soft = reliability(flow, back, soft=False), reliability(flow, back)
+    assert hard[:, WIDTH // 2 :].max() == 0
     assert np.all(soft <= hard)
-    assert 0 < soft[50, -11] < 1
+    assert 0 < soft[50, WIDTH // 2 - 1] < 1
 
 
 def test_unknown_quality_is_named() -> None:

@@ -115,25 +115,25 @@ class FlowEstimator:
             found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR) * factor
         return np.asarray(found, np.float32)
 
-    def settled(self, start: FloatImage, end: FloatImage) -> tuple[Flow, Flow]:
-        """`both`, without the tremor of what stands still.
-
-        A camera's noise moves any flow by a fraction of a pixel, and what is warped by it again and again
-        drifts and blurs. Where the two frames agree but for noise, and about as well as along the flow, the
-        flow is 0: no motion can be seen there.
-        """
-        flow, back = self.both(start, end)
-        unmoved = _local_error(start, end)
-        moved, moved_back = _local_error(start, warp(end, flow)), _local_error(warp(start, back), end)
-        differs = unmoved > NOISE_LIMIT
-        return (
-            flow * (differs | (unmoved > STANDSTILL * moved))[..., None],
-            back * (differs | (unmoved > STANDSTILL * moved_back))[..., None],
-        )
-
     def both(self, start: FloatImage, end: FloatImage) -> tuple[Flow, Flow]:
         """The flows from `start` to `end` and from `end` to `start`."""
         return self.flow(start, end), self.flow(end, start)
+
+
+def settle(flow: Flow, back: Flow, start: FloatImage, end: FloatImage) -> tuple[Flow, Flow]:
+    """Flows from `start` to `end` and back without the tremor of what stands still.
+
+    A camera's noise moves any flow by a fraction of a pixel, and what is warped by it again and again
+    drifts and blurs. Where the two frames agree but for noise, and about as well as along the flow, the
+    flow is 0: no motion can be seen there.
+    """
+    unmoved = _local_error(start, end)
+    moved, moved_back = _local_error(start, warp(end, flow)), _local_error(warp(start, back), end)
+    differs = unmoved > NOISE_LIMIT
+    return (
+        flow * (differs | (unmoved > STANDSTILL * moved))[..., None],
+        back * (differs | (unmoved > STANDSTILL * moved_back))[..., None],
+    )
 
 
 def warp(picture: NDArray[np.float32], flow: Flow, *, sharp: bool = False) -> NDArray[np.float32]:
@@ -170,17 +170,23 @@ def reliability(
     flow: Flow,
     back: Flow,
     frame: FloatImage | None = None,
+    target: FloatImage | None = None,
     *,
+    edges: Flow | None = None,
     boundary: tuple[float, float] = MOTION_BOUNDARY,
     soft: bool = True,
 ) -> Mask:
     """How far `flow` can be trusted, pixel by pixel: 1 it can, 0 not at all.
 
-    A pixel is unreliable when its target lies outside the frame, beyond the border pixels' outer edges;
-    when it is disoccluded, which is when following `flow` there and `back` again does not lead home; and at
-    the boundary of a motion. The inequalities are those of Ruder, Dosovitskiy & Brox 2016, section 4 (after
-    Sundaram et al. 2010). In flat regions there and back differ without harm, as nothing shows there which
-    way it moves: the second inequality leaves them more room (the texture rule of Ruder et al. 2018).
+    A pixel is unreliable when its target lies outside the frame; when it is disoccluded, which is when
+    following `flow` there and `back` again does not lead home; and at the boundary of a motion. The
+    inequalities are those of Ruder, Dosovitskiy & Brox 2016, section 4 (after Sundaram et al. 2010). In flat
+    regions there and back differ without harm, as nothing shows there which way it moves: the second
+    inequality leaves them more room (the texture rule of Ruder et al. 2018).
+
+    Both inequalities are guesses at where a flow carries the wrong thing. Where the frames are known and
+    agree along the flow but for noise, it carries the right one or its like: nothing there is unreliable.
+    Without this rule every jump of the flow in a bare wall is a line that starts anew, and stays to be seen.
 
     Parameters
     ----------
@@ -188,10 +194,16 @@ def reliability(
         From one frame to another, and from that one back.
     frame
         The picture that `flow` leads from, for the texture rule; without it no region counts as flat.
+    target
+        The picture that `flow` leads to, to see whether the two agree; only with `frame`.
+    edges
+        The flow whose jumps are motion boundaries, if it is not `flow`: where `settle` begins to set it to
+        0, it jumps without one.
     boundary
         What the flow's squared gradient may reach, as `MOTION_BOUNDARY`.
     soft
-        Smooth the transitions, as weights; otherwise each pixel is 0 or 1.
+        Smooth the transitions, as weights, and count a target up to a pixel outside by the share of it that
+        is inside; otherwise each pixel is 0 or 1, and half a pixel outside is inside.
 
     Returns
     -------
@@ -201,7 +213,10 @@ def reliability(
     height, width = flow.shape[:2]
     grid_x, grid_y = _grid(flow)
     target_x, target_y = grid_x + flow[..., 0], grid_y + flow[..., 1]
-    inside = (abs(target_x - (width - 1) / 2) < width / 2) & (abs(target_y - (height - 1) / 2) < height / 2)
+    beyond = np.maximum(
+        abs(target_x - (width - 1) / 2) - (width - 1) / 2, abs(target_y - (height - 1) / 2) - (height - 1) / 2
+    )
+    inside = 1.0 - np.clip(beyond, 0.0, 1.0)
     home = warp(back, flow)
     gap = np.sum((flow + home) ** 2, axis=-1)
     motion = np.sum(flow**2, axis=-1)
@@ -210,13 +225,16 @@ def reliability(
     if frame is not None:
         allowed += FLAT_ALLOWANCE * _flatness(frame)
     share, offset = boundary
-    gradient = sum(np.gradient(flow[..., axis], axis=side) ** 2 for axis in (0, 1) for side in (0, 1))
-    good = inside & (gap < allowed) & (gradient <= share * motion + offset)
-    mask = good.astype(np.float32)
+    edges = flow if edges is None else edges
+    gradient = sum(np.gradient(edges[..., axis], axis=side) ** 2 for axis in (0, 1) for side in (0, 1))
+    good = (gap < allowed) & (gradient <= share * np.sum(edges**2, axis=-1) + offset)
+    if frame is not None and target is not None:
+        good |= _local_error(frame, warp(target, flow)) <= NOISE_LIMIT
     if not soft:
-        return mask
+        return (good & (inside > 0.5)).astype(np.float32)
+    mask = good.astype(np.float32)
     # Smoothed from the inside only: a pixel that cannot be trusted gets no weight from its neighbours.
-    return np.minimum(mask, cv2.GaussianBlur(mask, (0, 0), SOFTNESS))
+    return np.minimum(mask, cv2.GaussianBlur(mask, (0, 0), SOFTNESS)) * inside
 
 
 def _local_error(one: FloatImage, other: FloatImage) -> Mask:
