@@ -1,23 +1,27 @@
 """How steady the ways to treat time are: clips, a still photo, known motion, a cut, and what the flow costs.
 
-    python scripts/bench_temporal.py MEDIA [--part clips still motion cut cost] [--sheet FOLDER]
+    python scripts/bench_temporal.py MEDIA [--part clips still motion cut colors cost] [--sheet FOLDER]
 
 MEDIA has the folders videos/, photos/ and paintings/. clips: every clip in two paintings, 48 frames at 256
 px, all modes from the same first frame with the same number of evaluations a frame; warping error (see
 video/metrics.py) of the frames as saved, against `off`, `previous` and the clip's own. still: 120 frames of
 one photo, as it is and with a camera's noise. motion: a pan, a zoom and an object that uncovers background,
-whose motion is known exactly. cut: the frame after a cut against a clip that starts there. cost: flow,
-masks and warping against a frame's optimisation at 512 px on the full network's shape. Exits 1 when a bar
-is missed.
+whose motion is known exactly. cut: the frame after a cut against a clip that starts there. colors: the
+flicker of a clip that keeps its own colours. cost: flow, masks and warping against a frame's optimisation at
+512 px on the full network's shape. Exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +34,14 @@ import numpy as np
 from pipeline.engine import read_picture
 from pipeline.motion import MotionModel
 from pipeline.settings import VideoSettings
+from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
 from stylize.stylizer import Result, Stylizer
 from stylize.types import FloatImage
 from stylize.weights import WIDTHS, Weights, load_weights
 from video.decode import FrameRange, fit_size, read_frames
-from video.images import from_uint8, resize_image, to_uint8, write_image
+from video.images import from_uint8, read_image, resize_image, to_uint8, write_image
 from video.metrics import ConsistencyMeter
 from video.probe import probe
 
@@ -300,32 +305,62 @@ def _trail(
 
 def cut(media: Path, size: int, sheet: Path | None) -> bool:
     """The frames after a cut through the command line's loop, against a clip that starts there."""
-    import json
-    import subprocess
-    import tempfile
-
     print("\n| cut | equal to a clip that starts there |\n| --- | --- |")
     del sheet
     good = True
-    with tempfile.TemporaryDirectory() as folder:
-        for at in (55, 148):
-            hashes = []
-            for start in (at - 3, at):
-                output = Path(folder) / f"{start}.mp4"
-                command = [
-                    sys.executable, "-m", "pipeline.cli", "video", str(media / "videos/bunny-two-cuts.mp4"),
-                    "--style", str(media / "paintings/vangogh-starry-night.jpg"), "-o", str(output),
-                    "--frames", f"{start}:{at + 3}", "--size", str(size), "--keep-run", "-q",
-                    "--backbone", "vgg19-slim",
-                ]  # fmt: skip
-                root = Path(__file__).resolve().parent.parent
-                subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(root)})
-                lines = (output.with_name(output.name + ".run") / "journal.jsonl").read_text().splitlines()
-                rows = {row["index"]: row["sha256"] for row in map(json.loads, lines)}
-                hashes.append([rows[number] for number in range(at, at + 3)])
-            print(f"| frame {at} and the two after it | {hashes[0] == hashes[1]} |", flush=True)
-            good &= hashes[0] == hashes[1]
+    for at in (55, 148):
+        hashes = []
+        for start in (at - 3, at):
+            with run_command(media, "bunny-two-cuts", f"{start}:{at + 3}", size) as run:
+                lines = (run / "journal.jsonl").read_text().splitlines()
+            rows = {row["index"]: row["sha256"] for row in map(json.loads, lines)}
+            hashes.append([rows[number] for number in range(at, at + 3)])
+        print(f"| frame {at} and the two after it | {hashes[0] == hashes[1]} |", flush=True)
+        good &= hashes[0] == hashes[1]
     return good
+
+
+def colors(media: Path, size: int, sheet: Path | None) -> bool:
+    """Keeping the clip's colours, against letting the painting's in: flicker, and how far the colours are."""
+    print(
+        "\n| clip | warping error e-4: painting's colours | clip's own colours | mean chroma off by, of 255 |"
+    )
+    print("| --- | ---: | ---: | ---: |")
+    good = True
+    for name in ("flower", "bunny-two-cuts"):
+        contents = clip_frames(media, name, "0:24", size)
+        errors = []
+        for choice in ("none", "luminance"):
+            with run_command(media, name, "0:24", size, "--preserve-color", choice) as run:
+                pictures = [read_image(path) for path in sorted((run / "frames").glob("*.png"))]
+            errors.append(meter_of(contents, pictures)[0])
+        pairs = zip(contents, pictures, strict=True)
+        off = 255 * np.mean([np.abs(chroma(one) - chroma(other)).mean() for one, other in pairs])
+        print(f"| {name} | {errors[0] * 1e4:.2f} | {errors[1] * 1e4:.2f} | {off:.2f} |", flush=True)
+        good &= errors[1] <= errors[0]
+        if sheet is not None:
+            write_strips(sheet / f"colors-{name}.png", contents, {"luminance": pictures})
+    return good
+
+
+def chroma(picture: FloatImage) -> FloatImage:
+    """What is left of the colours without their luma."""
+    return picture - grey(picture)
+
+
+@contextmanager
+def run_command(media: Path, name: str, part: str, size: int, *more: str) -> Iterator[Path]:
+    """`deepfusion video` on frames of a clip; gives the run folder, which is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "out.mp4"
+        command = [
+            sys.executable, "-m", "pipeline.cli", "video", str(media / f"videos/{name}.mp4"),
+            "--style", str(media / "paintings/vangogh-starry-night.jpg"), "-o", str(output),
+            "--frames", part, "--size", str(size), "--keep-run", "-q", "--backbone", "vgg19-slim", *more,
+        ]  # fmt: skip
+        root = Path(__file__).resolve().parent.parent
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(root)})
+        yield output.with_name(output.name + ".run")
 
 
 @dataclass
@@ -398,7 +433,7 @@ def write_strips(path: Path, contents: Sequence[FloatImage], made: dict[str, lis
     write_image(path, np.concatenate(rows, axis=0), overwrite=True)
 
 
-PARTS = {"clips": clips, "still": still, "motion": motion, "cut": cut, "cost": cost}
+PARTS = {"clips": clips, "still": still, "motion": motion, "cut": cut, "colors": colors, "cost": cost}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -29,6 +29,11 @@ def test_a_cut_is_found_at_its_frame() -> None:
     assert starts([*shot(1), *shot(2), *shot(3)]) == [0, LENGTH, 2 * LENGTH]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_cut_just_before_the_end_is_found(count: int) -> None:
+    assert starts([*shot(1), *shot(2, count)]) == [0, LENGTH]
+
+
 def test_numbers_are_the_clips_own() -> None:
     assert starts([*shot(1), *shot(2)], first=100) == [100, 100 + LENGTH]
 

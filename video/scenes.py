@@ -90,6 +90,8 @@ def with_shot_starts(
         waiting.append((place, number, frame))
         if len(waiting) > LOOKAHEAD:
             yield _first(waiting, starts)
+    for _ in range(LOOKAHEAD if waiting else 0):  # the clip's last frame stands still after the end
+        starts.update(detector.feed(waiting[-1][2]))
     while waiting:
         yield _first(waiting, starts)
 
