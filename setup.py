@@ -75,6 +75,7 @@ setup(
         "scenedetect>=0.7,<0.8",
         "click>=8.1,<9,!=8.3.0",
         "rich>=13.7,<16",
+        "filelock>=3.18,<5",  # one process at a time on a run folder
         "h5py>=3.11,<4",
         "scipy>=1.14,<2",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ import click
 from pipeline import __version__
 from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
+from pipeline.interrupt import Stopped, listen
 from pipeline.log import Display
 from pipeline.options import Length, NearMissChoice, given, require, run_options, setting_options
 
@@ -239,11 +241,12 @@ def start(job: Job, values: dict[str, Any]) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; every error that a user can cause is one line on stderr.
 
-    Exit status 0 done, 1 something failed, 2 wrong use or bad input, 130 interrupted.
+    Exit status 0 done, 1 something failed, 2 wrong use or bad input, 130 interrupted, 143 terminated.
     """
     from stylize.errors import StylizeError
     from video.errors import VideoError
 
+    listen()
     try:
         cli.main(arguments, prog_name="deepfusion", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -256,10 +259,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (PipelineError, StylizeError, VideoError) as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; give the same command again to continue")
-        sys.exit(130)
+    except (KeyboardInterrupt, click.Abort) as stop:  # click makes the one the other
+        cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
+        _say(f"stopped; to continue: {_command(arguments)}")
+        sys.exit(cause.exit_code if isinstance(cause, Stopped) else 130)
     sys.exit(0)
+
+
+def _command(arguments: list[str] | None) -> str:
+    """The command line that was given, to be given again; what discards results is left out."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["deepfusion", *(word for word in given if word != "--restart")])
 
 
 def _say(text: str) -> None:

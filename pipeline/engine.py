@@ -168,19 +168,24 @@ def optimise(
     initial: FloatImage | None = None,
     anchor: Anchor | None = None,
     iterations: int | None = None,
+    checkpoint: Path | None = None,
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
-    configuration says. Where the colours are to be kept, the work is done in grey.
+    configuration says. Where the colours are to be kept, the work is done in grey. A signal that comes
+    meanwhile stops it after the iteration, with its state in the file `checkpoint`, from which it goes on.
     """
+    from pipeline.interrupt import check, patiently
     from pipeline.snapshots import SnapshotRecorder
+    from stylize.checkpoint import Checkpoint
     from stylize.colors import grey, with_colors_of
     from video.images import resize_image
 
     keeps = settings.preserve_color == "luminance"
     show = follow(work, label)
-    recorder = SnapshotRecorder(snapshots, title=title) if snapshots else None
+    resumed = checkpoint is not None and checkpoint.exists()
+    recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
 
     def finish(picture: FloatImage) -> FloatImage:
         if not keeps:
@@ -188,6 +193,7 @@ def optimise(
         return with_colors_of(resize_image(content, (picture.shape[1], picture.shape[0])), picture)
 
     def report(progress: Progress) -> None:
+        check()
         show(progress)
         if recorder is not None:
             recorder(replace(progress, picture=lambda: finish(progress.picture())))
@@ -196,10 +202,12 @@ def optimise(
     if keeps:
         start = None if start is None else grey(start)
         anchor = None if anchor is None else replace(anchor, picture=grey(anchor.picture))
-    result = stylizer.stylize(
-        grey(content) if keeps else content,
-        initial=start, anchor=anchor, iterations=iterations, callback=report,
-    )  # fmt: skip
+    with patiently():
+        result = stylizer.stylize(
+            grey(content) if keeps else content,
+            initial=start, anchor=anchor, iterations=iterations, callback=report,
+            checkpoint=None if checkpoint is None else Checkpoint(checkpoint),
+        )  # fmt: skip
     result = replace(result, picture=finish(result.picture))
     if recorder is not None:
         recorder.finish(result.picture, result.losses)

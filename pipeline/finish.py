@@ -12,9 +12,9 @@ from pipeline import __version__
 from pipeline.config import Job, job_text
 from pipeline.engine import RunOptions
 from pipeline.errors import PipelineError
+from pipeline.files import file_hash, write_durably
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import file_hash, write_durably
 from pipeline.settings import VideoSettings, flat
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from pipeline.clips import Clip
 from pipeline.config import Job
 from pipeline.engine import RunOptions, optimise, result_line, unit_cost
 from pipeline.errors import UsageError
+from pipeline.files import file_hash
 from pipeline.log import Display, Work
 from pipeline.motion import MotionModel
 from pipeline.report import Report
-from pipeline.rundir import Frame, RunFolder, file_hash
+from pipeline.rundir import Frame, RunFolder
 from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class FrameLoop:
     options: RunOptions
     report: Report
     display: Display
+    _finished: dict[tuple[int, int], Frame] = field(init=False)
     _motion: MotionModel = field(init=False)
     _alone: float = field(init=False)
     _later: float = field(init=False)
@@ -52,23 +54,28 @@ class FrameLoop:
 
     def run_all(self) -> list[Path]:
         """Stylize every frame that is not finished yet; gives the files of all frames in order."""
-        finished = {(frame.sweep, frame.index) for frame in self.run.finished()}
+        self._finished = self.run.finished()
+        before = len(self._finished)
         count = len(self.clip.indices) * self.settings.passes
-        if finished:
+        if before:
             self.display.note(
-                f"continuing: {len(finished)} of {count} frames are finished already (in {self.run.path})"
+                f"continuing: {before} of {count} frames are finished already (in {self.run.path})"
+            )
+        if self.run.damaged:
+            self.display.warn(
+                f"{self.run.damaged} finished frames are damaged, or came from damaged ones: made again"
             )
         with self.display.work(self._alone + self._later * (count - 1)) as work:
-            work.begin_at((self._alone + self._later * (len(finished) - 1)) if finished else 0.0)
-            shots = self._first_pass(finished, work)
+            work.begin_at((self._alone + self._later * (before - 1)) if before else 0.0)
+            shots = self._first_pass(work)
             for sweep in range(2, self.settings.passes + 1):
                 for shot in shots:
-                    self._later_pass(sweep, shot, finished, work)
+                    self._later_pass(sweep, shot, work)
         if not shots:
             raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
         return [self.run.frame_path(index, self.settings.passes) for shot in shots for index in shot]
 
-    def _first_pass(self, finished: set[tuple[int, int]], work: Work) -> list[list[int]]:
+    def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
         from video.scenes import with_shot_starts
 
@@ -81,26 +88,28 @@ class FrameLoop:
             shots[-1].append(index)
             if self.settings.passes > 1:
                 self._keep_content(index, content)
-            if (1, index) in finished:
+            if (1, index) in self._finished:
                 self.report.skipped += 1
             else:
                 if begins and len(shots) > 1:
                     work.grow(self._alone - self._later)
-                self._one(index, content, 1, begins, work)
+                self._one(index, content, 1, None if begins else index - 1, work)
             self._motion.remember(content, partial(_read, self.run.frame_path(index)))
         return shots
 
-    def _later_pass(self, sweep: int, shot: list[int], finished: set[tuple[int, int]], work: Work) -> None:
+    def _later_pass(self, sweep: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
         self._motion.begin_shot()
+        before = None
         for index in shot if sweep % 2 else reversed(shot):
             content = _read(self.run.content_path(index))
-            if (sweep, index) not in finished:
-                self._one(index, content, sweep, False, work)
+            if (sweep, index) not in self._finished:
+                self._one(index, content, sweep, before, work)
+            before = index
             self._motion.remember(content, partial(_read, self.run.frame_path(index, sweep)))
 
-    def _one(self, index: int, content: FloatImage, sweep: int, begins: bool, work: Work) -> None:
-        """Stylize and commit a frame."""
+    def _one(self, index: int, content: FloatImage, sweep: int, before: int | None, work: Work) -> None:
+        """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
         from video.images import write_image
 
         done = work.done
@@ -117,15 +126,21 @@ class FrameLoop:
         )  # fmt: skip
         path = self.run.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
-        self.run.commit(
-            Frame(
-                index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds,
-                sweep, begins,
-            )
+        frame = Frame(
+            index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
+            previous=self._hash(sweep, before), own=self._hash(sweep - 1, index),
         )  # fmt: skip
+        self.run.commit(frame)
+        self._finished[sweep, index] = frame
         self.report.add(result)
         self.display.detail(f"{label}{result_line(result)}")
         work.move_to(done + (self._alone if alone else self._later))
+
+    def _hash(self, sweep: int, index: int | None) -> str:
+        """The hash of a finished frame that another one comes from, empty when there is none."""
+        if index is None or sweep == 0 or self.settings.temporal == "off":
+            return ""
+        return self._finished[sweep, index].sha256
 
     def _guide(self, index: int, content: FloatImage, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
         """Where a frame starts (None: like a picture) and what it stays close to."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 _PLAIN_INTERVAL = 10.0
@@ -130,16 +132,27 @@ class Display:
         self.verbosity = verbosity
         self.stream = sys.stderr if stream is None else stream
         self.warnings: list[str] = []
+        self._log: Path | None = None
+
+    def log_to(self, path: Path) -> None:
+        """From now on write everything that is said, and what only `-v` would say, to the end of a file."""
+        self._log = path
 
     def note(self, text: str) -> None:
         """Something the user wants to know."""
-        if self.verbosity >= 0:
-            print(text, file=self.stream, flush=True)
+        self._say(text, 0)
 
     def detail(self, text: str) -> None:
         """Something only `-v` wants to know."""
-        if self.verbosity > 0:
+        self._say(text, 1)
+
+    def _say(self, text: str, verbosity: int) -> None:
+        if self.verbosity >= verbosity:
             print(text, file=self.stream, flush=True)
+        if self._log is not None:
+            # A log that cannot be written is no reason to end the work it tells of.
+            with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
 
     def warn(self, text: str) -> None:
         """Something is not as the user expects; said once and kept for the report."""
@@ -148,8 +161,8 @@ class Display:
             self.note(f"note: {text}")
 
     def error(self, text: str) -> None:
-        """Something failed while the rest goes on; always said."""
-        print(text, file=self.stream, flush=True)
+        """Something failed; always said."""
+        self._say(text, -1)
 
     def download(self, name: str) -> Callable[[int, int | None], None]:
         """A callback that tells of a download's progress every 8 MB: bytes so far, and in all if known."""

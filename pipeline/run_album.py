@@ -24,10 +24,11 @@ from pipeline.engine import (
 )
 from pipeline.errors import PipelineError, UsageError
 from pipeline.estimate import Plan, plan_pictures
+from pipeline.files import append_durably, file_hash
 from pipeline.finish import make_movie, record_of, save_settings
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import RunFolder, append_durably, file_hash, run_path
+from pipeline.rundir import RunFolder, run_path
 from pipeline.settings import AlbumSettings
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     UsageError, InputError, ConfigError, WeightsError
         Before any work, for anything that is wrong with the job as a whole.
     """
+    from video.outputs import remove_partials
+
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, AlbumSettings)
@@ -67,19 +70,23 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return _plan(job, todo, weights, display)
     report = Report("album", str(job.output), backbone=weights.name, frames=len(units), skipped=len(finished))
-    run = (
-        RunFolder(run_path(job.output), record_of(job, weights), restart=True)
-        if options.wants_snapshots
-        else None
-    )
-    movies = _do_units(job, todo, keys, weights, run, report, display)
-    report.frames = report.done + report.skipped
-    if run is not None:
+    run = RunFolder(run_path(job.output), record_of(job, weights), restart=True)
+    display.log_to(run.log)
+    try:
+        for unit in todo:
+            remove_partials(unit.output)
+        snapshots = run.snapshots if options.wants_snapshots else None
+        movies = _do_units(job, todo, keys, weights, snapshots, report, display)
+        report.frames = report.done + report.skipped
         make_movie(movies, options, report, display)
-        if options.keep_run:
-            report.also["run folder"] = str(run.path)
-        else:
-            run.remove()
+    except BaseException:  # what is finished lies in the output folder
+        run.remove()
+        raise
+    if options.keep_run:
+        report.also["run folder"] = str(run.path)
+        run.close()
+    else:
+        run.remove()
     save_settings(job, options, weights.name, report)
     display.note(_table(units, finished, report))
     report.seconds = time.perf_counter() - began
@@ -135,7 +142,7 @@ def _name(unit: Unit, folder: Path) -> str:
 
 
 def _do_units(
-    job: Job, units: Sequence[Unit], keys: dict[Unit, str], weights: Weights, run: RunFolder | None,
+    job: Job, units: Sequence[Unit], keys: dict[Unit, str], weights: Weights, snapshots: Path | None,
     report: Report, display: Display,
 ) -> list[Path]:  # fmt: skip
     """Stylize the photos; gives the snapshot folders of those that succeeded."""
@@ -153,7 +160,7 @@ def _do_units(
                 if stylizer is None or unit.style != style:
                     stylizer = build_stylizer(job, (unit.style,), job.settings.size, weights)
                     style = unit.style
-                folder = run.snapshots / f"{number:05d}" if run else None
+                folder = snapshots / f"{number:05d}" if snapshots else None
                 content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
                 result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name)
                 _write(job.output, unit, keys[unit], result.picture)

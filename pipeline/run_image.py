@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from pipeline.checks import check_inputs, check_outputs
 from pipeline.config import Job
@@ -23,9 +22,6 @@ from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import RunFolder, run_path
 
-if TYPE_CHECKING:
-    pass
-
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     """Stylize `job.content` into `job.output`; with `dry_run`, only plan it.
@@ -36,6 +32,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         Before any work, for anything that is wrong with the job.
     """
     from video.images import WRITABLE_SUFFIXES, write_image
+    from video.outputs import remove_partials
 
     began = time.perf_counter()
     check_inputs(job)
@@ -50,23 +47,32 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)
-    run: RunFolder | None = None
-    if options.wants_snapshots:
-        run = RunFolder(run_path(job.output), record_of(job, weights), restart=True)
+    run = RunFolder(run_path(job.output), record_of(job, weights), restart=options.restart)
+    display.log_to(run.log)
+    remove_partials(job.output)
     try:
-        snapshots = run.snapshots / "picture" if run else None
+        snapshots = run.snapshots / "picture" if options.wants_snapshots else None
+        if run.checkpoint.exists():
+            display.note(f"continuing where an earlier run stopped (in {run.path})")
         with display.work(unit_cost(job.stylize, content.shape)) as work:
-            result = optimise(stylizer, content, job.settings, work, "", snapshots, job.content.name)
+            result = optimise(
+                stylizer, content, job.settings, work, "", snapshots, job.content.name,
+                checkpoint=run.checkpoint,
+            )  # fmt: skip
         write_image(job.output, result.picture, overwrite=True)
         report.add(result)
         display.detail(result_line(result))
         if snapshots is not None:
             make_movie([snapshots], options, report, display)
-    finally:  # nothing of a single picture is taken up again, so nothing of an interrupted one is left behind
-        if run is not None and not options.keep_run:
-            run.remove()
-    if run is not None and options.keep_run:
+    except BaseException:
+        run.remove_if_empty()
+        raise
+    if options.keep_run:
         report.also["run folder"] = str(run.path)
+        run.checkpoint.unlink(missing_ok=True)
+        run.close()
+    else:
+        run.remove()
     save_settings(job, options, weights.name, report)
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings

@@ -36,6 +36,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     UsageError, InputError, ConfigError, WeightsError
         Before any work, for anything that is wrong with the job.
     """
+    from video.outputs import remove_partials
+
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, VideoSettings)
@@ -51,6 +53,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )  # fmt: skip
     report = Report("video", str(job.output), backbone=weights.name)
     run = RunFolder(run_path(job.output), record_of(job, weights), restart=options.restart)
+    display.log_to(run.log)
+    remove_partials(job.output)
     try:
         frames = FrameLoop(job, settings, clip, stylizer, run, options, report, display).run_all()
     except BaseException:
@@ -64,6 +68,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     save_settings(job, options, weights.name, report)
     if options.keep_run:
         report.also["run folder"] = str(run.path)
+        run.close()
     else:
         run.remove()
     report.seconds = time.perf_counter() - began

@@ -1,8 +1,9 @@
 """The run folder of a job: what it was asked, what is finished, so that it can be continued.
 
 `OUT.run/` beside the output holds `job.json` (written once), `journal.jsonl` (a line a finished frame),
-`frames/` and `snapshots/`. A frame counts as finished only when its line is in the journal and the file still
-has the hash written there.
+`frames/`, `snapshots/`, `log.txt` and the lock of the process that works on it. A frame counts as finished
+only when its line is in the journal, its file still has the hash written there, and so have the frames it
+came from.
 """
 
 from __future__ import annotations
@@ -11,20 +12,40 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, UsageError
+from pipeline.files import file_hash, write_durably
+from pipeline.journal import Journal
+from pipeline.lock import HOLDER, LOCK, RunLock
 
-SCHEMA = 1
-_CONTENTS = ("frames", "contents", "snapshots", "journal.jsonl", ".job.json.tmp", ".journal.jsonl.tmp")
+SCHEMA = 2
+CHECKPOINT = "checkpoint"
+LOG = "log.txt"
+_CONTENTS = frozenset(
+    ("frames", "contents", "snapshots", "journal.jsonl", ".job.json.tmp", LOCK, HOLDER, LOG, CHECKPOINT)
+)
 """What a run folder may hold before `job.json` is there."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A finished frame as the journal has it: of which pass, and whether it begins a shot."""
+    """A finished frame as the journal has it.
+
+    Attributes
+    ----------
+    index, file, sha256
+        Its number in the source, its file in `frames/`, and that file's hash.
+    losses, evaluations, seconds
+        How its optimisation ended and what it took.
+    sweep
+        The pass that made it.
+    previous, own
+        The hashes of the finished frames that it came from: the one before it in its shot and pass, and
+        what the pass before made of the same frame. Empty when there is none.
+    """
 
     index: int
     file: str
@@ -33,16 +54,8 @@ class Frame:
     evaluations: int
     seconds: float
     sweep: int = 1
-    begins_shot: bool = False
-
-
-def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits; UsageError if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
+    previous: str = ""
+    own: str = ""
 
 
 def run_path(output: Path) -> Path:
@@ -75,19 +88,35 @@ class RunFolder:
         self.path = path
         self.frames = path / "frames"
         self.snapshots = path / "snapshots"
-        self._journal = path / "journal.jsonl"
         record = json.loads(json.dumps({"schema": SCHEMA, **record}))
+        seed = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        self._journal = Journal(path / "journal.jsonl", seed)
+        self.damaged = 0
         try:
             self._check_ours()
-            if restart and path.exists():
-                shutil.rmtree(path)
-            if (path / "job.json").exists():
-                self._check_same_job(record)
-            self.frames.mkdir(parents=True, exist_ok=True)
-            if not (path / "job.json").exists():
-                write_durably(path / "job.json", json.dumps(record, indent=1) + "\n")
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = RunLock(path)
+            try:
+                self._open(record, restart)
+            except BaseException:
+                self._lock.release()
+                raise
         except OSError as error:
             raise PipelineError(f"{path}: the run folder cannot be used: {error.strerror}") from None
+
+    def _open(self, record: dict[str, Any], restart: bool) -> None:
+        """Empty the folder, or see that it is this job's; then it holds `job.json` and `frames/`."""
+        if restart:
+            for entry in self.path.iterdir():
+                if entry.name not in (LOCK, HOLDER):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        if (self.path / "job.json").exists():
+            self._check_same_job(record)
+        self.frames.mkdir(exist_ok=True)
+        if not (self.path / "job.json").exists():
+            write_durably(self.path / "job.json", json.dumps(record, indent=1) + "\n")
+        for left in self.frames.glob(".*.part-*"):  # what a crash left of a frame being written
+            left.unlink()
 
     def frame_path(self, index: int, sweep: int = 1) -> Path:
         """The file of a frame by its number in the source and the pass that makes it."""
@@ -97,33 +126,59 @@ class RunFolder:
         """Where a decoded frame is kept for later passes."""
         return self.path / "contents" / f"{index:06d}.png"
 
-    def commit(self, frame: Frame) -> None:
-        """Write the journal line of a frame whose file is complete."""
-        append_durably(self._journal, json.dumps(frame.__dict__))
+    @property
+    def log(self) -> Path:
+        """Where everything goes that is said while the job runs."""
+        return self.path / LOG
 
-    def finished(self) -> list[Frame]:
-        """The finished frames from the first on, up to the first that is missing, changed or half-written."""
-        found: list[Frame] = []
-        if not self._journal.exists():
-            return found
-        kept = []
-        for line in self._journal.read_text(encoding="utf-8", errors="replace").splitlines():
-            frame = _read_line(line)
-            if frame is None or not self._is_whole(frame):
-                break
-            found.append(frame)
-            kept.append(line)
-        write_durably(self._journal, "".join(line + "\n" for line in kept))
+    @property
+    def checkpoint(self) -> Path:
+        """Where a single picture's optimisation is kept while it runs."""
+        return self.path / CHECKPOINT
+
+    def commit(self, frame: Frame) -> None:
+        """Write the journal line of a frame whose file is complete; PipelineError if that fails."""
+        self._journal.append(asdict(frame))
+
+    def finished(self) -> dict[tuple[int, int], Frame]:
+        """The finished frames by pass and number.
+
+        A frame whose file is missing or changed is not finished, nor is any that came from it; frames of
+        other shots are. `damaged` then says how many journal lines do not count.
+        """
+        latest: dict[tuple[int, int], Frame] = {}
+        for entry in self._journal.read():
+            frame = _frame_of(entry)
+            if frame is not None:
+                latest[frame.sweep, frame.index] = frame
+        found: dict[tuple[int, int], Frame] = {}
+        for sweep, index in sorted(latest, key=lambda key: (key[0], key[1] if key[0] % 2 else -key[1])):
+            frame = latest[sweep, index]
+            before = found.get((sweep, index - 1 if sweep % 2 else index + 1))
+            earlier = found.get((sweep - 1, index))
+            if _linked(frame.previous, before) and _linked(frame.own, earlier) and self._is_whole(frame):
+                found[sweep, index] = frame
+        self.damaged = len(latest) - len(found)
         return found
 
     def remove_if_empty(self) -> None:
-        """Delete the folder if no frame was finished: there is nothing to continue."""
-        if not self._journal.exists():
+        """Delete the folder if nothing in it can be continued, and let others in."""
+        if self._journal.path.exists() or self.checkpoint.exists():
+            self.close()
+        else:
             self.remove()
 
     def remove(self) -> None:
         """Delete the folder."""
+        for entry in self.path.iterdir() if self.path.is_dir() else ():
+            if entry.name != LOCK:
+                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+        self.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let others in; the folder stays."""
+        self._lock.release()
 
     def _is_whole(self, frame: Frame) -> bool:
         path = self.frames / frame.file
@@ -164,36 +219,16 @@ def _difference(key: str, before: Any, now: Any) -> str:
     return f"{key}: {json.dumps(before)} there, {json.dumps(now)} now"
 
 
-def append_durably(path: Path, line: str) -> None:
-    """Append a line to a journal and see it onto the disk; PipelineError if that fails."""
+def _frame_of(entry: dict[str, Any]) -> Frame | None:
+    """The frame of a journal entry, or None if it is none: another version may have written it."""
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise PipelineError(
-            f"{path}: cannot be written: {error.strerror}; mend that and run it again"
-        ) from None
-
-
-def _read_line(line: str) -> Frame | None:
-    try:
-        frame = Frame(**json.loads(line))
-    except (ValueError, TypeError):
+        frame = Frame(**entry)
+    except TypeError:
         return None
-    return frame if isinstance(frame.index, int) and frame.file == Path(str(frame.file)).name else None
+    plain = isinstance(frame.file, str) and frame.file == Path(frame.file).name
+    return frame if plain and isinstance(frame.index, int) and isinstance(frame.sweep, int) else None
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Write a text that appears under its name only whole and on the disk; OSError if that fails."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+def _linked(wanted: str, found: Frame | None) -> bool:
+    """Whether a frame still stands on the one it came from."""
+    return not wanted or (found is not None and found.sha256 == wanted)

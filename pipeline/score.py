@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.engine import load_tensorflow, read_picture
 from pipeline.errors import PipelineError, UsageError
+from pipeline.files import write_durably
 from pipeline.log import Display
-from pipeline.rundir import write_durably
 from stylize.config import StylizeConfig
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import PipelineError, UsageError
-from video.images import FloatImage, resize_image, write_image
+from video.images import FloatImage, read_image, resize_image, write_image
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -106,10 +106,12 @@ class SnapshotRecorder:
     Parameters
     ----------
     folder
-        Where to keep them; made when it is not there. Snapshots already in it are removed: what was
-        interrupted starts again.
+        Where to keep them; made when it is not there. Snapshots already in it are removed.
     title
         What the optimised picture is called.
+    resume
+        Leave what is there of the iterations before the first one that is reported: the optimisation goes
+        on where an earlier run stopped.
 
     Raises
     ------
@@ -117,7 +119,7 @@ class SnapshotRecorder:
         If the folder cannot be made or emptied.
     """
 
-    def __init__(self, folder: Path, *, title: str = "") -> None:
+    def __init__(self, folder: Path, *, title: str = "", resume: bool = False) -> None:
         self.folder, self.title = Path(folder), title
         self.count = 0
         self._last: Loss | None = None
@@ -126,22 +128,44 @@ class SnapshotRecorder:
         self._level_start = self._due = 0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for pattern in (SNAPSHOTS_FILE, LOSSES_FILE, "snapshot-*.png", ".snapshot-*.part-*.png"):
-                for path in self.folder.glob(pattern):
-                    path.unlink()
+            if not resume:
+                self._remove_all_but(frozenset())
         except OSError as error:
             raise UsageError(
                 f"{self.folder}: cannot keep snapshots there: {error.strerror}; choose another"
             ) from error
 
+    def _remove_all_but(self, kept: frozenset[str]) -> None:
+        for pattern in (SNAPSHOTS_FILE, LOSSES_FILE, "snapshot-*.png", ".snapshot-*.part-*.png"):
+            for path in self.folder.glob(pattern):
+                if path.name not in kept:
+                    path.unlink()
+
+    def _take_over(self, iteration: int) -> None:
+        """Go on after what an interrupted run left of the iterations before this one, and drop the rest."""
+        try:
+            snapshots, losses = read_snapshots(self.folder), read_losses(self.folder)
+        except UsageError:
+            snapshots, losses = [], []
+        snapshots = [one for one in snapshots if one.iteration < iteration and one.path.is_file()]
+        self._remove_all_but(frozenset(one.file for one in snapshots))
+        for loss in losses:
+            if loss.iteration < iteration:
+                self._append(LOSSES_FILE, asdict(loss))
+                self._last = loss
+        for snapshot in snapshots:
+            self._append(SNAPSHOTS_FILE, _line_of(snapshot))
+        if snapshots:
+            self.count = 1 + int(snapshots[-1].path.stem.rpartition("-")[2])
+            self._last_picture = read_image(snapshots[-1].path)
+
     def __call__(self, progress: Progress) -> None:
         """Note the losses; keep the picture when it is due and looks different.
 
-        Raises
-        ------
-        PipelineError, video.errors.EncodeError
-            If the folder cannot be written to.
+        Raises PipelineError or EncodeError if the folder cannot be written to.
         """
+        if self._last is None and progress.iteration > 0:
+            self._take_over(progress.iteration)
         if self._last is None or progress.level != self._last.level:
             self._level_start = self._due = progress.iteration
         self._last = Loss(progress.iteration, progress.level, progress.loss, dict(progress.terms))
@@ -179,9 +203,7 @@ class SnapshotRecorder:
             seconds=round(self._seconds, 3), distance=distance, kept=kept, title=self.title,
         )  # fmt: skip
         write_image(self.folder / snapshot.file, picture)
-        line = asdict(snapshot)
-        del line["folder"]
-        self._append(SNAPSHOTS_FILE, line)
+        self._append(SNAPSHOTS_FILE, _line_of(snapshot))
         self._last_picture = picture
         self.count += 1
 
@@ -194,6 +216,12 @@ class SnapshotRecorder:
             raise PipelineError(
                 f"cannot write {path}: {error.strerror}; make room or choose another place"
             ) from error
+
+
+def _line_of(snapshot: Snapshot) -> dict[str, Any]:
+    line = asdict(snapshot)
+    del line["folder"]
+    return line
 
 
 def next_due(done: int, iterations: int) -> int:
@@ -244,13 +272,7 @@ def read_snapshots(folder: Path) -> list[Snapshot]:
 
 
 def read_losses(folder: Path) -> list[Loss]:
-    """The losses of every iteration of a folder, in order; empty if it has none.
-
-    Raises
-    ------
-    UsageError
-        If a line other than a cut last one cannot be read.
-    """
+    """The losses of every iteration of a folder, in order, empty if it has none; UsageError as above."""
     return _read_lines(Path(folder) / LOSSES_FILE, lambda line: Loss(**line))
 
 

@@ -6,7 +6,7 @@ picture that is saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,20 @@ class Minimizer:
         self.best_loss.assign(loss)
         self._reset()
         return terms
+
+    def variables(self) -> dict[str, tf.Variable]:
+        """Everything that the next step depends on, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, tf.Variable)}
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Set the state to values that `variables` had; ValueError if they are not of this minimiser."""
+        mine = self.variables()
+        if values.keys() != mine.keys():
+            raise ValueError("state of another minimiser")
+        if any(values[name].shape != tuple(mine[name].shape) for name in mine):
+            raise ValueError("state of another shape")
+        for name, variable in mine.items():
+            variable.assign(values[name])
 
     def _keep_best(self) -> None:
         better = tf.math.is_finite(self.loss) & (self.loss < self.best_loss)

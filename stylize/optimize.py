@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from stylize.checkpoint import Standing
 from stylize.config import StylizeConfig
 from stylize.errors import NonFiniteError
 from stylize.minimizers import Adam, Evaluate, Lbfgs, Minimizer
@@ -61,6 +62,18 @@ class Minimum:
     reason: str
 
 
+class Keeper(Protocol):
+    """Keeps the state of an optimisation, so that it can go on later."""
+
+    def due(self) -> bool:
+        """Whether it is time to keep it again."""
+        ...
+
+    def keep(self, standing: Standing) -> None:
+        """Keep it."""
+        ...
+
+
 def build_minimizer(config: StylizeConfig, evaluate: Evaluate, shape: tuple[int, ...]) -> Minimizer:
     """The minimiser a configuration asks for, for pictures of shape (1, H, W, 3)."""
     if config.optimizer == "adam":
@@ -75,6 +88,9 @@ def minimize(
     names: Sequence[str],
     iterations: int,
     callback: Callable[[Progress], None] | None = None,
+    *,
+    standing: Standing | None = None,
+    keeper: Keeper | None = None,
 ) -> Minimum:
     """Minimise from `start` for at most `iterations` iterations.
 
@@ -95,6 +111,10 @@ def minimize(
         At least 1.
     callback
         Called with the :class:`Progress` at the start and after every iteration.
+    standing
+        Go on from here instead of `start`.
+    keeper
+        Is given the state whenever it is due, and when the callback ends the optimisation by an exception.
 
     Returns
     -------
@@ -107,11 +127,15 @@ def minimize(
         If the loss of the start is not finite, or remains so after the retries or however small the step; it
         names the term.
     """
-    began = time.perf_counter()
-    terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
-    first_terms = best_terms = terms
-    _require_finite(terms, "at the start")
-    reason, retries, failures, done = "iterations", 0, 0, 0
+    if standing is None:
+        terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
+        _require_finite(terms, "at the start")
+        standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {})
+    else:
+        minimizer.restore(standing.variables)
+    began = time.perf_counter() - standing.seconds
+    terms, best_terms = standing.terms, standing.best_terms
+    retries, failures, done = standing.retries, standing.failures, standing.iteration
 
     def report() -> None:
         if callback is not None:
@@ -122,8 +146,16 @@ def minimize(
                 )
             )  # fmt: skip
 
+    def keep(keeper: Keeper) -> None:
+        values = {name: variable.numpy() for name, variable in minimizer.variables().items()}
+        seconds = time.perf_counter() - began
+        keeper.keep(
+            Standing(done, retries, failures, seconds, terms, best_terms, standing.first_terms, values)
+        )
+
     report()
-    for done in range(1, iterations + 1):
+    while done < iterations and failures < 2:
+        done += 1
         values, moved = minimizer.step(targets)
         new_terms = _named(names, values)
         if bool(moved) and not math.isfinite(sum(new_terms.values())):
@@ -139,14 +171,20 @@ def minimize(
             best_terms = terms if sum(terms.values()) <= sum(best_terms.values()) else best_terms
         else:
             failures += 1
-        report()
+        try:
+            report()
+        except BaseException:
+            if keeper is not None:
+                keep(keeper)
+            raise
+        if keeper is not None and keeper.due():
+            keep(keeper)
         if failures > 1:
             _require_finite(new_terms, f"at iteration {done}, however small the step")
-            reason = "settled"
-            break
     return Minimum(
-        np.array(minimizer.best_image.numpy()[0]), sum(best_terms.values()), best_terms, first_terms, done,
-        int(minimizer.evaluations), time.perf_counter() - began, reason,
+        np.array(minimizer.best_image.numpy()[0]), sum(best_terms.values()), best_terms, standing.first_terms,
+        done, int(minimizer.evaluations), time.perf_counter() - began,
+        "settled" if failures > 1 else "iterations",
     )  # fmt: skip
 
 

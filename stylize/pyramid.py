@@ -1,11 +1,19 @@
-"""Coarse to fine: the sizes of a pyramid, and scaling pictures between them."""
+"""Coarse to fine: the sizes of a pyramid, scaling pictures between them, and the count over its levels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.config import StylizeConfig
 from stylize.types import FloatImage
+
+if TYPE_CHECKING:
+    from stylize.optimize import Minimum, Progress
 
 _COARSEST_SIDE = 64
 """No level of the pyramid has a shorter side under this: below it a picture holds no content to keep."""
@@ -38,3 +46,48 @@ def rescale(picture: FloatImage, height: int, width: int) -> FloatImage:
 
     scaled = tf.image.resize(picture, (height, width), method="bicubic", antialias=True)
     return np.clip(scaled.numpy(), 0.0, 1.0)
+
+
+def after(done: Done, minimum: Minimum) -> Done:
+    """What was done when a level is finished."""
+    return replace(
+        done, finished=done.finished + minimum.iterations,
+        evaluations=done.evaluations + minimum.evaluations, seconds=done.seconds + minimum.seconds,
+    )  # fmt: skip
+
+
+def shifted(
+    callback: Callable[[Progress], None] | None, level: int, done: Done
+) -> Callable[[Progress], None] | None:
+    """`callback` for one level, told of the progress over all levels."""
+    if callback is None:
+        return None
+
+    def told(progress: Progress) -> None:
+        callback(
+            replace(
+                progress, level=level, iterations=done.iterations,
+                iteration=done.finished + progress.iteration,
+                evaluations=done.evaluations + progress.evaluations,
+                seconds=done.seconds + progress.seconds,
+            )
+        )  # fmt: skip
+
+    return told
+
+
+@dataclass(frozen=True)
+class LevelKeeper:
+    """Keeps the state of one level in the checkpoint of all levels."""
+
+    checkpoint: Checkpoint
+    level: int
+    before: Done
+
+    def due(self) -> bool:
+        """Whether it is time to keep it again."""
+        return self.checkpoint.due()
+
+    def keep(self, standing: Standing) -> None:
+        """Keep it."""
+        self.checkpoint.save(self.level, self.before, standing)

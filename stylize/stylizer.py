@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from stylize.anchor import Anchor, check_anchor, no_anchor
 from stylize.backbone import Vgg19
+from stylize.checkpoint import Checkpoint, Done
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
-from stylize.pyramid import rescale, shapes_of
+from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.starts import start_picture
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
@@ -105,6 +106,7 @@ class Stylizer:
         anchor: Anchor | None = None,
         iterations: int | None = None,
         callback: Callable[[Progress], None] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Result:
         """Stylize one picture.
 
@@ -121,6 +123,9 @@ class Stylizer:
             At most this many iterations a level; the configured number when None.
         callback
             Called with the progress at each level's start and after every iteration.
+        checkpoint
+            Keep the state there from time to time, and when the callback ends the work by an exception; go
+            on from what it holds. It must be of the same pictures and settings.
 
         Raises
         ------
@@ -141,7 +146,7 @@ class Stylizer:
         iterations = self.config.iterations if iterations is None else iterations
         height, width, _ = content.shape
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
-        return self._coarse_to_fine(content, initial, anchor, shapes, iterations, callback)
+        return self._coarse_to_fine(content, initial, anchor, shapes, iterations, callback, checkpoint)
 
     def _coarse_to_fine(
         self,
@@ -151,18 +156,24 @@ class Stylizer:
         shapes: Sequence[tuple[int, int]],
         iterations: int,
         callback: Callable[[Progress], None] | None,
+        checkpoint: Checkpoint | None,
     ) -> Result:
         """Optimise at each shape in turn; every level starts from the one before it."""
-        done = Done(iterations=iterations * len(shapes))
-        for level, (height, width) in zip(reversed(range(len(shapes))), shapes, strict=True):
+        levels = list(zip(reversed(range(len(shapes))), shapes, strict=True))
+        done, standing = Done(iterations=iterations * len(shapes)), None
+        if checkpoint is not None and (kept := checkpoint.load()) is not None:
+            reached, done, standing = kept
+            levels = [one for one in levels if one[0] <= reached]
+        for level, (height, width) in levels:
             scaled = rescale(content, height, width)
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             minimum = minimize(
                 self._minimizer(height, width), start, self.targets(scaled, level, anchor),
-                self.objective.names, iterations, done.shift(callback, level),
+                self.objective.names, iterations, shifted(callback, level, done), standing=standing,
+                keeper=None if checkpoint is None else LevelKeeper(checkpoint, level, done),
             )  # fmt: skip
-            picture = minimum.picture
-            done = done.after(minimum)
+            picture, standing = minimum.picture, None
+            done = after(done, minimum)
         return _result(minimum, done)
 
     def losses(self, picture: FloatImage, content: FloatImage) -> dict[str, float]:
@@ -234,41 +245,6 @@ class Stylizer:
             layer: tf.add_n([share * one[layer] for share, one in zip(self._blend, each, strict=True)])
             for layer in layers
         }
-
-
-@dataclass(frozen=True)
-class Done:
-    """What the levels before this one took, and the limit of all levels together."""
-
-    iterations: int
-    finished: int = 0
-    evaluations: int = 0
-    seconds: float = 0.0
-
-    def after(self, minimum: Minimum) -> Done:
-        return replace(
-            self, finished=self.finished + minimum.iterations,
-            evaluations=self.evaluations + minimum.evaluations, seconds=self.seconds + minimum.seconds,
-        )  # fmt: skip
-
-    def shift(
-        self, callback: Callable[[Progress], None] | None, level: int
-    ) -> Callable[[Progress], None] | None:
-        """`callback` for one level, told of the progress over all levels."""
-        if callback is None:
-            return None
-
-        def shifted(progress: Progress) -> None:
-            callback(
-                replace(
-                    progress, level=level, iterations=self.iterations,
-                    iteration=self.finished + progress.iteration,
-                    evaluations=self.evaluations + progress.evaluations,
-                    seconds=self.seconds + progress.seconds,
-                )
-            )  # fmt: skip
-
-        return shifted
 
 
 def _normalised_blend(blend: Sequence[float] | None, count: int) -> list[float]:

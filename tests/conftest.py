@@ -11,11 +11,17 @@ os.environ["DEEPFUSION_OFFLINE"] = "1"
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from video_clips import convert
 
 from video.images import from_uint8, write_image
 
 FRAMES = 6
+
+# `pytest --hypothesis-profile=long` is the long run, recorded in docs/reliability.md.
+settings.register_profile("suite", max_examples=60, deadline=None)
+settings.register_profile("long", max_examples=5000, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import (
@@ -147,7 +147,6 @@ def test_a_file_whose_name_ends_like_a_weight_is_a_path(tmp_path: Path) -> None:
 
 
 @given(st.floats(min_value=1e-300, max_value=1e300))
-@settings(max_examples=50, deadline=None)
 def test_a_weight_survives_being_written(weight: float) -> None:
     assert parse_style(str(StyleSource(Path("a.jpg"), weight))) == StyleSource(Path("a.jpg"), weight)
 
@@ -308,7 +307,6 @@ LINES = st.one_of(st.tuples(KEYS, VALUES).map(" = ".join), st.just("[settings]")
 
 
 @given(st.one_of(st.binary(max_size=200), st.lists(LINES, max_size=8).map("\n".join)))
-@settings(max_examples=200, deadline=None)
 def test_no_bytes_give_anything_but_a_usage_error(
     tmp_path_factory: pytest.TempPathFactory, text: str | bytes
 ) -> None:

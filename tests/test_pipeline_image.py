@@ -187,7 +187,7 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing(
     monkeypatch.setattr(Stylizer, "stylize", interrupt)
     ran = deepfusion(*run(photo, style, tmp_path / "out.png", "--progress-movie", tmp_path / "a.mp4"))
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err.strip() == "deepfusion: interrupted; give the same command again to continue"
+    assert ran.err.strip().startswith(f"deepfusion: stopped; to continue: deepfusion image {photo} --style ")
     assert tree(tmp_path) == []
 
 

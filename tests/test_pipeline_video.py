@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -169,10 +170,12 @@ def test_an_interrupted_clip_is_continued(
     whole: Path, clip: Path, style: Path, tmp_path: Path, interrupted: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out.mp4"
-    ran = deepfusion(*run(clip, style, output, "--keep-run"))
-    assert (ran.code, ran.err.strip()) == (
-        130,
-        "deepfusion: interrupted; give the same command again to continue",
+    command = run(clip, style, output, "--keep-run")
+    ran = deepfusion(*command)
+    assert ran.code == 130
+    assert (
+        ran.err.strip()
+        == f"deepfusion: stopped; to continue: {shlex.join(['deepfusion', *map(str, command)])}"
     )
     assert not output.exists()
     assert len(stylized(output)) == 2
@@ -305,7 +308,7 @@ def test_a_shot_starts_afresh(clip: Path, style: Path, tmp_path: Path) -> None:
     done(*run(clip, style, tmp_path / "cut.mp4", "--cuts", cuts, "--keep-run"))
     done(*run(clip, style, tmp_path / "rest.mp4", "--frames", "3:", "--cuts", "none", "--keep-run"))
     assert same(stylized(tmp_path / "cut.mp4")[3:], stylized(tmp_path / "rest.mp4"))
-    assert [entry["begins_shot"] for entry in journal_of(tmp_path / "cut.mp4")] == [
+    assert [entry["previous"] == "" for entry in journal_of(tmp_path / "cut.mp4")] == [
         True,
         False,
         False,

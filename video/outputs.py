@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -70,8 +71,7 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
     Its name is ``.NAME.part-XXXX.SUFFIX`` with `tag` before the suffix, so that listings hide it and
     tools that decide by suffix still work.
     """
-    stem = target.stem.encode()[:120].decode("utf-8", "ignore")
-    partial = target.with_name(f".{stem}.part-{secrets.token_hex(4)}{tag}{target.suffix}")
+    partial = target.with_name(f"{_hidden_stem(target)}.part-{secrets.token_hex(4)}{tag}{target.suffix}")
     try:
         with open(partial, "xb"):
             pass
@@ -81,6 +81,22 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partials(target: Path) -> None:
+    """Remove what a killed process left of writing `target`; nobody else may be writing it now."""
+    pattern = re.compile(
+        re.escape(f"{_hidden_stem(target)}.part-") + r"[0-9a-f]{8}.*" + re.escape(target.suffix)
+    )
+    if target.parent.is_dir():
+        for entry in target.parent.iterdir():
+            if pattern.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    entry.unlink()
+
+
+def _hidden_stem(target: Path) -> str:
+    return "." + target.stem.encode()[:120].decode("utf-8", "ignore")
 
 
 def publish(partial: Path, target: Path) -> None:

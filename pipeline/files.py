@@ -1,0 +1,59 @@
+"""Files that survive a crash: hashed, written whole or not at all, or appended to line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from pipeline.errors import PipelineError, UsageError
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits; UsageError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
+
+
+def write_durably(path: Path, data: str | bytes) -> None:
+    """Write a file that appears under its name only whole and on the disk; OSError if that fails."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def append_durably(path: Path, line: str) -> None:
+    """Append a line and see it onto the disk, on a line of its own whatever a crash left before it.
+
+    Raises
+    ------
+    PipelineError
+        If that fails; the file is then as long as before, as far as the disk lets it be.
+    """
+    try:
+        with path.open("ab+") as file:
+            end = file.seek(0, os.SEEK_END)
+            torn = end > 0 and (file.seek(end - 1), file.read(1))[1] != b"\n"
+            try:
+                file.write((b"\n" if torn else b"") + line.encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file.fileno(), end)
+                raise
+    except OSError as error:
+        raise PipelineError(
+            f"{path}: cannot be written: {error.strerror}; mend that and run it again"
+        ) from None

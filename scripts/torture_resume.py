@@ -1,0 +1,477 @@
+"""Kill real jobs at random and at chosen moments, take their disk away, and see that nothing is lost.
+
+    python scripts/torture_resume.py [--kills 100] [--seed 0] [--part kills points faults state]
+
+kills: SIGKILL at random moments of a small video job (two shots) and a small album, again and again until
+each is finished, then from the start, for so many kills each. points: the process dies between a file's
+writing and its renaming, between renaming and journal, in the middle of a journal line, around the output's
+renaming. faults: fsync fails; the disk is full while frames are written and while the clip is encoded.
+state: frames damaged, swapped, missing; the journal cut, with garbage; another setting; two processes.
+
+Always: the finished result equals that of a run that nothing happened to, bit for bit; the output's name
+appears only with the whole output; a kill costs at most the frame or photo in work; nothing is left over.
+Every job is `deepfusion` itself in a process of its own (forked, so that TensorFlow is imported once).
+Exits 1 when anything was not so. Not for Windows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import numpy as np
+import scenedetect.detectors  # noqa: F401
+import tensorflow  # noqa: F401
+
+import pipeline.frame_loop  # noqa: F401
+import stylize.stylizer  # noqa: F401
+from pipeline.cli import main as deepfusion
+from pipeline.files import file_hash
+from video.encode import FrameWriter
+from video.images import write_image
+
+FRAMES, PHOTOS, SIDE = 14, 6, 64
+QUICK = (
+    "--backbone", "vgg19-slim", "--size", str(SIDE), "--levels", "1", "--iterations", "4",
+    "--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1",
+)  # fmt: skip
+
+
+@dataclass
+class Job:
+    """A command, where its output goes, and what the output must be in the end."""
+
+    kind: str
+    command: list[str]
+    output: Path
+    wanted: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.output.with_name(self.output.name + ".run")
+
+    def results(self) -> dict[str, str]:
+        """Hashes of everything that is visible at the output, by name."""
+        if self.output.is_file():
+            return {self.output.name: file_hash(self.output)}
+        files = sorted(self.output.rglob("[0-9]*.png")) if self.output.is_dir() else []
+        return {path.relative_to(self.output).as_posix(): file_hash(path) for path in files}
+
+    def finished(self) -> int:
+        """How many frames or photos are safe."""
+        if self.kind == "album":
+            return len(self.results())
+        journal = self.run / "journal.jsonl"
+        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+    def discard(self) -> None:
+        """Remove output and run folder."""
+        for path in (self.output, self.run):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def leftovers(self) -> list[str]:
+        """What lies about beside the output that should not."""
+        allowed = {self.output.name}
+        beside = [path.name for path in self.output.parent.iterdir() if path.name not in allowed]
+        inside = [path.name for path in self.output.rglob(".*.part-*")] if self.output.is_dir() else []
+        return beside + inside
+
+
+class Failed(Exception):  # noqa: N818
+    """Something was not as promised."""
+
+
+def require(good: bool, text: str) -> None:
+    """Raise `Failed` with a text unless something is so."""
+    if not good:
+        raise Failed(text)
+
+
+def start(command: list[str], log: Path, prepare: Callable[[], None] | None = None) -> int:
+    """Run a command in a forked process of its own session; gives its number."""
+    process = os.fork()
+    if process:
+        return process
+    os.setsid()
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    code = 99
+    try:
+        if prepare is not None:
+            prepare()
+        deepfusion(command)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def wait(process: int, limit: float = 300.0) -> int:
+    """The exit status of a process, negative for the signal that ended it."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(process, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    raise Failed(f"the process hung for {limit:g} s")
+
+
+def run(job: Job, prepare: Callable[[], None] | None = None) -> tuple[int, str]:
+    """Run a job to its end; gives exit status and what it said."""
+    log = job.output.parent.parent / "log.txt"
+    code = wait(start(job.command, log, prepare))
+    said = log.read_text(errors="replace")
+    require("Traceback" not in said, f"a traceback:\n{said}")
+    return code, said
+
+
+def finish(job: Job) -> str:
+    """Run a job that must succeed now and come to the wanted result."""
+    code, said = run(job)
+    require(code == 0, f"ended with {code}: {said}")
+    require(job.results() == job.wanted, "the result differs from that of an undisturbed run")
+    require(not job.leftovers(), f"left over: {job.leftovers()}")
+    return said
+
+
+# --- the jobs -----------------------------------------------------------------------------------------------
+
+
+def make_jobs(folder: Path) -> list[Job]:
+    """A clip of two shots and an album of photos, with what an undisturbed run makes of them."""
+    rng = np.random.default_rng(0)
+
+    def scene(seed: int) -> Any:
+        cells = np.random.default_rng(seed).random((12, 16, 3)).astype(np.float32)
+        return np.clip(cv2.resize(cells, (SIDE + FRAMES, 48), interpolation=cv2.INTER_CUBIC), 0, 1)
+
+    shots = [scene(1), scene(7)]
+    with FrameWriter(folder / "clip.mp4", (SIDE, 48), 12) as writer:
+        for number in range(FRAMES):
+            shot = shots[number >= FRAMES // 2]
+            writer.write(np.ascontiguousarray(shot[:, number : number + SIDE]))
+    (folder / "photos").mkdir()
+    for number in range(PHOTOS):
+        write_image(folder / "photos" / f"{number}.png", scene(20 + number)[:, :SIDE])
+    write_image(folder / "style.png", np.kron(rng.random((12, 12, 3)), np.ones((6, 6, 1))).astype(np.float32))
+    style = ["--style", str(folder / "style.png")]
+    jobs = []
+    for kind, content, name, more in (
+        ("video", "clip.mp4", "out.mp4", ("--frame-iterations", "3", "--crf", "2")),
+        ("album", "photos", "out", ()),
+    ):
+        output = folder / kind / name
+        output.parent.mkdir()
+        command = [kind, str(folder / content), *style, "-o", str(output), *QUICK, *more]
+        job = Job(kind, command, output)
+        code, said = run(job)
+        require(code == 0, f"the undisturbed {kind} ended with {code}: {said}")
+        job.wanted = job.results()
+        job.discard()
+        jobs.append(job)
+    return jobs
+
+
+# --- kills at random ----------------------------------------------------------------------------------------
+
+
+def random_kills(job: Job, kills: int, rng: random.Random) -> str:
+    """Kill the job at random moments until it is finished, then begin anew, `kills` times in all."""
+    job.discard()
+    began = time.monotonic()
+    finish(job)
+    span = time.monotonic() - began
+    job.discard()
+    done = completed = longest = 0
+    while done < kills:
+        before = job.finished()
+        process = start(job.command, job.output.parent.parent / "log.txt")
+        time.sleep(rng.uniform(0.0, 1.1 * span))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+        status = wait(process)
+        if status == -signal.SIGKILL:
+            done += 1
+        else:
+            require(status == 0, f"ended with {status}: {(job.output.parent.parent / 'log.txt').read_text()}")
+        found = job.results()
+        if job.kind == "video":
+            require(found in ({}, job.wanted), "the output was visible before it was whole")
+            if not found:
+                written = len(list((job.run / "frames").glob("[0-9]*.png"))) if job.run.exists() else 0
+                require(job.finished() >= before, "a kill cost frames that were finished")
+                require(written - job.finished() <= 1, "more than one frame is not in the journal")
+                longest = max(longest, written - job.finished())
+        else:
+            require(found.items() <= job.wanted.items(), "a photo was visible before it was whole")
+            require(len(found) >= before, "a kill cost photos that were finished")
+        if found == job.wanted:
+            if job.kind == "album":
+                finish(job)
+            completed += 1
+            job.discard()
+    if job.results() != job.wanted:
+        finish(job)
+    return f"{done} kills, {completed + 1} times to the end, at most {longest} frame not in the journal"
+
+
+# --- at chosen points ---------------------------------------------------------------------------------------
+
+
+def die() -> None:
+    """End this process as SIGKILL does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(10)
+
+
+def at_replace(name: str, count: int, *, before: bool) -> Callable[[], None]:
+    """Die before or after the `count`-th renaming of a file called `name`."""
+
+    def prepare() -> None:
+        replace, seen = os.replace, 0
+
+        def replaced(source: Any, target: Any) -> None:
+            nonlocal seen
+            hit = Path(target).name == name
+            seen += hit
+            if hit and seen == count and before:
+                die()
+            replace(source, target)
+            if hit and seen == count:
+                die()
+
+        os.replace = replaced
+
+    return prepare
+
+
+def in_journal(count: int) -> Callable[[], None]:
+    """Die when half of the `count`-th journal line is written."""
+
+    def prepare() -> None:
+        import pipeline.journal
+
+        seen = 0
+        append = pipeline.journal.append_durably
+
+        def torn(path: Path, line: str) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == count:
+                with path.open("a") as file:
+                    file.write(line[: len(line) // 2])
+                die()
+            append(path, line)
+
+        pipeline.journal.append_durably = torn
+
+    return prepare
+
+
+def points(jobs: list[Job]) -> dict[str, str]:
+    """Die at each point, look, and finish."""
+    video, album = jobs
+    table = {
+        "video: before a frame is renamed": (video, at_replace("000003.png", 1, before=True), 3),
+        "video: after it, before the journal": (video, at_replace("000003.png", 1, before=False), 3),
+        "video: in the middle of a journal line": (video, in_journal(5), 4),
+        "video: before the output is renamed": (video, at_replace("out.mp4", 1, before=True), FRAMES),
+        "video: after the output is renamed": (video, at_replace("out.mp4", 1, before=False), FRAMES),
+        "album: before a photo is renamed": (album, at_replace("2.png", 1, before=True), 2),
+        "album: after a photo is renamed": (album, at_replace("2.png", 1, before=False), 3),
+    }
+    said = {}
+    for name, (job, prepare, kept) in table.items():
+        job.discard()
+        code, _ = run(job, prepare)
+        require(code == -signal.SIGKILL, f"{name}: was not reached")
+        require(job.finished() == kept, f"{name}: {job.finished()} finished, not {kept}")
+        if "output is renamed" in name and "after" in name:
+            require(job.results() == job.wanted, f"{name}: the output is not whole")
+            job.output.unlink()
+        else:
+            require(job.kind == "album" or not job.output.exists(), f"{name}: the output is visible")
+        finish(job)
+        said[name] = f"{kept} kept, the rest made, equal"
+    return said
+
+
+# --- faults and damaged state -------------------------------------------------------------------------------
+
+
+def limited(size: int) -> Callable[[], None]:
+    """No file may become larger than this: what a full disk does, without a disk."""
+
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return prepare
+
+
+def failing_fsync(count: int) -> Callable[[], None]:
+    """From the `count`-th time on the disk does not take what was written."""
+
+    def prepare() -> None:
+        fsync, seen = os.fsync, 0
+
+        def failing(descriptor: int) -> None:
+            nonlocal seen
+            seen += 1
+            if seen >= count:
+                raise OSError(5, "Input/output error")
+            fsync(descriptor)
+
+        os.fsync = failing
+
+    return prepare
+
+
+def faults(jobs: list[Job]) -> dict[str, str]:
+    """The disk fails; one line says so, and the same command finishes later."""
+    video, album = jobs
+    video.discard()
+    finish(video)
+    whole = video.output.stat().st_size
+    require(whole > 12_000, f"a clip of {whole} bytes is too small to be cut")
+    video.discard()
+    table = {
+        "video: fsync fails at a frame": (video, failing_fsync(8)),
+        "album: fsync fails at a photo": (album, failing_fsync(5)),
+        "video: disk full at a frame": (video, limited(2_000)),
+        "video: disk full while encoding": (video, limited(whole * 3 // 4)),
+        "album: disk full at a photo": (album, limited(2_000)),
+    }
+    said = {}
+    for name, (job, prepare) in table.items():
+        job.discard()
+        code, text = run(job, prepare)
+        last = [line for line in text.splitlines() if line.strip()][-1]
+        require(code == 1, f"{name}: ended with {code}: {text}")
+        require(job.kind == "album" or not job.output.exists(), f"{name}: the output is visible")
+        hidden = [path.name for path in job.output.parent.glob(".*")]
+        require(not hidden, f"{name}: left over: {hidden}")
+        kept = job.finished()
+        finish(job)
+        said[name] = f"{kept} kept, then equal; said: {last[-110:]}"
+    return said
+
+
+def state(jobs: list[Job]) -> dict[str, str]:
+    """A run folder that was tampered with: what depends on the damage is made again, nothing else."""
+    video = jobs[0]
+    frames = video.run / "frames"
+    journal = video.run / "journal.jsonl"
+
+    def flip(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+    def swap(one: Path, other: Path) -> None:
+        kept = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(kept)
+
+    half = FRAMES // 2
+    table: dict[str, tuple[Callable[[], object], int]] = {
+        "a frame of the first shot changed": (lambda: flip(frames / "000002.png"), 2 + half),
+        "a frame of the second shot missing": (lambda: (frames / "000009.png").unlink(), 9),
+        "two frames swapped": (lambda: swap(frames / "000003.png", frames / "000005.png"), 3 + half),
+        "the journal cut in a line": (lambda: journal.write_bytes(journal.read_bytes()[:-30]), FRAMES - 1),
+        "garbage behind the journal": (
+            lambda: journal.write_bytes(journal.read_bytes() + bytes(range(256))),
+            FRAMES,
+        ),
+        "a journal line changed": (
+            lambda: journal.write_bytes(journal.read_bytes().replace(b'"index":4', b'"index":5', 1)),
+            4,
+        ),
+    }
+    said = {}
+    for name, (damage, kept) in table.items():
+        video.discard()
+        code, _ = run(video, at_replace("out.mp4", 1, before=True))
+        require(code == -signal.SIGKILL, f"{name}: was not reached")
+        damage()
+        text = finish(video)
+        require(f"continuing: {kept} of {FRAMES} frames" in text, f"{name}: not {kept} kept: {text}")
+        said[name] = f"{kept} of {FRAMES} kept, then equal"
+    video.discard()
+    run(video, at_replace("000003.png", 1, before=True))
+    changed = Job("video", [*video.command, "--style-weight", "7"], video.output)
+    code, text = run(changed)
+    require(code == 2 and "style_weight" in text, f"another setting: {code} {text}")
+    said["another setting"] = "refused, the difference named"
+    first = start(video.command, video.output.parent.parent / "first.txt")
+    while not (video.run / "lock.json").exists():
+        time.sleep(0.01)
+    os.kill(first, signal.SIGSTOP)
+    code, text = run(video)
+    os.kill(first, signal.SIGCONT)
+    require(code == 2 and f"in use by process {first}" in text, f"two processes: {code} {text}")
+    require(wait(first) == 0 and video.results() == video.wanted, "two processes: the first one failed")
+    said["two processes"] = "the second refused, the first finished, equal"
+    video.discard()
+    return said
+
+
+def main() -> int:
+    """Run the parts; exit 1 when something was not as promised."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=100, help="of the video and of the album, each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, help="folder to work in; a temporary one by default")
+    names = ("kills", "points", "faults", "state")
+    parser.add_argument("--part", nargs="+", choices=names, default=list(names))
+    options = parser.parse_args()
+    sys.stdout = io.TextIOWrapper(sys.stdout.buffer, line_buffering=True)
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        try:
+            jobs = make_jobs(Path(folder))
+            print("| what was done | what came of it |\n| --- | --- |")
+            for part in options.part:
+                if part == "kills":
+                    for job in jobs:
+                        rng = random.Random(f"{options.seed} {job.kind}")
+                        print(f"| {job.kind}: SIGKILL at random | {random_kills(job, options.kills, rng)} |")
+                else:
+                    for name, text in {"points": points, "faults": faults, "state": state}[part](
+                        jobs
+                    ).items():
+                        print(f"| {name} | {text} |")
+        except Failed as error:
+            print(f"FAILED: {error}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
