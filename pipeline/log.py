@@ -156,13 +156,14 @@ class Display:
 
     def warn(self, text: str) -> None:
         """Something is not as the user expects; said once and kept for the report."""
+        text = " ".join(text.splitlines())
         if text not in self.warnings:
             self.warnings.append(text)
             self.note(f"note: {text}")
 
     def error(self, text: str) -> None:
         """Something failed; always said."""
-        self._say(text, -1)
+        self._say(" ".join(text.splitlines()), -1)
 
     def download(self, name: str) -> Callable[[int, int | None], None]:
         """A callback that tells of a download's progress every 8 MB: bytes so far, and in all if known."""

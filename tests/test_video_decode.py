@@ -164,6 +164,22 @@ def test_hung_decoder_is_stopped(clip: ClipInfo, monkeypatch: pytest.MonkeyPatch
     assert str(caught.value) == f"{clip.path}: ffmpeg gave no frame for 0.3 s and was stopped"
 
 
+def test_a_killed_decoder_is_no_short_clip(clip: ClipInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = SIZE[0] * SIZE[1] * 3
+    code = f"import os, sys; sys.stdout.buffer.write(bytes({2 * size})); sys.stdout.flush(); os.kill(os.getpid(), 9)"
+
+    def killed(args: list[str], *, read: bool) -> PipedProcess:
+        return PipedProcess([sys.executable, "-c", code], read=read)
+
+    monkeypatch.setattr(video.decode, "FfmpegProcess", killed)
+    frames = read_frames(clip)
+    assert len([next(frames), next(frames)]) == 2
+    with pytest.raises(
+        DecodeError, match="ffmpeg was ended by signal 9 after 2 of about 12 frames; give the same"
+    ):
+        next(frames)
+
+
 # ------------------------------------------------------------------------------------------ geometry
 
 

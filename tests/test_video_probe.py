@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from video_clips import convert, make_clip
 
 import video.probe
 from video.errors import InputError
+from video.images import DEFAULT_PIXEL_LIMIT
 from video.probe import AudioTrack, ClipInfo, describe, probe, upright_size
 from video.streams import Packets, Streams, Track, from_ffprobe, read_with_ffprobe, read_with_pyav
+from video.timing import COMMON_RATES, TimeTable, time_table, timing
 from video.tools import file_url, find_ffprobe
 
 H264 = ["-pix_fmt", "yuv420p", "-c:v", "libx264"]
@@ -131,7 +136,11 @@ def test_variable_rate(folder: Path) -> None:
     assert clip.variable_rate and clip.frames == 6
     assert clip.rate == 5, "six frames in 1.2 seconds"
     assert clip.duration == Fraction(6, 5)
-    assert clip.notes == ("vfr.mkv has a variable frame rate; its average, 5.000 a second, is used",)
+    assert clip.notes == (
+        "vfr.mkv has a variable frame rate, 5.000 a second on average: every frame keeps its time",
+    )
+    assert clip.times is not None
+    assert clip.times.starts == tuple(Fraction(n, 10) for n in (0, 1, 2, 3, 10, 11))
 
 
 def test_gif_with_uneven_delays_is_variable(folder: Path) -> None:
@@ -431,6 +440,10 @@ def track(times: list[int], *, base: str, rates: tuple[str, str], length: int) -
         # packets come in decoding order
         ([0, 300, 100, 200], "1/1000", ("10", "10"), 100, "10", False),
         ([0], "1/1000", ("10", "10"), 100, "10", False),
+        # two recordings joined: the clock begins again, and the packets' length counts
+        ([*range(0, 40_000, 100), *range(0, 40_000, 100)], "1/1000", ("12", "12"), 100, "10", False),
+        # all at once: the times say nothing
+        ([7, 7, 7], "1/1000", ("12", "12"), 0, "12", False),
     ],
 )
 def test_timing(
@@ -454,3 +467,93 @@ def test_timing(
 )
 def test_upright_size(args: tuple[int, int, Fraction, float], size: tuple[int, int]) -> None:
     assert upright_size(*args) == size
+
+
+# ------------------------------------------------------------------------------------------ any file
+
+RATIOS = st.one_of(
+    st.sampled_from(
+        ["0/0", "1/0", "0/1", "N/A", "90000/1", "30000/1001", "25/1", "-25/1", "1/90000", "x", ""]
+    ),
+    st.tuples(st.integers(-(2**31), 2**31), st.integers(-(2**31), 2**31)).map(
+        lambda pair: f"{pair[0]}/{pair[1]}"
+    ),
+)
+SIDES = st.one_of(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from([-1, 0, 1, 2**31 - 1]))
+TICKS = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(
+    ratios=st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(
+            ("sample_aspect_ratio", "r_frame_rate", "avg_frame_rate", "time_base", "start_time"), RATIOS
+        ),
+    ),
+    sides=st.tuples(SIDES, SIDES),
+    turn=st.floats(),
+    tags=st.dictionaries(st.sampled_from(["DURATION", "alpha_mode", "language"]), st.text(max_size=20)),
+    times=st.lists(st.one_of(st.none(), TICKS), max_size=12),
+    length=st.integers(0, 2**31),
+)
+def test_any_document_gives_a_clip_or_one_line(
+    ratios: dict[str, str],
+    sides: tuple[int, int],
+    turn: float,
+    tags: dict[str, str],
+    times: list[int | None],
+    length: int,
+) -> None:
+    side_data = [{"rotation": turn}]
+    fields = {**ratios, "width": sides[0], "height": sides[1], "side_data_list": side_data, "tags": tags}
+    rows = [{**row, "duration": length} for row in packets(times)]
+    try:
+        clip = describe(Path("any.mp4"), from_ffprobe(Path("any.mp4"), document(**fields), rows))
+    except InputError as error:
+        assert "\n" not in str(error)
+        return
+    assert clip.width >= 1 and clip.height >= 1
+    assert clip.width * clip.height <= DEFAULT_PIXEL_LIMIT
+    assert 0 < clip.rate <= 1000
+    assert clip.duration is None or clip.duration > 0
+    assert clip.rotation in range(360)
+    if clip.times is not None:
+        check_table(clip.times, clip.frames)
+
+
+def check_table(table: TimeTable, frames: int) -> None:
+    """Times begin at 0 and grow by a millisecond at least, to the end."""
+    assert len(table.starts) == frames and table.starts[0] == 0
+    assert all(b - a >= Fraction(1, 1000) for a, b in pairwise((*table.starts, table.end)))
+
+
+@given(
+    times=st.lists(st.integers(0, 10**5), min_size=1, max_size=40).map(sorted),
+    length=st.integers(0, 10**5),
+    base=st.sampled_from(["1/90000", "1/1000", "1/12800", "1001/30000"]),
+    first=st.integers(0, 50),
+    count=st.integers(1, 50),
+)
+def test_time_tables(times: list[int], length: int, base: str, first: int, count: int) -> None:
+    video = track(times, base=base, rates=("25", "25"), length=length)
+    table = time_table(video)
+    if table is None:
+        assert len(times) > 1 and max(times) == min(times), "times that tell nothing"
+        return
+    check_table(table, len(times))
+    check_table(table.part(first, count), count)
+    assert table.part(0, len(times)) == table
+    if first + count <= len(times):
+        assert table.part(first, count).end == table.at(first + count) - table.at(first)
+    clean = sorted(times)
+    if min((b - a for a, b in pairwise(clean)), default=1) * Fraction(base) >= Fraction(1, 1000):
+        assert table.starts == tuple((t - clean[0]) * Fraction(base) for t in clean), "kept exactly"
+
+
+@given(
+    count=st.integers(2, 300), rate=st.sampled_from(COMMON_RATES), tick=st.sampled_from([1000, 90000, 15360])
+)
+def test_even_times_have_their_exact_rate_on_any_clock(count: int, rate: Fraction, tick: int) -> None:
+    times = [round(i * tick / rate) for i in range(count)]
+    video = track(times, base=f"1/{tick}", rates=(str(rate), str(rate)), length=round(tick / rate))
+    assert timing(video) == (rate, False, count / rate)

@@ -116,11 +116,17 @@ def test_bad_folders(tmp_path: Path) -> None:
 
 def test_unreadable_picture(tmp_path: Path) -> None:
     put(tmp_path, {"1.png": 1})
-    (tmp_path / "2.png").write_text("<html>")
-    with pytest.raises(InputError) as caught:
-        open_folder(tmp_path)
     bad = tmp_path / "2.png"
-    assert str(caught.value) == f"{bad} cannot be read as a picture; replace it or move it away"
+    reasons = {
+        bytes(range(256)): "cannot be read as a picture; replace it or move it away",
+        b"<html>": "is a web page (HTML), not a picture; download the picture itself",
+        b"": "is empty (0 bytes); copy or download it again",
+    }
+    for content, reason in reasons.items():
+        bad.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            open_folder(tmp_path)
+        assert str(caught.value) == f"{bad} {reason}"
 
 
 def test_picture_that_changes_under_us(tmp_path: Path) -> None:

@@ -116,7 +116,12 @@ def _palette_arguments(stored: Path, palette: Path, size: tuple[int, int], rate:
     import ffmpeg
 
     video = ffmpeg.input(
-        "pipe:0", format="rawvideo", pix_fmt="rgb24", s=f"{size[0]}x{size[1]}", framerate=str(rate)
+        "pipe:0",
+        format="rawvideo",
+        pix_fmt="rgb24",
+        s=f"{size[0]}x{size[1]}",
+        framerate=str(rate),
+        protocol_whitelist="pipe",
     )["v:0"]
     if rate > GIF_FASTEST:
         video = video.filter("fps", GIF_FASTEST)

@@ -16,7 +16,9 @@ from .errors import DecodeError, InputError, ToolError
 from .images import FloatImage, from_uint8, read_image, resize_image
 from .probe import ClipInfo
 from .sequence import FrameFolder
-from .tools import FfmpegProcess, file_url, has_filter, input_options
+from .tools import FfmpegProcess, file_url, has_encoder, has_filter, input_options
+from .webp import CONTAINER as WEBP
+from .webp import read_webp
 
 STALL_SECONDS = 120.0
 """Wait for one frame at most; a decoder that gives nothing for so long has hung."""
@@ -29,6 +31,9 @@ TONE_MAP = (
     "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
     "zscale=t=bt709:m=bt709:r=tv,format=yuv444p"
 )
+
+EVEN_TIMES = "settb=1/90000,setpts=N*900"
+"""Raw frames have no times, but ffmpeg complains of variable ones that fall on one tick of its clock."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,11 @@ def read_frames(
             f"{clip.path} is HDR ({clip.color_transfer}) and this ffmpeg has no zscale filter to convert it; "
             "install a full build, or run: pip install imageio-ffmpeg"
         )
+    if clip.container == WEBP:
+        wanted = frames.indices(clip.frames)
+        if not wanted:
+            raise _behind_the_end(clip, frames, clip.frames)
+        return read_webp(clip.path, (width, height), wanted, on_warning or _warn)
     return _read_clip(clip, (width, height), frames, on_warning or _warn)
 
 
@@ -210,6 +220,11 @@ def _report(
 ) -> None:
     """Say what was wrong with the clip, when all frames that there are have been yielded."""
     expected = clip.frames if frames.stop is None else min(frames.stop, clip.frames)
+    if status < 0 and count < expected:
+        raise DecodeError(
+            f"{clip.path}: ffmpeg was ended by signal {-status} after {count} of about {expected} frames; give "
+            f"the same command again, or take the frames before with --frames 0:{count} if it ends there again"
+        )
     lines = process.stderr_count
     damaged = status != 0 or lines > 0 or count < expected
     if count == 0:
@@ -234,18 +249,22 @@ def decode_arguments(clip: ClipInfo, size: tuple[int, int], *, stop: int | None 
         "format": "rawvideo",
         "pix_fmt": "rgba" if has_alpha(clip.pixel_format) else "rgb24",
         "fps_mode": "passthrough",
+        "enc_time_base": "1/90000",
         "vf": filter_text(clip, size),
     }
     if stop is not None:
         options["frames:v"] = stop
-    source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **input_options())
+    decoder = {"c:v": clip.decoder} if clip.decoder and has_encoder(clip.decoder) else {}  # same library
+    source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **decoder, **input_options())
     return [str(arg) for arg in ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options).get_args()]
 
 
 def filter_text(clip: ClipInfo, size: tuple[int, int]) -> str:
-    """Filters from decoded to raw frames: deinterlace, tone-map, scale and convert to RGB."""
+    """Filters from decoded to raw frames: deinterlace, tone-map, scale, convert to RGB, even times."""
     width, height = size
     chain = ["bwdif=mode=send_frame:deint=interlaced"] if clip.interlaced else []
+    if clip.measured_fields:  # such pictures are not marked as interlaced
+        chain = [f"bwdif=mode=send_frame:parity={clip.measured_fields}"]
     scaling = _scaling(clip, size)
     matrix = ""
     if clip.hdr:
@@ -258,6 +277,7 @@ def filter_text(clip: ClipInfo, size: tuple[int, int]) -> str:
         lines = min(clip.width, clip.height)
         matrix = f":in_color_matrix={'bt601' if lines < HD_LINES else 'bt709'}"
     chain.append(f"scale={width}:{height}:flags={scaling}+{SCALE_FLAGS}{matrix}")
+    chain.append(EVEN_TIMES)
     return ",".join(chain)
 
 

@@ -12,11 +12,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from .decode import EVEN_TIMES
 from .errors import EncodeError, InputError, ToolError
 from .images import FloatImage, to_uint8
 from .outputs import DISK_FULL_HINT, check_target, partial_file, publish
 from .probe import ClipInfo, probe
+from .retime import WITHOUT_REORDERING, retime
 from .sound import SoundPlan, add_sound, plan_sound
+from .timing import TimeTable
 from .tools import FfmpegProcess, file_url, has_encoder, input_options, run_ffmpeg
 
 VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".m4v": "mp4", ".mkv": "matroska", ".webm": "webm"}
@@ -48,11 +51,13 @@ class FrameWriter:
     rate
         Frames a second, kept exactly.
     sound
-        Clip to take every track of sound from; packets are copied where the container can hold them. The
-        offset between sound and pictures is kept.
+        Clip that the pictures come from. Every track of its sound is carried over: packets are copied where
+        the container can hold them, and the offset between sound and pictures is kept. So are subtitles and
+        chapters. Where its rate varies and `rate` is its average, every frame is shown at the time it has
+        there.
     sound_range
-        Start and end of the pictures, in seconds after the first frame of `sound`, when they are only a part
-        of it: ``Fraction(first_frame) / rate``. None: to the end.
+        Start and end of the pictures, in frames of `sound` over `rate` (``FrameRange.seconds``), when they
+        are only a part of it. None: to the end.
     crf
         Quality of H.264, 0 (lossless) to 51; VP9 gets the same place on its own scale.
     preset
@@ -103,27 +108,38 @@ class FrameWriter:
         if sound is not None and self._target.exists() and self._target.samefile(sound.path):
             raise InputError(f"cannot write {path}: it is the clip the sound comes from; choose another name")
         self._codec = _codec_options(self._suffix, crf, preset)
-        self._sound: SoundPlan | None = plan_sound(sound, self._suffix, sound_range) if sound else None
-        self.notes: list[str] = list(self._sound.notes) if self._sound else []
+        self._times: TimeTable | None = sound.times if sound and sound.rate == self.rate else None
+        self._first = round(Fraction(sound_range[0]) * self.rate)
+        if self._times:
+            sound_range = self._times.at(self._first), self._end(sound_range[1])
+        plan = plan_sound(sound, self._suffix, sound_range) if sound else None
+        self._sound: SoundPlan | None = plan if plan and (plan.tracks or plan.extras) else None
+        self.notes: list[str] = list(plan.notes) if plan else []
         self._expected_frames = expected_frames
         self._process: FfmpegProcess | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            tag = ".video" if self._sound else ""
+            tag = ".video" if self._sound or self._times else ""
             self._pictures = stack.enter_context(partial_file(self._target, tag))
             self._process = stack.enter_context(FfmpegProcess(self._arguments(), feed=True))
             self._stack = stack.pop_all()
         return self
+
+    def _end(self, stop: Fraction | int | None) -> Fraction | None:
+        """Turn the end of ``sound_range`` into the time at which that frame of the source is shown."""
+        return self._times.at(round(stop * self.rate)) if self._times and stop is not None else None
 
     def _arguments(self) -> list[str]:
         import ffmpeg
 
         width, height = (side + side % 2 for side in self.size)
         options: dict[str, Any] = {"vf": TO_BT709, "fps_mode": "passthrough", **self._codec}
+        if self._times and options["c:v"] == "libx264":
+            options.update(WITHOUT_REORDERING)
         options["format"] = VIDEO_FORMATS[self._suffix]
-        if self._sound is None and options["format"] in {"mp4", "mov"}:
+        if self._sound is None and self._times is None and options["format"] in {"mp4", "mov"}:
             options["movflags"] = "+faststart"
         source = ffmpeg.input(
             "pipe:0",
@@ -131,6 +147,7 @@ class FrameWriter:
             pix_fmt="rgb24",
             s=f"{width}x{height}",
             framerate=str(self.rate),
+            protocol_whitelist="pipe",
         )
         output = ffmpeg.output(source["v:0"], file_url(self._pictures), **options)
         return list(ffmpeg.get_args(output, overwrite_output=True))
@@ -180,16 +197,22 @@ class FrameWriter:
             raise EncodeError(f"{self.path}: no frames were given, so there is nothing to write")
         if code != 0:
             raise encoding_failed(self.path, self._process.reason, code, self.frames)
-        finished, tracks = self._pictures, 0
+        finished, tracks, container, length = self._pictures, 0, VIDEO_FORMATS[self._suffix], None
+        if self._times is not None:
+            tag = ".timed" if self._sound else ""
+            pictures, finished = finished, self._stack.enter_context(partial_file(self._target, tag))
+            times = self._times.part(self._first, self.frames)
+            retime(pictures, finished, self.path, container, times)
+            length = times.end
         if self._sound is not None:
-            finished = self._stack.enter_context(partial_file(self._target))
-            result, notes = add_sound(self._sound, self._pictures, finished, VIDEO_FORMATS[self._suffix])
+            pictures, finished = finished, self._stack.enter_context(partial_file(self._target))
+            result, notes = add_sound(self._sound, pictures, finished, container)
             self.notes.extend(notes)
             if not result.ok:
                 raise encoding_failed(self.path, result.reason, result.returncode, self.frames)
             tracks = len(self._sound.tracks)
         width, height = (side + side % 2 for side in self.size)
-        verify_clip(finished, self.path, (width, height), self.frames, tracks)
+        verify_clip(finished, self.path, (width, height), self.frames, tracks, length)
         publish(finished, self._target)
 
 
@@ -212,7 +235,14 @@ def encoding_failed(path: Path, reason: str, returncode: int, frames: int) -> En
     return EncodeError(f"cannot write {path}: ffmpeg failed after {frames} frames were given: {reason}")
 
 
-def verify_clip(file: Path, path: Path, size: tuple[int, int], frames: int, tracks: int = 0) -> None:
+def verify_clip(
+    file: Path,
+    path: Path,
+    size: tuple[int, int],
+    frames: int,
+    tracks: int = 0,
+    length: Fraction | None = None,
+) -> None:
     """Open a finished clip again and decode every frame; EncodeError when it is not what was written.
 
     Parameters
@@ -223,6 +253,8 @@ def verify_clip(file: Path, path: Path, size: tuple[int, int], frames: int, trac
         The name to use in messages.
     size, frames, tracks
         What it must have: (width, height), pictures, tracks of sound.
+    length
+        Seconds that the pictures must last, to within one frame; None: not looked at.
     """
     try:
         clip = probe(file)
@@ -236,6 +268,9 @@ def verify_clip(file: Path, path: Path, size: tuple[int, int], frames: int, trac
             f"cannot write {path}: it came out wrong: expected {_summary(size, frames, tracks)}, "
             f"got {_summary(*found)}"
         )
+    if length is not None and abs((clip.duration or 0) - length) > 1 / clip.rate:
+        lasts = f"{float(clip.duration or 0):.3f} s"
+        raise EncodeError(f"cannot write {path}: its pictures last {lasts} instead of {float(length):.3f} s")
 
 
 def _summary(size: tuple[int, int], frames: int, tracks: int) -> str:
@@ -247,7 +282,8 @@ def count_frames(file: Path, video_index: int) -> int:
     import ffmpeg
 
     source = ffmpeg.input(file_url(file), **input_options())
-    options = {"fps_mode": "passthrough", "format": "null", "progress": "pipe:1"}
+    options = {"vf": EVEN_TIMES, "fps_mode": "passthrough", "enc_time_base": "1/90000"}
+    options.update(format="null", progress="pipe:1")
     output = ffmpeg.output(source[str(video_index)], "-", **options)
     result = run_ffmpeg(ffmpeg.get_args(output))
     counts = re.findall(rb"^frame=\s*(\d+)", result.stdout, re.MULTILINE)

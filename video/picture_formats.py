@@ -36,7 +36,7 @@ def decode_picture(path: Path, pixel_limit: int) -> tuple[Bytes, Bytes | None]:
     """
     try:
         with open(path, "rb") as file:
-            formats = _check_content(path, file.read(512))
+            formats = check_content(path, file.read(512))
             file.seek(0)
             with _PILLOW, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # damaged metadata and the like: the pixels decide
@@ -47,7 +47,7 @@ def decode_picture(path: Path, pixel_limit: int) -> tuple[Bytes, Bytes | None]:
         raise InputError(f"{path}: not enough memory for this picture; scale it down first") from error
 
 
-def _check_content(path: Path, head: bytes) -> list[str]:
+def check_content(path: Path, head: bytes) -> list[str]:
     """Refuse what is plainly no picture, with a hint; return the formats to try."""
     if not head:
         raise InputError(f"{path} is empty (0 bytes); copy or download it again")

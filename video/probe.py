@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from .errors import InputError, VideoError
-from .streams import Packets, Streams, Track, read_with_ffprobe, read_with_pyav
+from .extras import ExtraTrack, list_extras
+from .images import DEFAULT_PIXEL_LIMIT
+from .interlace import SILENT_CODECS, measure_fields
+from .streams import Streams, Track, read_with_ffprobe, read_with_pyav
+from .timing import TimeTable, time_table, timing
 from .tools import find_ffprobe
+from .webp import is_animated_webp, read_with_pillow
 
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 INTERLACED_ORDERS = ("tt", "bb", "tb", "bt")
-COMMON_RATES = tuple(
-    Fraction(rate)
-    for rate in (
-        "24000/1001",
-        "24",
-        "25",
-        "30000/1001",
-        "30",
-        "48",
-        "50",
-        "60000/1001",
-        "60",
-        "120",
-        "15",
-        "12",
-        "10",
-    )
-)
-FALLBACK_RATE = Fraction(25)
-JITTER = Fraction(1, 4)
-"""How far, in frames, a time may lie from an even grid before the rate counts as variable."""
+ALPHA_FORMATS = {"vp8": "yuva420p", "vp9": "yuva420p"}
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""What decodes the second layer in which WebM keeps transparency; ffmpeg's own decoders leave it out."""
+
+OBLONG = 20
+"""A stored pixel that is so many times longer than wide, or wider than long, is a slip of the file."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +60,14 @@ class ClipInfo:
         Index of the video stream in the file.
     notes
         One line each for what a user should hear.
+    times
+        When each frame is shown, where the rate varies and the file tells.
+    measured_fields
+        "tff" or "bff" where a clip turned out interlaced that does not say so.
+    decoder
+        ffmpeg's decoder, where it must not be the usual one.
+    extras, chapters
+        Tracks that are neither pictures nor sound, and the number of chapters.
     """
 
     path: Path
@@ -93,6 +90,11 @@ class ClipInfo:
     container: str
     variable_rate: bool
     notes: tuple[str, ...]
+    times: TimeTable | None = None
+    measured_fields: str | None = None
+    decoder: str | None = None
+    extras: tuple[ExtraTrack, ...] = ()
+    chapters: int = 0
 
     @property
     def hdr(self) -> bool:
@@ -110,6 +112,9 @@ def probe(path: Path) -> ClipInfo:
     """
     path = Path(path)
     check_file(path)
+    with path.open("rb") as file:
+        if is_animated_webp(file.read(32)):
+            return describe(path, read_with_pillow(path))
     tool = find_ffprobe()
     try:
         streams = read_with_pyav(path) if tool is None else read_with_ffprobe(path, tool)
@@ -169,17 +174,26 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
     """Draw the conclusions from what ffprobe or PyAV told; InputError without a usable video track."""
     video = choose_video(path, streams)
     rate, variable, duration = timing(video)
-    ratio = video.sample_aspect_ratio if video.sample_aspect_ratio > 0 else Fraction(1)
+    times = time_table(video) if variable else None
+    ratio = video.sample_aspect_ratio if 1 / OBLONG <= video.sample_aspect_ratio <= OBLONG else Fraction(1)
     width, height = upright_size(video.width, video.height, ratio, video.rotation)
-    base = video.time_base
-    times = video.packets.times
-    start = min(times) * base if times else video.start_time or Fraction(0)
+    if width * height > DEFAULT_PIXEL_LIMIT:
+        raise InputError(
+            f"{path}: {width}x{height} is more than the limit of {DEFAULT_PIXEL_LIMIT:,} pixels a frame; "
+            "scale it down first"
+        )
+    shown = video.packets.times
+    start = min(shown) * video.time_base if shown else video.start_time or Fraction(0)
     audio = tuple(
         AudioTrack(track.index, track.codec, track.language, track.start_time or Fraction(0))
         for track in streams.tracks
         if track.kind == "audio"
     )
-    interlaced = video.field_order in INTERLACED_ORDERS
+    fields = None
+    if video.field_order == "unknown" and video.codec in SILENT_CODECS and path.is_file():
+        fields = measure_fields(path, video.index)
+    interlaced = video.field_order in INTERLACED_ORDERS or fields is not None
+    transparent = video.alpha_layer and video.codec in ALPHA_FORMATS
     return ClipInfo(
         path=path,
         width=width,
@@ -190,7 +204,7 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
         start_time=start,
         rotation=round(video.rotation) % 360,
         sample_aspect_ratio=ratio,
-        pixel_format=video.pixel_format,
+        pixel_format=ALPHA_FORMATS[video.codec] if transparent else video.pixel_format,
         color_transfer=video.color_transfer,
         color_space=video.color_space,
         color_range=video.color_range,
@@ -200,7 +214,12 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
         audio=audio,
         container=streams.container,
         variable_rate=variable,
-        notes=tuple(_notes(path, streams, video, rate, variable)),
+        notes=tuple(_notes(path, streams, video, rate, (variable, times is not None, interlaced))),
+        times=times,
+        measured_fields=fields,
+        decoder=ALPHA_DECODERS[video.codec] if transparent else None,
+        extras=list_extras(streams),
+        chapters=streams.chapters,
     )
 
 
@@ -224,58 +243,11 @@ def upright_size(width: int, height: int, ratio: Fraction, rotation: float) -> t
     return (height, width) if turned else (width, height)
 
 
-def timing(video: Track) -> tuple[Fraction, bool, Fraction | None]:
-    """Rate, whether it varies, and duration in seconds, from the times of the packets.
-
-    The rate is the average or the real rate that the file tells, or a common one, whichever first fits every
-    time; exactly (to a tick of the clock) rather than roughly. Otherwise it is frames over duration.
-    """
-    packets, base = video.packets, video.time_base
-    told = [rate for rate in (video.average_rate, video.real_rate) if rate is not None and rate <= 1000]
-    if len(packets.times) < max(1, packets.shown):
-        length = _only_duration(packets, base)
-        rate = 1 / length if length else (told or [FALLBACK_RATE])[-1]
-        return rate, False, packets.shown / rate
-    times = sorted(packets.times)
-    assert packets.end is not None
-    span = (packets.end - times[0]) * base
-    if len(times) == 1:
-        rate = told[0] if told else 1 / span if span > 0 else FALLBACK_RATE
-        return rate, False, span if span > 0 else 1 / rate
-    for tolerance in (Fraction(0), JITTER):
-        for rate in (*told, *COMMON_RATES):
-            if _fits(times, base, rate, tolerance + base * rate):
-                return rate, False, len(times) / rate
-    average = _average_rate(times, base, span)
-    even = _fits(times, base, average, JITTER)
-    return average, not even, span
-
-
-def _only_duration(packets: Packets, base: Fraction) -> Fraction | None:
-    """Length of every packet in seconds, when they are all equally long."""
-    lengths = packets.durations
-    return next(iter(lengths)) * base or None if len(lengths) == 1 else None
-
-
-def _average_rate(times: Sequence[int], base: Fraction, span: Fraction) -> Fraction:
-    gaps = (times[-1] - times[0]) * base
-    if gaps <= 0:
-        return FALLBACK_RATE
-    usual = gaps / (len(times) - 1)  # stands in for the last picture's length where the file tells none
-    return (len(times) / (span if span > gaps else gaps + usual)).limit_denominator(100_000)
-
-
-def _fits(times: Sequence[int], base: Fraction, rate: Fraction, tolerance: Fraction) -> bool:
-    """Whether time i lies within `tolerance` frames of i / rate after the first, for every i."""
-    step = base * rate
-    numerator, denominator = step.numerator, step.denominator
-    limit = tolerance * denominator
-    most = limit.numerator // limit.denominator
-    first = times[0]
-    return all(abs((time - first) * numerator - i * denominator) <= most for i, time in enumerate(times))
-
-
-def _notes(path: Path, streams: Streams, video: Track, rate: Fraction, variable: bool) -> list[str]:
+def _notes(
+    path: Path, streams: Streams, video: Track, rate: Fraction, findings: tuple[bool, bool, bool]
+) -> list[str]:
+    """Lines for the user; `findings`: variable rate, times known, interlaced."""
+    variable, timed, interlaced = findings
     notes = []
     name = path.name
     ends = [track.packets.end * track.time_base for track in streams.tracks if track.packets.end is not None]
@@ -285,8 +257,9 @@ def _notes(path: Path, streams: Streams, video: Track, rate: Fraction, variable:
     elif streams.damaged:
         notes.append(f"{name} is damaged: parts of it could not be read")
     if variable:
-        notes.append(f"{name} has a variable frame rate; its average, {float(rate):.3f} a second, is used")
-    if video.field_order in INTERLACED_ORDERS:
+        kept = "every frame keeps its time" if timed else "the average is used for every frame"
+        notes.append(f"{name} has a variable frame rate, {float(rate):.3f} a second on average: {kept}")
+    if interlaced:
         notes.append(f"{name} is interlaced: it is deinterlaced on reading")
     if video.color_transfer in HDR_TRANSFERS:
         notes.append(f"{name} is HDR: it is converted to standard range (SDR)")

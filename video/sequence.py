@@ -77,7 +77,11 @@ def open_folder(path: Path, rate: Fraction = DEFAULT_RATE, *, allow_gaps: bool =
     if rate <= 0:
         raise InputError(f"frame rate {rate} is not positive; give one such as 25 or 30000/1001")
     numbered: dict[int, Path] = {}
-    for file in sorted(path.iterdir(), key=natural_key):
+    try:
+        files_there = sorted(path.iterdir(), key=natural_key)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+    for file in files_there:
         if file.name.startswith(".") or not file.is_file() or file.suffix.lower() not in PICTURE_SUFFIXES:
             continue
         number = frame_number(file)
@@ -133,12 +137,17 @@ def picture_size(file: Path) -> tuple[int, int]:
     """Return the upright (width, height) from a picture's header; InputError when it cannot be read."""
     from PIL import Image
 
-    from .picture_formats import FORMATS
+    from .picture_formats import check_content
 
     try:
-        with Image.open(file, formats=FORMATS) as picture:
+        with open(file, "rb") as stream:
+            formats = check_content(file, stream.read(512))
+            stream.seek(0)
+            picture = Image.open(stream, formats=formats)
             width, height = picture.size
             turned = picture.getexif().get(0x0112) in TURNED_ORIENTATIONS
+    except InputError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{file} cannot be read as a picture; replace it or move it away") from error
     return (height, width) if turned else (width, height)

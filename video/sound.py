@@ -1,13 +1,14 @@
-"""Carry the sound of a source over to a new clip: packets copied where the container can hold them."""
+"""Carry sound, subtitles and chapters of a source over to a new clip: copied where the container can."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .extras import ExtrasPlan, plan_extras, without_tracks
 from .probe import AudioTrack, ClipInfo
 from .process import Finished
 from .tools import file_url, has_encoder, input_options, run_ffmpeg
@@ -35,7 +36,7 @@ PRIMING = Fraction(1, 10)
 
 @dataclass(frozen=True)
 class SoundPlan:
-    """What happens to the sound.
+    """What happens to the sound, and to what else the source has besides its pictures.
 
     Attributes
     ----------
@@ -51,6 +52,8 @@ class SoundPlan:
         Seconds by which the pictures begin after time 0.
     start, stop
         Times, after the shift, between which packets are kept; None where there is no limit.
+    extras
+        Subtitles, attachments and chapters to carry over.
     """
 
     source: Path
@@ -62,14 +65,16 @@ class SoundPlan:
     start: Fraction | None
     stop: Fraction | None
     notes: tuple[str, ...] = ()
+    extras: ExtrasPlan = field(default_factory=ExtrasPlan)
 
 
 def plan_sound(
     clip: ClipInfo, suffix: str, sound_range: tuple[Fraction | int, Fraction | int | None] = (0, None)
 ) -> SoundPlan | None:
-    """Decide how the sound of `clip` gets into a container named by `suffix`; None for a silent clip.
+    """Decide how the sound of `clip` gets into a container named by `suffix`.
 
-    `sound_range` is in seconds after the first frame; see `FrameWriter`. InputError when it is empty.
+    None for a clip with nothing but pictures. `sound_range` is in seconds after the first frame; see
+    `FrameWriter`. InputError when it is empty.
     """
     first = Fraction(sound_range[0])
     last = None if sound_range[1] is None else Fraction(sound_range[1])
@@ -77,9 +82,11 @@ def plan_sound(
         raise InputError(
             f"the sound from {float(first):g} s to {float(last or 0):g} s is empty; mend the range"
         )
-    if not clip.audio:
+    whole = first == 0 and last is None
+    extras = plan_extras(clip.path.name, clip.extras, clip.chapters, suffix, whole=whole)
+    if not (clip.audio or extras or extras.notes):
         return None
-    lead = clip.start_time - min(track.start_time for track in clip.audio)
+    lead = clip.start_time - min((track.start_time for track in clip.audio), default=clip.start_time)
     delay = lead if first == 0 and lead > PRIMING else Fraction(0)
     encoders, notes = [], []
     for track in clip.audio:
@@ -96,7 +103,8 @@ def plan_sound(
         delay=delay,
         start=Fraction(0) if first > 0 else None,
         stop=None if last is None else delay + last - first,
-        notes=tuple(notes),
+        notes=(*notes, *extras.notes),
+        extras=extras,
     )
 
 
@@ -115,10 +123,14 @@ def add_sound(
 ) -> tuple[Finished, tuple[str, ...]]:
     """Join a clip without sound and the sound of `plan` into `target`, copying the pictures.
 
-    Packets that a container refuses against expectation are encoded instead. Returns what ffmpeg left
-    behind, and notes about such tracks.
+    Packets that a container refuses against expectation are encoded instead, and subtitles left out.
+    Returns what ffmpeg left behind, and notes about such tracks.
     """
     done = run_ffmpeg(sound_arguments(plan, pictures, target, container))
+    if not done.ok and plan.extras.tracks and "No space left" not in done.reason:
+        bare = without_tracks(plan.source.name, plan.extras)
+        redone, notes = add_sound(replace(plan, extras=bare), pictures, target, container)
+        return (redone, (*bare.notes, *notes)) if redone.ok else (done, ())
     if done.ok or "copy" not in plan.encoders or "No space left" in done.reason:
         return done, ()
     encoder = _encoder(plan.suffix)
@@ -143,7 +155,7 @@ def sound_arguments(plan: SoundPlan, pictures: Path, target: Path, container: st
     source = ffmpeg.input(file_url(plan.source), itsoffset=_seconds(plan.shift), **input_options())
     options: dict[str, Any] = {"c:v": "copy", "format": container, "max_muxing_queue_size": 9999}
     whole = plan.start is None and plan.stop is None
-    options["map_chapters"] = "1" if whole else "-1"
+    options["map_chapters"] = "1" if plan.extras.chapters else "-1"
     if container in {"mp4", "mov"}:
         options["movflags"] = "+faststart"
     for number, encoder in enumerate(plan.encoders):
@@ -152,7 +164,10 @@ def sound_arguments(plan: SoundPlan, pictures: Path, target: Path, container: st
             options[f"b:a:{number}"] = "192k"
         if not whole:
             options[f"bsf:a:{number}"] = f"noise=drop='{_outside(plan)}'"
-    streams = [source[str(track.index)] for track in plan.tracks]
+    for number, encoder in enumerate(plan.extras.encoders, start=1 + len(plan.tracks)):
+        options[f"c:{number}"] = encoder
+    indices = [track.index for track in plan.tracks] + [track.index for track in plan.extras.tracks]
+    streams = [source[str(index)] for index in indices]
     output = ffmpeg.output(video["v:0"], *streams, file_url(target), **options)
     return list(ffmpeg.get_args(output.global_args("-copyts"), overwrite_output=True))
 

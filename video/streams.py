@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from .tools import FORMAT_WHITELIST, PROTOCOL_WHITELIST, Tool, file_url, run_ffp
 FFPROBE_SECONDS = 600.0
 ATTACHED_PICTURE = 0x400
 PYAV_OPTIONS = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
+LAST_FRAME_SLACK = Fraction(1, 4)
+"""Seconds by which a told end may differ from the packets' one; more means that something is missing."""
+
 FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")
 COLOR_RANGES = {1: "tv", 2: "pc"}
 COLOR_TRANSFERS = {
@@ -58,10 +62,23 @@ class Packets:
             self.times.append(time)
             self.end = max(time + duration, self.end if self.end is not None else time)
 
+    def end_as_told(self, tags: Mapping[str, str], base: Fraction) -> None:
+        """Take over the end that a Matroska tag tells: there the last packet says nothing of its length."""
+        told = next((value for name, value in tags.items() if name.upper() == "DURATION"), "")
+        match = re.fullmatch(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}\.[0-9]{1,9})", told)
+        if match is None or self.end is None:
+            return
+        end = 3600 * int(match[1]) + 60 * int(match[2]) + Fraction(match[3])
+        if end > max(self.times) * base and abs(end - self.end * base) <= LAST_FRAME_SLACK:
+            self.end = round(end / base)
+
 
 @dataclass
 class Track:
-    """One stream of a container, of kind "video", "audio" or another; the others have no picture fields."""
+    """One stream of a container, of kind "video", "audio" or another; the others have no picture fields.
+
+    `alpha_layer`: WebM keeps transparency in a second layer, of which `pixel_format` says nothing.
+    """
 
     index: int
     kind: str
@@ -81,6 +98,7 @@ class Track:
     color_range: str | None = None
     color_primaries: str | None = None
     field_order: str = "unknown"
+    alpha_layer: bool = False
     average_rate: Fraction | None = None
     real_rate: Fraction | None = None
     packets: Packets = field(default_factory=Packets)
@@ -88,12 +106,13 @@ class Track:
 
 @dataclass
 class Streams:
-    """A container: its format's name, declared end in seconds, tracks, and whether reading met an error."""
+    """A container: its format's name, declared end in seconds, tracks, any error on reading, chapters."""
 
     container: str
     end: Fraction | None
     tracks: list[Track]
     damaged: bool = False
+    chapters: int = 0
 
 
 def check_format(path: Path, name: str) -> None:
@@ -108,7 +127,7 @@ def check_format(path: Path, name: str) -> None:
 def read_with_ffprobe(path: Path, tool: Tool) -> Streams:
     """Look into `path` with ffprobe; VideoError with ffprobe's reason when it cannot be opened."""
     common = ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
-    show = ["-show_format", "-show_streams", "-of", "json"]
+    show = ["-show_format", "-show_streams", "-show_chapters", "-of", "json"]
     seen = run_ffprobe(tool, [*common, *show, file_url(path)], timeout=FFPROBE_SECONDS)
     if not seen.ok:
         raise VideoError(seen.reason)
@@ -126,7 +145,7 @@ def from_ffprobe(
     Parameters
     ----------
     document
-        The object with ``format`` and ``streams``.
+        The object with ``format``, ``streams`` and ``chapters``.
     packets
         The objects of ``packets``: ``stream_index``, ``pts``, ``duration``, ``flags`` ("D": discarded).
     """
@@ -140,13 +159,16 @@ def from_ffprobe(
         if track is not None:
             time = int(packet["pts"]) if "pts" in packet else None
             track.packets.add(time, int(packet.get("duration", 0)), "D" in packet.get("flags", ""))
+    for stream in document.get("streams", []):
+        track = by_index[int(stream["index"])]
+        track.packets.end_as_told(stream.get("tags", {}), track.time_base)
     start, duration = (_fraction(container.get(key)) for key in ("start_time", "duration"))
     end = None if duration is None else (start or Fraction(0)) + duration
-    return Streams(container=name, end=end, tracks=tracks, damaged=damaged)
+    return Streams(name, end, tracks, damaged, chapters=len(document.get("chapters", [])))
 
 
 def _track_from_ffprobe(stream: Mapping[str, Any]) -> Track:
-    disposition = stream.get("disposition", {})
+    disposition, tags = stream.get("disposition", {}), stream.get("tags", {})
     turns = [data["rotation"] for data in stream.get("side_data_list", []) if "rotation" in data]
     return Track(
         index=int(stream["index"]),
@@ -154,19 +176,20 @@ def _track_from_ffprobe(stream: Mapping[str, Any]) -> Track:
         codec=str(stream.get("codec_name", "unknown")),
         time_base=_fraction(stream.get("time_base")) or Fraction(1),
         start_time=_fraction(stream.get("start_time")),
-        language=_language(stream.get("tags", {}).get("language")),
+        language=_language(tags.get("language")),
         default=bool(disposition.get("default", 0)),
         attached=bool(disposition.get("attached_pic", 0)),
         width=int(stream.get("width", 0)),
         height=int(stream.get("height", 0)),
         sample_aspect_ratio=_fraction(stream.get("sample_aspect_ratio")) or Fraction(1),
-        rotation=float(turns[0]) if turns else 0.0,
+        rotation=_finite(turns[0]) if turns else 0.0,
         pixel_format=str(stream.get("pix_fmt", "unknown")),
         color_transfer=_known(stream.get("color_transfer")),
         color_space=_known(stream.get("color_space")),
         color_range=_known(stream.get("color_range")),
         color_primaries=_known(stream.get("color_primaries")),
         field_order=str(stream.get("field_order", "unknown")),
+        alpha_layer=_has_alpha_layer(tags),
         average_rate=_fraction(stream.get("avg_frame_rate")) or None,
         real_rate=_fraction(stream.get("r_frame_rate")) or None,
     )
@@ -180,8 +203,16 @@ def _fraction(text: object) -> Fraction | None:
         return None
 
 
+def _finite(angle: float) -> float:
+    return float(angle) if math.isfinite(angle) else 0.0
+
+
 def _known(name: str | None) -> str | None:
     return None if name in (None, "unknown", "unspecified", "reserved") else name
+
+
+def _has_alpha_layer(tags: Mapping[str, str]) -> bool:
+    return any(name.lower() == "alpha_mode" and value == "1" for name, value in tags.items())
 
 
 def _language(name: str | None) -> str | None:
@@ -213,10 +244,14 @@ def read_with_pyav(path: Path) -> Streams:
                     damaged |= packet.is_corrupt
         except (av.error.FFmpegError, OSError):
             damaged = True
+        for stream in container.streams:
+            track = tracks[stream.index]
+            track.packets.end_as_told(stream.metadata, track.time_base)
         end = None
         if container.duration is not None:
             end = Fraction(container.duration + (container.start_time or 0), av.time_base)
-        found = Streams(container.format.name, end, list(tracks.values()), damaged)
+        chapters = len(container.chapters())
+        found = Streams(container.format.name, end, list(tracks.values()), damaged, chapters)
     for track in found.tracks:
         if track.kind == "video" and not track.attached and track.packets.shown:
             track.rotation = _rotation_from_pyav(path, track.index)
@@ -246,6 +281,7 @@ def _track_from_pyav(stream: Any) -> Track:
         track.color_primaries = COLOR_PRIMARIES.get(int(context.color_primaries))
         order = int(context.field_order)
         track.field_order = FIELD_ORDERS[order] if 0 <= order < len(FIELD_ORDERS) else "unknown"
+        track.alpha_layer = _has_alpha_layer(stream.metadata)
         track.average_rate, track.real_rate = stream.average_rate or None, stream.base_rate or None
     return track
 
@@ -257,7 +293,6 @@ def _rotation_from_pyav(path: Path, index: int) -> float:
     try:
         with av.open(file_url(path), options=PYAV_OPTIONS, metadata_errors="replace") as container:
             frame = next(container.decode(container.streams[index]), None)
-            turn = 0.0 if frame is None else float(frame.rotation)
-            return turn if math.isfinite(turn) else 0.0
+            return 0.0 if frame is None else _finite(frame.rotation)
     except (av.error.FFmpegError, OSError, NotImplementedError):
         return 0.0
