@@ -166,7 +166,7 @@ def test_hung_decoder_is_stopped(clip: ClipInfo, monkeypatch: pytest.MonkeyPatch
 
 def test_a_killed_decoder_is_no_short_clip(clip: ClipInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     size = SIZE[0] * SIZE[1] * 3
-    code = f"import os, sys; sys.stdout.buffer.write(bytes({2 * size})); sys.stdout.flush(); os.kill(os.getpid(), 9)"
+    code = f"import os, sys; os.write(1, bytes({2 * size})); os.kill(os.getpid(), 9)"
 
     def killed(args: list[str], *, read: bool) -> PipedProcess:
         return PipedProcess([sys.executable, "-c", code], read=read)

@@ -222,8 +222,8 @@ def _report(
     expected = clip.frames if frames.stop is None else min(frames.stop, clip.frames)
     if status < 0 and count < expected:
         raise DecodeError(
-            f"{clip.path}: ffmpeg was ended by signal {-status} after {count} of about {expected} frames; give "
-            f"the same command again, or take the frames before with --frames 0:{count} if it ends there again"
+            f"{clip.path}: ffmpeg was ended by signal {-status} after {count} of about {expected} frames; "
+            f"give the same command again, or take what comes before with --frames 0:{count}"
         )
     lines = process.stderr_count
     damaged = status != 0 or lines > 0 or count < expected
