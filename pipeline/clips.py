@@ -62,7 +62,13 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     from video.sequence import open_folder
 
     rate = parse_rate(settings.fps)
-    source = open_folder(path, rate) if path.is_dir() else probe(path)
+    source: ClipInfo | FrameFolder
+    if path.is_dir():
+        source = open_folder(path, rate)
+    else:
+        source = probe(path)
+        if settings.deinterlace != "auto":
+            source = source.taken_for_interlaced(settings.deinterlace == "on")
     wanted = FrameRange.parse(settings.frames or ":")
     _check_range(path, settings, wanted, source.frames)
     size = fit_size(source.width, source.height, settings.size, even=True)

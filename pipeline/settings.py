@@ -70,6 +70,11 @@ class VideoSettings(ImageSettings):
         metavar="auto|none|FILE",
     )
     frames: str = knob("", "Only these frames, counted from 0, end excluded: 0:48, 100:, :20.", metavar="A:B")
+    deinterlace: str = knob(
+        "auto",
+        "auto = where the clip says it is interlaced, or shows it; on = always; off = never.",
+        choices=("auto", "on", "off"),
+    )
     fps: str = knob("25", "Frame rate of a folder of frames: 25, 23.976, 30000/1001.", metavar="RATE")
     crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51)
     movie_frame: int = knob(0, "The frame whose optimisation the progress movie shows.", minimum=0)

@@ -16,7 +16,7 @@ import pytest
 from video_clips import SIZE, color_of, convert, make_clip, number_of
 
 import video.decode
-from video.decode import FrameRange, fit_size, has_alpha, is_yuv, read_frames
+from video.decode import FrameRange, filter_text, fit_size, has_alpha, is_yuv, read_frames
 from video.errors import DecodeError, InputError, ToolError
 from video.probe import ClipInfo, probe
 from video.process import PipedProcess
@@ -178,6 +178,13 @@ def test_a_killed_decoder_is_no_short_clip(clip: ClipInfo, monkeypatch: pytest.M
         DecodeError, match="ffmpeg was ended by signal 9 after 2 of about 12 frames; give the same"
     ):
         next(frames)
+
+
+def test_what_is_told_to_be_interlaced_is_deinterlaced_and_what_is_not_is_left(clip: ClipInfo) -> None:
+    told, left = clip.taken_for_interlaced(True), clip.taken_for_interlaced(False)
+    assert filter_text(told, SIZE).startswith("bwdif=mode=send_frame:parity=auto,")
+    assert "bwdif" not in filter_text(left, SIZE)
+    assert len(read(told)) == len(read(left)) == 12
 
 
 # ------------------------------------------------------------------------------------------ geometry

@@ -112,7 +112,11 @@ def test_interlaced(folder: Path) -> None:
     output = ["-flags", "+ildct+ilme", "-x264opts", "tff=1", "-pix_fmt", "yuv420p"]
     clip = look(make_clip(folder / "fields.mp4", 4, before=before, output=output))
     assert clip.interlaced
-    assert clip.notes == ("fields.mp4 is interlaced: it is deinterlaced on reading",)
+    told = "fields.mp4 is interlaced: it is deinterlaced on reading (--deinterlace off leaves it as it is)"
+    assert clip.notes == (told,)
+    left = clip.taken_for_interlaced(False)
+    assert (left.interlaced, left.notes) == (False, ())
+    assert left.taken_for_interlaced(True).measured_fields == "auto"
 
 
 def test_color_tags(folder: Path) -> None:

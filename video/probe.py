@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +35,9 @@ class AudioTrack:
     start_time: Fraction
 
 
+_DEINTERLACED = "is interlaced: it is deinterlaced on reading (--deinterlace off leaves it as it is)"
+
+
 @dataclass(frozen=True)
 class ClipInfo:
     """A clip, as decoding yields it.
@@ -63,7 +66,7 @@ class ClipInfo:
     times
         When each frame is shown, where the rate varies and the file tells.
     measured_fields
-        "tff" or "bff" where a clip turned out interlaced that does not say so.
+        "tff" or "bff" where a clip turned out interlaced that does not say so; "auto" where it was told to be.
     decoder
         ffmpeg's decoder, where it must not be the usual one.
     extras, chapters
@@ -100,6 +103,13 @@ class ClipInfo:
     def hdr(self) -> bool:
         """Whether the tags say PQ or HLG, so that the pictures need tone-mapping."""
         return self.color_transfer in HDR_TRANSFERS
+
+    def taken_for_interlaced(self, interlaced: bool) -> ClipInfo:
+        """This clip with its pictures deinterlaced, or left as they are, whatever it says of itself."""
+        if interlaced:
+            return replace(self, interlaced=True, measured_fields=self.measured_fields or "auto")
+        notes = tuple(note for note in self.notes if not note.endswith(_DEINTERLACED))
+        return replace(self, interlaced=False, measured_fields=None, notes=notes)
 
 
 def probe(path: Path) -> ClipInfo:
@@ -260,7 +270,7 @@ def _notes(
         kept = "every frame keeps its time" if timed else "the average is used for every frame"
         notes.append(f"{name} has a variable frame rate, {float(rate):.3f} a second on average: {kept}")
     if interlaced:
-        notes.append(f"{name} is interlaced: it is deinterlaced on reading")
+        notes.append(f"{name} {_DEINTERLACED}")
     if video.color_transfer in HDR_TRANSFERS:
         notes.append(f"{name} is HDR: it is converted to standard range (SDR)")
     others = [t for t in streams.tracks if t.kind == "video" and not t.attached and t.index != video.index]
