@@ -104,6 +104,15 @@ def read_picture(path: Path, longer: int, minimum_side: int, *, style: bool = Fa
     return picture if fitted == (width, height) else resize_image(picture, fitted)
 
 
+def note_pages(path: Path, display: Display) -> None:
+    """Say that only the first picture of a file is used, if it holds several."""
+    from video.picture_formats import count_pages
+
+    pages = count_pages(path)
+    if pages > 1:
+        display.warn(f"{path}: holds {pages} pictures, pages or frames; the first is used")
+
+
 def build_stylizer(job: Job, styles: tuple[StyleSource, ...], longer: int, weights: Weights) -> Stylizer:
     """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels."""
     from stylize.colors import grey

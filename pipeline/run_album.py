@@ -17,6 +17,7 @@ from pipeline.engine import (
     RunOptions,
     build_stylizer,
     choose_weights,
+    note_pages,
     optimise,
     read_picture,
     result_line,
@@ -162,6 +163,7 @@ def _do_units(
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
                 content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
+                note_pages(unit.photo, display)
                 result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name)
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)

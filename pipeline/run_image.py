@@ -10,6 +10,7 @@ from pipeline.engine import (
     RunOptions,
     build_stylizer,
     choose_weights,
+    note_pages,
     optimise,
     read_picture,
     result_line,
@@ -42,6 +43,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
+    note_pages(job.content, display)
     weights = choose_weights(job, display, offline=options.offline)
     stylizer = build_stylizer(job, job.styles, max(content.shape[:2]), weights)
     if options.dry_run:

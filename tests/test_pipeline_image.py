@@ -231,3 +231,12 @@ def test_a_kept_run_makes_its_movie_later(photo: Path, style: Path, tmp_path: Pa
     assert refused("progress", tmp_path, "-o", tmp_path / "b.mp4") == (
         f"{tmp_path}: holds no snapshots; make the run with --keep-run or --progress-movie"
     )
+
+
+def test_only_the_first_page_is_used_and_it_is_said(photo: Path, style: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(photo) as first:
+        first.save(tmp_path / "pages.tif", save_all=True, append_images=[first, first])
+    ran = done(*run(tmp_path / "pages.tif", style, tmp_path / "out.png"))
+    assert f"note: {tmp_path / 'pages.tif'}: holds 3 pictures, pages or frames; the first is used" in ran.err

@@ -47,6 +47,24 @@ def decode_picture(path: Path, pixel_limit: int) -> tuple[Bytes, Bytes | None]:
         raise InputError(f"{path}: not enough memory for this picture; scale it down first") from error
 
 
+def count_pages(path: Path) -> int:
+    """How many pictures there are in a file of which `decode_picture` reads the first.
+
+    Pages of a TIFF or frames of an animation; the previews that cameras hide in a photo do not count.
+    """
+    from PIL import Image
+
+    with open(path, "rb") as file, _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        formats = [name for name in check_content(path, file.read(512)) if name in Image.OPEN]
+        file.seek(0)
+        try:
+            with Image.open(file, formats=formats) as image:
+                return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+        except Exception:  # the first can be read; decoders of what follows raise nearly anything
+            return 1
+
+
 def check_content(path: Path, head: bytes) -> list[str]:
     """Refuse what is plainly no picture, with a hint; return the formats to try."""
     if not head:

@@ -66,7 +66,7 @@ class ClipInfo:
     times
         When each frame is shown, where the rate varies and the file tells.
     measured_fields
-        "tff" or "bff" where a clip turned out interlaced that does not say so; "auto" where it was told to be.
+        "tff" or "bff" where a clip turned out interlaced that does not say so; "auto" where it was told so.
     decoder
         ffmpeg's decoder, where it must not be the usual one.
     extras, chapters
