@@ -310,7 +310,7 @@ def cut(media: Path, size: int, sheet: Path | None) -> bool:
     good = True
     for at in (55, 148):
         hashes = []
-        for start in (at - 3, at):
+        for start in (at - 8, at):
             with run_command(media, "bunny-two-cuts", f"{start}:{at + 3}", size) as run:
                 lines = (run / "journal.jsonl").read_text().splitlines()
             rows = {row["index"]: row["sha256"] for row in map(json.loads, lines)}
