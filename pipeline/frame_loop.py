@@ -13,7 +13,7 @@ from pipeline.engine import RunOptions, optimise, result_line, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
 from pipeline.log import Display, Work
-from pipeline.motion import MotionModel
+from pipeline.motion import SETTLING, MotionModel
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
 from pipeline.settings import VideoSettings
@@ -80,6 +80,7 @@ class FrameLoop:
         from video.scenes import with_shot_starts
 
         shots: list[list[int]] = []
+        reach = SETTLING * max(self.settings.long_term)
         frames = self.clip.contents(self.display)
         for index, content, begins in with_shot_starts(frames, self.clip.cuts):
             if begins:
@@ -90,6 +91,8 @@ class FrameLoop:
                 self._keep_content(index, content)
             if (1, index) in self._finished:
                 self.report.skipped += 1
+                if any((1, index + ahead) not in self._finished for ahead in range(1, reach + 1)):
+                    self._guide(index, content, 1)  # for what the frames that are not finished take from it
             else:
                 if begins and len(shots) > 1:
                     work.grow(self._alone - self._later)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from stylize.anchor import Anchor
     from stylize.types import FloatImage
+    from video.flow import Mask
 
 Picture = Callable[[], "FloatImage"]
 """Gives a stylized frame as it was saved; reads it only when it is wanted."""
+
+SETTLING = 8
+"""Frames in which the hold on what has come into view rises to the full; its strokes form meanwhile."""
+
+BORDER = 3
+"""Pixels along the border that a network paints differently; what moves in from there starts anew."""
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A finished frame, and for how many frames each of its pixels has been in view, up to `SETTLING`."""
+
+    content: FloatImage
+    picture: Picture
+    ages: NDArray[np.uint8]
 
 
 class MotionModel:
@@ -31,19 +51,25 @@ class MotionModel:
 
         self._distances = distances
         self._flow = FlowEstimator(quality)
-        self._past: deque[tuple[FloatImage, Picture]] = deque(maxlen=max(distances))
+        self._past: deque[_Past] = deque(maxlen=max(distances))
+        self._ages: NDArray[np.uint8] | None = None
 
     def begin_shot(self) -> None:
         """Forget all frames: what comes has nothing to do with them."""
         self._past.clear()
+        self._ages = None
 
     def remember(self, content: FloatImage, picture: Picture) -> None:
-        """Take in a finished frame."""
-        self._past.append((content, picture))
+        """Take in a finished frame: the one that `guide` was last asked for, or one that had no guide."""
+        import numpy as np
+
+        ages = np.full(content.shape[:2], SETTLING, np.uint8) if self._ages is None else self._ages
+        self._past.append(_Past(content, picture, ages))
+        self._ages = None
 
     def last_picture(self) -> FloatImage | None:
         """The stylized frame before this one; None for the first of a shot."""
-        return self._past[-1][1]() if self._past else None
+        return self._past[-1].picture() if self._past else None
 
     def guide(
         self, content: FloatImage, own: FloatImage | None = None
@@ -52,8 +78,9 @@ class MotionModel:
 
         The start is the stylized past moved to where the content is now; where nothing reliable comes from
         it is the content, in the colours that the last frame's content was given. The anchor is the same
-        without the content. Several squared distances c_j (x - w_j)^2 are, but for a constant, one to their
-        weighted mean with the sum of their weights.
+        without the content; its hold on what has come into view rises over `SETTLING` frames. Several squared
+        distances c_j (x - w_j)^2 are, but for a constant, one to their weighted mean with the sum of their
+        weights.
 
         Parameters
         ----------
@@ -72,27 +99,32 @@ class MotionModel:
 
         from stylize.anchor import Anchor
         from stylize.colors import transferred
-        from video.flow import TOLERANT_BOUNDARY, reliability, settle, warp
+        from video.flow import TOLERANT_BOUNDARY, carried, leaves_border, reliability, settle, warp
 
         if not self._past:
             return own, None
-        total = np.zeros(content.shape[:2], np.float32)
+        total: Mask = np.zeros(content.shape[:2], np.float32)
+        ages = np.zeros(content.shape[:2], np.uint8)
         moved = np.zeros(content.shape, np.float32)
         for distance in self._distances:
             if distance > len(self._past):
                 break
-            past_content, picture = self._past[-distance]
-            found, found_back = self._flow.both(content, past_content)
-            flow, back = settle(found, found_back, content, past_content)
-            trusted = reliability(flow, back, content, past_content, edges=found, boundary=TOLERANT_BOUNDARY)
+            past = self._past[-distance]
+            found, found_back = self._flow.both(content, past.content)
+            flow, back = settle(found, found_back, content, past.content)
+            trusted = reliability(flow, back, content, past.content, edges=found, boundary=TOLERANT_BOUNDARY)
+            trusted = np.where(leaves_border(flow, BORDER), 0.0, trusted)
             share = np.maximum(trusted - total, 0.0)
-            moved += share[..., None] * warp(picture(), flow, sharp=True)
+            moved += share[..., None] * warp(past.picture(), flow, sharp=True)
             total += share
+            ages = np.where(share > 0.5, np.minimum(carried(past.ages, flow) + 1, SETTLING), ages)
         weight = total[..., None]
         if own is None:
-            last_content, last_picture = self._past[-1]
-            start = moved + (1.0 - weight) * transferred(content, last_content, last_picture())
-        else:
-            start = (own + moved) / (1.0 + weight)
+            last = self._past[-1]
+            start = moved + (1.0 - weight) * transferred(content, last.content, last.picture())
+            held: Mask = np.asarray(total * (ages / np.float32(SETTLING)), np.float32)
+            self._ages = ages
+        else:  # all of it has its strokes from the pass before
+            start, held = (own + moved) / (1.0 + weight), total
         reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)
-        return np.clip(start, 0.0, 1.0), Anchor(np.clip(reference, 0.0, 1.0), total)
+        return np.clip(start, 0.0, 1.0), Anchor(np.clip(reference, 0.0, 1.0), held)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
-from pipeline.motion import MotionModel
+from pipeline.motion import SETTLING, MotionModel
 from stylize.colors import transferred
 from video.images import FloatImage
 
@@ -94,3 +96,53 @@ def test_only_as_many_frames_are_kept_as_are_looked_at() -> None:
         model.remember(window(CONTENT, t), lambda t=t: (read.append(t), window(STYLED, t))[1])
     model.guide(window(CONTENT, 5))
     assert set(read) == {3, 4}
+
+
+def test_what_came_into_view_is_held_more_firmly_from_frame_to_frame() -> None:
+    model = filled((1,), 2)
+    column = WIDTH - 14  # comes into view with frame 2's step, far enough from the border
+    held = []
+    for t in range(2, 2 + SETTLING + 3):
+        _, anchor = model.guide(window(CONTENT, t))
+        assert anchor is not None
+        # Follow one thing: it moves to the left by STEP a frame.
+        held.append(float(anchor.weights[20:50, column - STEP * (t - 2)].mean()))
+        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+    assert held[0] > 0.95  # it was in view from the start
+    model = filled((1,), 2)
+    fresh = []
+    for t in range(2, 2 + SETTLING + 3):
+        _, anchor = model.guide(window(CONTENT, t))
+        assert anchor is not None
+        place = WIDTH - 2 - STEP * (t - 2)
+        fresh.append(float(anchor.weights[20:50, place].mean()))
+        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+    assert fresh[0] == 0.0
+    assert all(later >= earlier for earlier, later in pairwise(fresh))
+    assert 0.1 < fresh[4] < 0.7
+    assert fresh[-1] > 0.9
+
+
+def test_a_later_pass_holds_everything() -> None:
+    model = MotionModel((1,), "medium")
+    for t in range(3):
+        model.guide(window(CONTENT, t), window(STYLED, t))
+        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+    _, anchor = model.guide(window(CONTENT, 3), window(STYLED, 3))
+    assert anchor is not None
+    assert anchor.weights[10:-10, WIDTH - 14].min() > 0.9
+
+
+def test_ages_begun_late_are_the_same_after_the_frames_that_settling_takes() -> None:
+    whole, late = MotionModel((1, 2), "fast"), MotionModel((1, 2), "fast")
+    last = 2 * SETTLING + 3
+    for t in range(last):
+        whole.guide(window(CONTENT, t % 20))
+        whole.remember(window(CONTENT, t % 20), lambda t=t: window(STYLED, t % 20))
+        if t >= last - 1 - 2 * SETTLING:
+            late.guide(window(CONTENT, t % 20))
+        late.remember(window(CONTENT, t % 20), lambda t=t: window(STYLED, t % 20))
+    found = [model.guide(window(CONTENT, last % 20))[1] for model in (whole, late)]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert np.array_equal(found[0].weights, found[1].weights)

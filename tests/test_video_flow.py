@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from video.errors import InputError
-from video.flow import FlowEstimator, reliability, warp
+from video.flow import FlowEstimator, carried, leaves_border, reliability, warp
 from video.images import FloatImage
 from video.metrics import ConsistencyMeter, masked_error
 
@@ -148,6 +148,20 @@ def test_frames_that_agree_along_the_flow_make_it_reliable_and_others_do_not() -
     assert reliability(flow, -flow, frame, frame)[:, :-8].min() == 1
     assert reliability(flow, -flow, frame, darker)[:, WIDTH // 2 - 1 : WIDTH // 2 + 1].max() == 0
     assert reliability(flow, -flow, frame, frame)[:, -2:].max() == 0  # outside is outside
+
+
+def test_what_leaves_the_border_for_the_inside() -> None:
+    still, inward = constant(0, 0), constant(4, 0)  # 4 pixels to the left from frame to frame
+    assert not leaves_border(still, 3).any()
+    found = leaves_border(inward, 3)
+    assert found[3:-3, -7:-3].all()
+    assert not found[3:-3, 3:-7].any()
+    assert not found[:, -3:].any()  # still at the border
+
+
+def test_whole_values_are_carried_whole() -> None:
+    ages = np.arange(WIDTH, dtype=np.uint8)[None].repeat(HEIGHT, axis=0)
+    assert np.array_equal(carried(ages, constant(3.3, 0))[:, :-4], ages[:, 3:-1])
 
 
 def test_soft_weights_never_exceed_the_hard_ones() -> None:

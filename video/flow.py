@@ -166,6 +166,19 @@ def warp(picture: NDArray[np.float32], flow: Flow, *, sharp: bool = False) -> ND
     return np.clip(moved, 0.0, 1.0) if sharp else np.asarray(moved)
 
 
+def carried(values: NDArray[np.uint8], flow: Flow) -> NDArray[np.uint8]:
+    """`values`, shape (H, W), moved like a picture by `warp`, but whole: each from the nearest pixel."""
+    grid_x, grid_y = _grid(flow)
+    moved = cv2.remap(
+        values,
+        grid_x + flow[..., 0],
+        grid_y + flow[..., 1],
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(moved)
+
+
 def reliability(
     flow: Flow,
     back: Flow,
@@ -235,6 +248,20 @@ def reliability(
     mask = good.astype(np.float32)
     # Smoothed from the inside only: a pixel that cannot be trusted gets no weight from its neighbours.
     return np.minimum(mask, cv2.GaussianBlur(mask, (0, 0), SOFTNESS)) * inside
+
+
+def leaves_border(flow: Flow, margin: int) -> NDArray[np.bool_]:
+    """Where `flow` brings what was within `margin` pixels of a picture's border to farther inside.
+
+    Shape (H, W). A network sees zeros beyond the border, and what it makes there shows it.
+    """
+    height, width = flow.shape[:2]
+    grid_x, grid_y = _grid(flow)
+
+    def near(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
+        return np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)) < margin
+
+    return near(grid_x + flow[..., 0], grid_y + flow[..., 1]) & ~near(grid_x, grid_y)
 
 
 def _local_error(one: FloatImage, other: FloatImage) -> Mask:
