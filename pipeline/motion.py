@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Picture = Callable[[], "FloatImage"]
 """Gives a stylized frame as it was saved; reads it only when it is wanted."""
 
-SETTLING = 8
+SETTLING = 4
 """Frames in which the hold on what has come into view rises to the full; its strokes form meanwhile."""
 
 BORDER = 3

@@ -253,7 +253,8 @@ def reliability(
 def leaves_border(flow: Flow, margin: int) -> NDArray[np.bool_]:
     """Where `flow` brings what was within `margin` pixels of a picture's border to farther inside.
 
-    Shape (H, W). A network sees zeros beyond the border, and what it makes there shows it.
+    Shape (H, W). A network sees zeros beyond the border, and what it makes there shows it. Motion of less
+    than a pixel does not count: it renews the border's pixels little by little anyway.
     """
     height, width = flow.shape[:2]
     grid_x, grid_y = _grid(flow)
@@ -261,7 +262,8 @@ def leaves_border(flow: Flow, margin: int) -> NDArray[np.bool_]:
     def near(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
         return np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)) < margin
 
-    return near(grid_x + flow[..., 0], grid_y + flow[..., 1]) & ~near(grid_x, grid_y)
+    moves = np.sum(flow**2, axis=-1) >= 1.0
+    return moves & near(grid_x + flow[..., 0], grid_y + flow[..., 1]) & ~near(grid_x, grid_y)
 
 
 def _local_error(one: FloatImage, other: FloatImage) -> Mask:
