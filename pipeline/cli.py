@@ -118,7 +118,8 @@ def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: b
     show_default=True,
     help="Work put into the optical flow. Compare only scores of the same quality.",
 )
-@click.option("--csv", "csv_path", type=PATH, metavar="PATH", help="Write a line a frame.")
+@click.option("--csv", "csv_path", type=PATH, metavar="PATH.csv", help="Write a line a frame.")
+@click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def score(as_json: bool, quiet: bool, flow_quality: str, **values: Any) -> None:

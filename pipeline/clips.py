@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -37,8 +37,12 @@ class Clip:
         """The frames' numbers in the source, as far as its count can be believed."""
         return self.wanted.indices(self.source.frames)
 
-    def contents(self, display: Display) -> Iterator[tuple[int, FloatImage]]:
-        """Each wanted frame with its number in the source, decoded as a stream."""
+    def contents(self, display: Display) -> Generator[tuple[int, FloatImage], None, None]:
+        """Each wanted frame with its number in the source, decoded as a stream.
+
+        Close it when it is not read to its end: a decoder that is left to the interpreter's own end takes
+        the program down with it.
+        """
         from video.decode import read_frames
 
         frames = read_frames(self.source, size=self.size, frames=self.wanted, on_warning=display.warn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,23 +82,25 @@ class FrameLoop:
 
         shots: list[list[int]] = []
         reach = SETTLING * max(self.settings.long_term)
-        frames = self.clip.contents(self.display)
-        for index, content, begins in with_shot_starts(frames, self.clip.cuts):
-            if begins:
-                shots.append([])
-                self._motion.begin_shot()
-            shots[-1].append(index)
-            if self.settings.passes > 1:
-                self._keep_content(index, content)
-            if (1, index) in self._finished:
-                self.report.skipped += 1
-                if any((1, index + ahead) not in self._finished for ahead in range(1, reach + 1)):
-                    self._guide(index, content, 1)  # for what the frames that are not finished take from it
-            else:
-                if begins and len(shots) > 1:
-                    work.grow(self._alone - self._later)
-                self._one(index, content, 1, None if begins else index - 1, work)
-            self._motion.remember(content, partial(_read, self.run.frame_path(index)))
+        with closing(self.clip.contents(self.display)) as frames:
+            for index, content, begins in with_shot_starts(frames, self.clip.cuts):
+                if begins:
+                    shots.append([])
+                    self._motion.begin_shot()
+                shots[-1].append(index)
+                if self.settings.passes > 1:
+                    self._keep_content(index, content)
+                if (1, index) in self._finished:
+                    self.report.skipped += 1
+                    if any((1, index + ahead) not in self._finished for ahead in range(1, reach + 1)):
+                        self._guide(
+                            index, content, 1
+                        )  # for what the frames that are not finished take from it
+                else:
+                    if begins and len(shots) > 1:
+                        work.grow(self._alone - self._later)
+                    self._one(index, content, 1, None if begins else index - 1, work)
+                self._motion.remember(content, partial(_read, self.run.frame_path(index)))
         return shots
 
     def _later_pass(self, sweep: int, shot: list[int], work: Work) -> None:

@@ -18,6 +18,8 @@ _TOO_LONG = 1_000_000
 class Journal:
     """A file of entries that can be trusted up to the first line that was cut, changed, or put elsewhere.
 
+    After `read`, `dropped` says how many complete lines could not be.
+
     Every line carries ``chain``, the SHA-256 of the line before it's chain and the entry itself; the first
     one continues `seed`, so that a journal belongs to one job and no other.
 
@@ -33,6 +35,7 @@ class Journal:
         self.path = path
         self._seed = seed
         self._chain: str | None = None
+        self.dropped = 0
 
     def read(self) -> list[dict[str, Any]]:
         """The entries up to the first line that is none; what follows is cut off the file.
@@ -52,6 +55,7 @@ class Journal:
                     break
                 self._chain, good = _link(self._chain, entry), good + len(line)
                 entries.append(entry)
+            self.dropped = data.count(b"\n", good)
             if good < len(data):
                 with self.path.open("rb+") as file:
                     file.truncate(good)

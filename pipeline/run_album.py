@@ -64,7 +64,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )  # a bad one ends it here
     weights = choose_weights(job, display, offline=options.offline)
     keys = unit_keys(units, job, weights)
-    finished = _finished(job.output, units, keys, overwrite=options.overwrite)
+    finished = _finished(job.output, units, keys, display, overwrite=options.overwrite)
     if options.restart:
         finished = set()
     todo = [unit for unit in units if unit not in finished]
@@ -116,18 +116,30 @@ def unit_keys(units: Sequence[Unit], job: Job, weights: Weights) -> dict[Unit, s
     return keys
 
 
-def _finished(folder: Path, units: Sequence[Unit], keys: dict[Unit, str], *, overwrite: bool) -> set[Unit]:
-    """Units whose result is there and came of the same settings; a result of others is in the way."""
+def _finished(
+    folder: Path, units: Sequence[Unit], keys: dict[Unit, str], display: Display, *, overwrite: bool
+) -> set[Unit]:
+    """Units whose result is there and came of the same settings; a result of others is in the way.
+
+    One that was changed since is left as it is, and named: somebody may have worked on it.
+    """
     known: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     if (folder / JOURNAL).is_file():
         for line in (folder / JOURNAL).read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 entry = json.loads(line)
                 known[entry["output"]] = entry["key"]
+                hashes[entry["output"]] = entry.get("sha256", "")
             except (ValueError, TypeError, KeyError):
                 continue
     existing = [unit for unit in units if unit.output.exists()]
     same = {unit for unit in existing if known.get(_name(unit, folder)) == keys[unit]}
+    for unit in same:
+        if hashes[_name(unit, folder)] not in ("", file_hash(unit.output)):
+            display.warn(
+                f"{unit.output}: was changed since it was made, and stays; delete it to make it again"
+            )
     other = [unit for unit in existing if unit not in same]
     if other and not overwrite:
         raise UsageError(
@@ -177,24 +189,23 @@ def _do_units(
 
 
 def _write(folder: Path, unit: Unit, key: str, picture: FloatImage) -> None:
-    """Write a result and its line in the journal.
+    """Write a result and its line in the journal, with the file's hash.
 
-    The line of a new file comes first: after a crash in between the file is missing and will be made. A file
-    that is replaced keeps its old line until it is.
+    A line of a new file comes before it, too: after a crash in between the file is known to be of this job.
+    A file that is replaced keeps its old line until it is.
     """
     from video.images import write_image
 
-    line = json.dumps({"output": _name(unit, folder), "photo": str(unit.photo), "key": key})
+    entry = {"output": _name(unit, folder), "photo": str(unit.photo), "key": key}
     try:
         unit.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PipelineError(f"{unit.output.parent}: the folder cannot be made: {error.strerror}") from None
     new = not unit.output.exists()
     if new:
-        append_durably(folder / JOURNAL, line)
+        append_durably(folder / JOURNAL, json.dumps(entry))
     write_image(unit.output, picture, overwrite=True)
-    if not new:
-        append_durably(folder / JOURNAL, line)
+    append_durably(folder / JOURNAL, json.dumps({**entry, "sha256": file_hash(unit.output)}))
 
 
 def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     weights = choose_weights(job, display, offline=options.offline)
     stylizer = build_stylizer(job, job.styles, max(clip.size), weights)
     if options.dry_run:
-        first = next(clip.contents(display))[1]
+        with closing(clip.contents(display)) as contents:
+            first = next(contents)[1]
         again = 0 if settings.temporal == "off" else settings.frame_iterations
         return plan_pictures(
             job, stylizer, [first], display,

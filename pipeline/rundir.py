@@ -158,7 +158,7 @@ class RunFolder:
             earlier = found.get((sweep - 1, index))
             if _linked(frame.previous, before) and _linked(frame.own, earlier) and self._is_whole(frame):
                 found[sweep, index] = frame
-        self.damaged = len(latest) - len(found)
+        self.damaged = len(latest) - len(found) + self._journal.dropped
         return found
 
     def remove_if_empty(self) -> None:

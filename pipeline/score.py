@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -117,7 +118,7 @@ class Score:
 
 def score_clips(
     content: Path, output: Path, display: Display, *, style: Path | None = None, frames: str = "",
-    cuts: str = "auto", quality: str = "medium", csv_path: Path | None = None,
+    cuts: str = "auto", quality: str = "medium", csv_path: Path | None = None, overwrite: bool = False,
 ) -> Score:  # fmt: skip
     """Measure `output` as a stylization of `content`: two clips or folders of numbered frames.
 
@@ -131,16 +132,23 @@ def score_clips(
         As the video command's: across a cut nothing is compared.
     csv_path
         Where to write a line a frame.
+    overwrite
+        Whether a file there may be replaced.
 
     Raises
     ------
     InputError, UsageError
-        If one is no clip, their shapes or numbers of frames differ, or the cut file is wrong.
+        If one is no clip, their shapes or numbers of frames differ, the cut file is wrong, or the table
+        cannot be written there.
     """
     from video.decode import FrameRange
     from video.metrics import ConsistencyMeter
     from video.scenes import read_cuts, with_shot_starts
 
+    if csv_path is not None:
+        _check_table(
+            csv_path, [content, output, style, None if cuts in ("auto", "none") else Path(cuts)], overwrite
+        )
     source, made = _open(content), _open(output)
     wanted = FrameRange.parse(frames or ":")
     _check_alike(content, source, output, made, wanted)
@@ -161,7 +169,7 @@ def score_clips(
             both[number] = picture
             yield number, frame
 
-    with display.work(float(len(wanted.indices(source.frames)) or 1)) as work:
+    with closing(pairs), display.work(float(len(wanted.indices(source.frames)) or 1)) as work:
         for number, frame, begins in with_shot_starts(contents(), known):
             if begins:
                 meter.begin_shot()
@@ -178,6 +186,16 @@ def score_clips(
             raise PipelineError(f"{csv_path}: cannot be written: {error.strerror}") from None
         score.csv = str(csv_path)
     return score
+
+
+def _check_table(path: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:
+    """The table can be written, and neither takes the place of what is measured nor lies within it."""
+    from video.outputs import check_target
+
+    target = check_target(path, (".csv",), overwrite=overwrite)
+    for given in inputs:
+        if given is not None and target in (given.resolve(), given.resolve() / target.name):
+            raise UsageError(f"{path}: is an input, or lies in one; give the table another place")
 
 
 def _row(number: int, row: Consistency | None, losses: dict[str, float]) -> FrameScore:
@@ -210,6 +228,11 @@ def _check_alike(
         )
     there = len(wanted.indices(source.frames))
     if source.frames and made.frames and there != made.frames:
+        if made.frames > source.frames - wanted.start:
+            raise UsageError(
+                f"{output} has {made.frames} frames, more than there are in {content} from frame "
+                f"{wanted.start} of {source.frames} on; they do not show the same"
+            )
         part = f"--frames {wanted.start}:{wanted.start + made.frames}"
         raise UsageError(
             f"{output} has {made.frames} frames and {content} {there}"
@@ -240,7 +263,7 @@ def _judge(style: Path | None, longer: int) -> Stylizer:
 def _pairs(
     content: Path, source: ClipInfo | FrameFolder, output: Path, made: ClipInfo | FrameFolder,
     size: tuple[int, int], wanted: FrameRange, display: Display,
-) -> Iterator[tuple[FloatImage, FloatImage]]:  # fmt: skip
+) -> Generator[tuple[FloatImage, FloatImage], None, None]:  # fmt: skip
     """Frames of both side by side; UsageError when one ends before the other."""
     from video.decode import read_frames
 

@@ -225,6 +225,18 @@ def test_a_line_without_its_file_is_done_again(photos: Path, style: Path, tmp_pa
     assert (report["done"], report["skipped"]) == (1, 1)
 
 
+def test_a_changed_result_stays_and_is_named(photos: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    done(*run(photos, style, output))
+    (output / "b.jpg").write_bytes(b"mine")
+    ran = done(*run(photos, style, output, "--json"))
+    assert ran.json["skipped"] == 2
+    assert (
+        f"note: {output / 'b.jpg'}: was changed since it was made, and stays; delete it to make it" in ran.err
+    )
+    assert (output / "b.jpg").read_bytes() == b"mine"
+
+
 def test_a_dry_run_writes_nothing(photos: Path, styles: Path, tmp_path: Path) -> None:
     (photos / "bad.png").write_text("hello")
     output = tmp_path / "out"

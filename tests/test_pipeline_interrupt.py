@@ -20,8 +20,10 @@ JOB = ("--backbone", "vgg19-slim", "--size", "96", "--levels", "1")
 def started(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
     return subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        # The tests may themselves run in the background of a shell, which ignores Ctrl-C there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -58,6 +60,23 @@ def test_a_stopped_picture_is_continued_to_the_same_result(
     if number is signal.SIGINT:
         done(*command(tmp_path / "whole.png"))
         assert np.array_equal(pixels(output), pixels(tmp_path / "whole.png"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_clip_is_stopped_while_it_is_decoded(
+    number: signal.Signals, clip: Path, style: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    arguments = ("--iterations", "3", "--frame-iterations", "40", "--content-layers", "relu4_2")
+    process = started("video", clip, "--style", style, "-o", output, *JOB, *arguments)
+    wait_for(tmp_path / "out.mp4.run" / "frames" / "000001.png", process)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number
+    assert "to continue: deepfusion video" in said
+    assert "Fatal" not in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -92,6 +93,26 @@ def test_the_table_has_a_line_a_frame(clips: dict[str, Path], tmp_path: Path) ->
     mean = np.mean([float(row["warping_error"]) for row in rows[1:]])
     assert f"warping error  {mean * 1e4:.2f}e-4 over 3 pairs" in ran.out
     assert "frame by frame in" in ran.out
+
+
+def test_the_table_never_takes_the_place_of_something_else(clips: dict[str, Path], tmp_path: Path) -> None:
+    frame = sorted(clips["content"].iterdir())[0]
+    old = tmp_path / "old.csv"
+    old.write_text("mine")
+    before = frame.read_bytes()
+    for target, said in (
+        (frame, "cannot write .*: the suffix .png is not supported; use one of .csv"),
+        (clips["content"] / "rows.csv", "is an input, or lies in one"),
+        (old, "exists already; give --overwrite"),
+        (tmp_path / "no" / "rows.csv", "there is no folder"),
+        (tmp_path, "cannot write"),
+        (Path("/dev/null"), "cannot write"),
+        (Path("."), "cannot write"),
+    ):
+        assert re.search(said, refused("score", clips["content"], clips["content"], "--csv", target))
+    assert (frame.read_bytes(), old.read_text()) == (before, "mine")
+    done("score", clips["content"], clips["content"], "--csv", old, "--overwrite")
+    assert old.read_text().startswith("frame,")
 
 
 def test_nothing_is_compared_across_a_cut(clips: dict[str, Path], tmp_path: Path) -> None:

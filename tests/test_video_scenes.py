@@ -109,6 +109,24 @@ def test_a_wrong_cut_file_is_named_with_its_line(tmp_path: Path, text: str, said
         read_cuts(path, range(10, 20))
 
 
+def test_a_cut_file_from_a_windows_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "cuts.txt").write_text("2\n5\n", encoding="utf-8-sig")
+    assert read_cuts(tmp_path / "cuts.txt", range(10)) == {2, 5}
+
+
+@pytest.mark.parametrize("kind", ["device", "folder", "binary", "large"])
+def test_what_is_no_cut_file_is_refused_unread(kind: str, tmp_path: Path) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "cuts.txt"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "binary":
+        path.write_bytes(bytes([200, 255] * 40))
+    elif kind == "large":
+        path.write_bytes(b"\n" * 1_000_001)
+    with pytest.raises(InputError, match="is no text file"):
+        read_cuts(path, range(10))
+
+
 def test_a_missing_cut_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cut file cannot be read"):
+    with pytest.raises(InputError, match="there is no such cut file"):
         read_cuts(tmp_path / "no.txt", range(10))

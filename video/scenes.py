@@ -18,6 +18,7 @@ LOOKAHEAD = 2
 SHORTEST_SHOT = 4
 """Frames: of cuts closer together, a flash or a damaged frame, only the first counts."""
 
+_LONGEST_FILE = 1_000_000
 _ANALYSIS_SIDE = 256
 _CUT_RATIO = 3.0
 _CUT_CHANGE = 18.0
@@ -110,9 +111,15 @@ def read_cuts(path: Path, wanted: range) -> frozenset[int]:
         In one line with the line's number: not a number, not rising, no such frame.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the cut file cannot be read: {error}") from None
+        if not path.exists():
+            raise InputError(f"{path}: there is no such cut file; check the name")
+        if not path.is_file() or path.stat().st_size > _LONGEST_FILE:
+            raise InputError(f"{path}: is no text file of frame numbers, of at most {_LONGEST_FILE:,} bytes")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: the cut file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text file; write a frame number a line") from None
     found: list[int] = []
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip()
