@@ -460,7 +460,7 @@ def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
 
 
 def test_a_clip_without_a_frame_leaves_nothing_behind(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.clips.Clip.contents", lambda clip, display: iter(()))
+    monkeypatch.setattr("pipeline.clips.Clip.contents", lambda clip, display: (pair for pair in ()))
     ran = deepfusion("video", "../clip.mp4", "--style", "../style.png", "-o", "out.mp4", *QUICK, "-q")
     assert (ran.code, ran.err) == (
         2,
