@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.settings import SETTINGS, ImageSettings, build_settings, flat, known_keys
+from pipeline.settings import SETTINGS, ImageSettings, build_settings, cut_file, flat, known_keys
 from stylize.config import StylizeConfig, parse_start
 from stylize.errors import ConfigError
 from stylize.knobs import knobs_of, near_miss
@@ -185,7 +185,7 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
 def _paths_in(values: dict[str, Any]) -> list[str]:
     """The keys of `values` that hold the path of a file."""
     keys = ["weights"] if values.get("weights") else []
-    keys += ["cuts"] if values.get("cuts", "auto") not in ("auto", "none") else []
+    keys += ["cuts"] if cut_file(values.get("cuts", "auto")) is not None else []
     return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
 
 

@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.files import file_hash, write_durably
 from pipeline.log import Display
 from pipeline.report import Report
+from pipeline.rundir import RunFolder, run_path
 from pipeline.settings import VideoSettings, flat
 
 if TYPE_CHECKING:
@@ -39,6 +40,31 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         "weights": weights.sha256,
         **{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
     }
+
+
+def open_run(
+    job: Job, weights: Weights, display: Display, outputs: Sequence[Path], *, restart: bool
+) -> RunFolder:
+    """The job's run folder, held by this process alone, with its log begun.
+
+    What a killed run left of writing `outputs` is removed.
+    """
+    from video.outputs import remove_partials
+
+    run = RunFolder(run_path(job.output), record_of(job, weights), restart=restart)
+    display.log_to(run.log)
+    for output in outputs:
+        remove_partials(output)
+    return run
+
+
+def close_run(run: RunFolder, options: RunOptions, report: Report) -> None:
+    """Remove the folder of a finished run, or leave it to others when it was asked for."""
+    if options.keep_run:
+        report.also["run folder"] = str(run.path)
+        run.close()
+    else:
+        run.remove()
 
 
 def content_hash(path: Path) -> str:

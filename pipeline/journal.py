@@ -51,9 +51,10 @@ class Journal:
             data = self.path.read_bytes() if self.path.exists() else b""
             for line in data.splitlines(keepends=True):
                 entry = _parsed(line)
-                if entry is None or entry.pop(_CHAIN, None) != _link(self._chain, entry):
+                told = None if entry is None else entry.pop(_CHAIN, None)
+                if entry is None or told != _link(self._chain, entry):
                     break
-                self._chain, good = _link(self._chain, entry), good + len(line)
+                self._chain, good = told, good + len(line)
                 entries.append(entry)
             self.dropped = data.count(b"\n", good)
             if good < len(data):

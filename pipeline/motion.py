@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ class _Past:
     """A finished frame, and for how many frames each of its pixels has been in view, up to `SETTLING`."""
 
     content: FloatImage
-    picture: Picture
+    read: Picture
     ages: NDArray[np.uint8]
+
+    @cached_property
+    def picture(self) -> FloatImage:
+        """The stylized frame, read when it is first wanted."""
+        return self.read()
 
 
 class MotionModel:
@@ -69,7 +75,7 @@ class MotionModel:
 
     def last_picture(self) -> FloatImage | None:
         """The stylized frame before this one; None for the first of a shot."""
-        return self._past[-1].picture() if self._past else None
+        return self._past[-1].picture if self._past else None
 
     def guide(
         self, content: FloatImage, own: FloatImage | None = None
@@ -115,13 +121,13 @@ class MotionModel:
             trusted = reliability(flow, back, content, past.content, edges=found, boundary=TOLERANT_BOUNDARY)
             trusted = np.where(leaves_border(flow, BORDER), 0.0, trusted)
             share = np.maximum(trusted - total, 0.0)
-            moved += share[..., None] * warp(past.picture(), flow, sharp=True)
+            moved += share[..., None] * warp(past.picture, flow, sharp=True)
             total += share
             ages = np.where(share > 0.5, np.minimum(carried(past.ages, flow) + 1, SETTLING), ages)
         weight = total[..., None]
         if own is None:
             last = self._past[-1]
-            start = moved + (1.0 - weight) * transferred(content, last.content, last.picture())
+            start = moved + (1.0 - weight) * transferred(content, last.content, last.picture)
             held: Mask = np.asarray(total * (ages / np.float32(SETTLING)), np.float32)
             self._ages = ages
         else:  # all of it has its strokes from the pass before

@@ -26,10 +26,9 @@ from pipeline.engine import (
 from pipeline.errors import PipelineError, UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.files import append_durably, file_hash
-from pipeline.finish import make_movie, record_of, save_settings
+from pipeline.finish import close_run, make_movie, open_run, record_of, save_settings
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import RunFolder, run_path
 from pipeline.settings import AlbumSettings
 
 if TYPE_CHECKING:
@@ -49,8 +48,6 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     UsageError, InputError, ConfigError, WeightsError
         Before any work, for anything that is wrong with the job as a whole.
     """
-    from video.outputs import remove_partials
-
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, AlbumSettings)
@@ -71,11 +68,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return _plan(job, todo, weights, display)
     report = Report("album", str(job.output), backbone=weights.name, frames=len(units), skipped=len(finished))
-    run = RunFolder(run_path(job.output), record_of(job, weights), restart=True)
-    display.log_to(run.log)
+    run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
     try:
-        for unit in todo:
-            remove_partials(unit.output)
         snapshots = run.snapshots if options.wants_snapshots else None
         movies = _do_units(job, todo, keys, weights, snapshots, report, display)
         report.frames = report.done + report.skipped
@@ -83,11 +77,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     except BaseException:  # what is finished lies in the output folder
         run.remove()
         raise
-    if options.keep_run:
-        report.also["run folder"] = str(run.path)
-        run.close()
-    else:
-        run.remove()
+    close_run(run, options, report)
     save_settings(job, options, weights.name, report)
     display.note(_table(units, finished, report))
     report.seconds = time.perf_counter() - began

@@ -18,10 +18,9 @@ from pipeline.engine import (
 )
 from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
-from pipeline.finish import make_movie, record_of, save_settings
+from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import RunFolder, run_path
 
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -33,7 +32,6 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         Before any work, for anything that is wrong with the job.
     """
     from video.images import WRITABLE_SUFFIXES, write_image
-    from video.outputs import remove_partials
 
     began = time.perf_counter()
     check_inputs(job)
@@ -49,9 +47,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)
-    run = RunFolder(run_path(job.output), record_of(job, weights), restart=options.restart)
-    display.log_to(run.log)
-    remove_partials(job.output)
+    run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():
@@ -69,12 +65,8 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     except BaseException:
         run.remove_if_empty()
         raise
-    if options.keep_run:
-        report.also["run folder"] = str(run.path)
-        run.checkpoint.unlink(missing_ok=True)
-        run.close()
-    else:
-        run.remove()
+    run.checkpoint.unlink(missing_ok=True)
+    close_run(run, options, report)
     save_settings(job, options, weights.name, report)
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings

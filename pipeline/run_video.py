@@ -16,11 +16,10 @@ from pipeline.engine import (
     choose_weights,
 )
 from pipeline.estimate import Plan, plan_pictures
-from pipeline.finish import make_movie, record_of, save_settings
+from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.frame_loop import FrameLoop
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.rundir import RunFolder, run_path
 from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     UsageError, InputError, ConfigError, WeightsError
         Before any work, for anything that is wrong with the job.
     """
-    from video.outputs import remove_partials
-
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, VideoSettings)
@@ -54,9 +51,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             frames=len(clip.indices), later_iterations=again, sweeps=settings.passes,
         )  # fmt: skip
     report = Report("video", str(job.output), backbone=weights.name)
-    run = RunFolder(run_path(job.output), record_of(job, weights), restart=options.restart)
-    display.log_to(run.log)
-    remove_partials(job.output)
+    run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
         frames = FrameLoop(job, settings, clip, stylizer, run, options, report, display).run_all()
     except BaseException:
@@ -68,11 +63,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     movie = run.snapshots / "frame"
     make_movie([movie] if movie.exists() else [], options, report, display)
     save_settings(job, options, weights.name, report)
-    if options.keep_run:
-        report.also["run folder"] = str(run.path)
-        run.close()
-    else:
-        run.remove()
+    close_run(run, options, report)
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report

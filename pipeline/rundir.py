@@ -8,6 +8,7 @@ came from.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -107,9 +108,7 @@ class RunFolder:
     def _open(self, record: dict[str, Any], restart: bool) -> None:
         """Empty the folder, or see that it is this job's; then it holds `job.json` and `frames/`."""
         if restart:
-            for entry in self.path.iterdir():
-                if entry.name not in (LOCK, HOLDER):
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            self._empty()
         if (self.path / "job.json").exists():
             self._check_same_job(record)
         self.frames.mkdir(exist_ok=True)
@@ -170,11 +169,16 @@ class RunFolder:
 
     def remove(self) -> None:
         """Delete the folder."""
-        for entry in self.path.iterdir() if self.path.is_dir() else ():
-            if entry.name != LOCK:
-                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what holds the results is gone before others are let in
+            self._empty()
         self.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def _empty(self) -> None:
+        """Remove everything but the lock; OSError if that fails."""
+        for entry in self.path.iterdir():
+            if entry.name not in (LOCK, HOLDER):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def close(self) -> None:
         """Let others in; the folder stays."""

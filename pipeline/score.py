@@ -16,6 +16,7 @@ from pipeline.engine import load_tensorflow, read_picture
 from pipeline.errors import PipelineError, UsageError
 from pipeline.files import write_durably
 from pipeline.log import Display
+from pipeline.settings import cut_file
 from stylize.config import StylizeConfig
 
 if TYPE_CHECKING:
@@ -146,15 +147,13 @@ def score_clips(
     from video.scenes import read_cuts, with_shot_starts
 
     if csv_path is not None:
-        _check_table(
-            csv_path, [content, output, style, None if cuts in ("auto", "none") else Path(cuts)], overwrite
-        )
+        _check_table(csv_path, [content, output, style, cut_file(cuts)], overwrite)
     source, made = _open(content), _open(output)
     wanted = FrameRange.parse(frames or ":")
     _check_alike(content, source, output, made, wanted)
     known: str | frozenset[int] = cuts
-    if cuts not in ("auto", "none"):
-        known = read_cuts(Path(cuts).expanduser(), wanted.indices(source.frames))
+    if (file := cut_file(cuts)) is not None:
+        known = read_cuts(file, wanted.indices(source.frames))
     size = (made.width, made.height)
     judge = _judge(style, max(size))
     if min(size) < judge.config.minimum_side:

@@ -40,6 +40,11 @@ class ImageSettings:
         check_knobs(self)
 
 
+def cut_file(cuts: str) -> Path | None:
+    """The file that a choice of cuts names, if it is not one of the words."""
+    return None if cuts in ("auto", "none") else Path(cuts).expanduser()
+
+
 @dataclass(frozen=True)
 class VideoSettings(ImageSettings):
     """Settings of a clip."""
@@ -94,7 +99,7 @@ class VideoSettings(ImageSettings):
     @property
     def cut_file(self) -> Path | None:
         """The file of frame numbers that says where shots begin, if one is given."""
-        return None if self.cuts in ("auto", "none") else Path(self.cuts).expanduser()
+        return cut_file(self.cuts)
 
     @property
     def anchor_weight(self) -> float:

@@ -126,6 +126,7 @@ class SnapshotRecorder:
         self._last_picture: FloatImage | None = None
         self._evaluations, self._seconds = 0, 0.0
         self._level_start = self._due = 0
+        self._resume = resume
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not resume:
@@ -164,7 +165,8 @@ class SnapshotRecorder:
 
         Raises PipelineError or EncodeError if the folder cannot be written to.
         """
-        if self._last is None and progress.iteration > 0:
+        if self._resume:
+            self._resume = False
             self._take_over(progress.iteration)
         if self._last is None or progress.level != self._last.level:
             self._level_start = self._due = progress.iteration

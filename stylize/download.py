@@ -177,6 +177,9 @@ def _open(url: str, timeout: float) -> Any:
         answer = answers.get(timeout=timeout)
     except queue.Empty:
         given_up.set()
+        answer = TimeoutError()
+    # The socket's own time-out may end first; it comes bare, or as the reason of an URLError.
+    if isinstance(answer, TimeoutError) or isinstance(getattr(answer, "reason", None), TimeoutError):
         raise DownloadError(f"{_host(url)}: no answer in {timeout:g} seconds; check the network") from None
     if isinstance(answer, Exception):
         raise answer

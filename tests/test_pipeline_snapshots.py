@@ -230,3 +230,19 @@ def test_importing_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_was_to_go_on_and_begins_anew_leaves_nothing_of_before(tmp_path):
+    record(SnapshotRecorder(tmp_path), [0.1, 0.5, 0.9])
+    record(SnapshotRecorder(tmp_path, resume=True), [0.2])
+    assert [one.iteration for one in read_snapshots(tmp_path)] == [0]
+    assert [one.iteration for one in read_losses(tmp_path)] == [0]
+
+
+def test_what_goes_on_keeps_what_was_before_it(tmp_path):
+    record(SnapshotRecorder(tmp_path), [0.1, 0.5, 0.9])
+    record(SnapshotRecorder(tmp_path, resume=True), [0.8, 0.3], first=2)
+    assert [one.iteration for one in read_snapshots(tmp_path)] == [0, 1, 2, 3]
+    assert [one.iteration for one in read_losses(tmp_path)] == [0, 1, 2, 3]
+    pixels = [round(float(read_image(one.path).mean()), 1) for one in read_snapshots(tmp_path)]
+    assert pixels == [0.1, 0.5, 0.8, 0.3]

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -558,6 +559,20 @@ def test_stalls_are_bounded(server: Server, kind: str, text: str) -> None:
     with pytest.raises(DownloadError, match=text):
         download_vgg19(url=url_of(server, kind), timeout=0.3)
     assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    "error", [TimeoutError("timed out"), urllib.error.URLError(TimeoutError("timed out"))]
+)
+def test_the_sockets_own_time_out_is_no_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def open_(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", open_)
+    with pytest.raises(DownloadError, match=r"no answer in 30 seconds"):
+        download_vgg19(url=url_of(server, "good"), timeout=30)
 
 
 def test_total_time_and_rate_are_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import DecodeError, InputError, ToolError
-from .images import FloatImage, from_uint8, read_image, resize_image
+from .images import FloatImage, opaque, read_image, resize_image
 from .probe import ClipInfo
 from .sequence import FrameFolder
 from .tools import FfmpegProcess, file_url, has_encoder, has_filter, input_options
@@ -177,7 +176,7 @@ def _read_clip(
                 break
             count += 1
             if count > frames.start:
-                yield _to_picture(raw)
+                yield opaque(raw)
         status = process.finish(STALL_SECONDS)
         _report(clip, frames, count, status, process, on_warning)
 
@@ -200,14 +199,6 @@ def _fill(process: FfmpegProcess, buffer: bytearray, clip: ClipInfo) -> bool:
     if stalled.is_set():
         raise DecodeError(f"{clip.path}: ffmpeg gave no frame for {STALL_SECONDS:g} s and was stopped")
     return bool(filled == len(buffer))
-
-
-def _to_picture(raw: NDArray[np.uint8]) -> FloatImage:
-    values = from_uint8(raw)
-    if raw.shape[2] == 3:
-        return values
-    color, alpha = values[..., :3], values[..., 3:]
-    return color * alpha + (1 - alpha)
 
 
 def _report(

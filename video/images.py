@@ -53,6 +53,15 @@ def from_uint8(array: NDArray[Any]) -> FloatImage:
     return np.ascontiguousarray(array, dtype=np.float32) / np.float32(255)
 
 
+def opaque(array: NDArray[Any]) -> FloatImage:
+    """The float picture of RGB or RGBA bytes, shape (H, W, 3 or 4); transparent parts are laid over white."""
+    values = from_uint8(array)
+    if values.shape[2] == 3:
+        return values
+    color, alpha = values[..., :3], values[..., 3:]
+    return color * alpha + (1 - alpha)
+
+
 def read_image(
     path: Path,
     *,

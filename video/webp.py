@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import DecodeError, InputError
-from .images import DEFAULT_PIXEL_LIMIT, FloatImage, from_uint8, resize_image
+from .images import DEFAULT_PIXEL_LIMIT, FloatImage, opaque, resize_image
 from .streams import Streams, Track
 
 CONTAINER = "webp"
@@ -49,8 +49,7 @@ def read_webp(
             if count >= wanted.stop:
                 return
             if count in wanted:
-                values = from_uint8(rgba)
-                picture = values[..., :3] * values[..., 3:] + (1 - values[..., 3:])
+                picture = opaque(rgba)
                 yield picture if own == size else resize_image(picture, size)
             count += 1
     except _DECODER_ERRORS as error:
