@@ -68,7 +68,7 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     rate = parse_rate(settings.fps)
     source: ClipInfo | FrameFolder
     if path.is_dir():
-        source = open_folder(path, rate)
+        source = open_folder(path, rate, allow_gaps=settings.allow_gaps)
     else:
         source = probe(path)
         if settings.deinterlace != "auto":

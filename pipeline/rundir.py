@@ -103,7 +103,10 @@ class RunFolder:
                 self._lock.release()
                 raise
         except OSError as error:
-            raise PipelineError(f"{path}: the run folder cannot be used: {error.strerror}") from None
+            raise PipelineError(
+                f"{path}: the run folder cannot be used: {error.strerror}; "
+                f"mend that, or remove it to begin afresh"
+            ) from None
 
     def _open(self, record: dict[str, Any], restart: bool) -> None:
         """Empty the folder, or see that it is this job's; then it holds `job.json` and `frames/`."""

@@ -8,7 +8,6 @@ import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +207,7 @@ def _open(path: Path) -> ClipInfo | FrameFolder:
     from video.probe import probe
     from video.sequence import open_folder
 
-    return open_folder(path, Fraction(25)) if path.is_dir() else probe(path)
+    return open_folder(path, allow_gaps=True) if path.is_dir() else probe(path)
 
 
 def _check_alike(

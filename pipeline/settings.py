@@ -80,6 +80,9 @@ class VideoSettings(ImageSettings):
         "auto = where the clip says it is interlaced, or shows it; on = always; off = never.",
         choices=("auto", "on", "off"),
     )
+    allow_gaps: bool = knob(
+        False, "Take a folder of frames although numbers are missing, as if the frames followed each other."
+    )
     fps: str = knob("25", "Frame rate of a folder of frames: 25, 23.976, 30000/1001.", metavar="RATE")
     crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51)
     movie_frame: int = knob(0, "The frame whose optimisation the progress movie shows.", minimum=0)

@@ -1,11 +1,12 @@
 """Kill real jobs at random and at chosen moments, take their disk away, and see that nothing is lost.
 
-    python scripts/torture_resume.py [--kills 100] [--seed 0] [--part kills points faults state]
+    python scripts/torture_resume.py [--kills 100] [--seed 0] [--part kills points faults disks state]
 
 kills: SIGKILL at random moments of a small video job (two shots) and a small album, again and again until
 each is finished, then from the start, for so many kills each. points: the process dies between a file's
 writing and its renaming, between renaming and journal, in the middle of a journal line, around the output's
-renaming. faults: fsync fails; the disk is full while frames are written and while the clip is encoded.
+renaming. faults: fsync fails; a file may not grow while frames are written and
+while the clip is encoded. disks: the same on a small file system that is full (root, or unshare -rm).
 state: frames damaged, swapped, missing; the journal cut, with garbage; another setting; two processes.
 
 Always: the finished result equals that of a run that nothing happened to, bit for bit; the output's name
@@ -24,6 +25,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -326,7 +328,7 @@ def points(jobs: list[Job]) -> dict[str, str]:
 
 
 def limited(size: int) -> Callable[[], None]:
-    """No file may become larger than this: what a full disk does, without a disk."""
+    """No file may become larger than this."""
 
     def prepare() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -363,9 +365,9 @@ def faults(jobs: list[Job]) -> dict[str, str]:
     table = {
         "video: fsync fails at a frame": (video, failing_fsync(8)),
         "album: fsync fails at a photo": (album, failing_fsync(5)),
-        "video: disk full at a frame": (video, limited(2_000)),
-        "video: disk full while encoding": (video, limited(whole * 3 // 4)),
-        "album: disk full at a photo": (album, limited(2_000)),
+        "video: a file may not grow, at a frame": (video, limited(2_000)),
+        "video: a file may not grow, while encoding": (video, limited(whole * 3 // 4)),
+        "album: a file may not grow, at a photo": (album, limited(2_000)),
     }
     said = {}
     for name, (job, prepare) in table.items():
@@ -380,6 +382,48 @@ def faults(jobs: list[Job]) -> dict[str, str]:
         finish(job)
         said[name] = f"{kept} kept, then equal; said: {last[-110:]}"
     return said
+
+
+def disks(jobs: list[Job]) -> dict[str, str]:
+    """A small file system that runs full; with more room the same command finishes."""
+    video, album = jobs
+    said = {}
+    for name, job, size in (
+        ("video: file system full while frames are written", video, FRAMES * 4 + 40),
+        ("video: file system full while encoding", video, 0),
+        ("album: file system full at a photo", album, 40),
+    ):
+        job.discard()
+        place = job.output.parent
+        if not mount(place, 64 << 10):
+            return {"a full file system": "not tried: mounting needs root; run this under unshare -rm"}
+        try:
+            if not size:  # as much as there is when the clip is encoded, less half the clip
+                run(job, at_replace("out.mp4", 1, before=True))
+                partial = next(place.glob(".out.part-*"))
+                size = sum(-(-path.stat().st_size // 4096) * 4 for path in place.rglob("*") if path.is_file())
+                size -= partial.stat().st_size // 2048
+                job.discard()
+                partial.unlink()
+            require(mount(place, size, "remount,"), f"{name}: the file system cannot be made smaller")
+            code, text = run(job)
+            last = [line for line in text.splitlines() if line.strip()][-1]
+            require(code == 1 and "disk full" in text, f"{name}: ended with {code}: {text}")
+            require(job.kind == "album" or not job.output.exists(), f"{name}: the output is visible")
+            require(not list(place.rglob(".*.part-*")), f"{name}: left over")
+            kept = job.finished()
+            require(mount(place, 64 << 10, "remount,"), f"{name}: the file system cannot be made larger")
+            finish(job)
+            said[name] = f"{size} KiB: {kept} kept, then equal; said: {last[-110:]}"
+        finally:
+            subprocess.run(["umount", place], check=True)
+    return said
+
+
+def mount(place: Path, size: int, how: str = "") -> bool:
+    """Put a file system of so many KiB in memory at a folder, or change the size of the one there."""
+    command = ["mount", "-t", "tmpfs", "-o", f"{how}size={size}k", "none", place]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def state(jobs: list[Job]) -> dict[str, str]:
@@ -449,7 +493,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="of the video and of the album, each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, help="folder to work in; a temporary one by default")
-    names = ("kills", "points", "faults", "state")
+    names = ("kills", "points", "faults", "disks", "state")
     parser.add_argument("--part", nargs="+", choices=names, default=list(names))
     options = parser.parse_args()
     sys.stdout = io.TextIOWrapper(sys.stdout.buffer, line_buffering=True)
@@ -463,9 +507,9 @@ def main() -> int:
                         rng = random.Random(f"{options.seed} {job.kind}")
                         print(f"| {job.kind}: SIGKILL at random | {random_kills(job, options.kills, rng)} |")
                 else:
-                    for name, text in {"points": points, "faults": faults, "state": state}[part](
-                        jobs
-                    ).items():
+                    for name, text in {"points": points, "faults": faults, "disks": disks, "state": state}[
+                        part
+                    ](jobs).items():
                         print(f"| {name} | {text} |")
         except Failed as error:
             print(f"FAILED: {error}")

@@ -132,8 +132,13 @@ def test_a_folder_of_frames_is_a_clip(clip: Path, style: Path, tmp_path: Path) -
     assert (len(frames_of(output)), result.rate, result.audio) == (3, Fraction(30000, 1001), ())
     (frames / "frame9.png").unlink()
     assert refused(*run(frames, style, tmp_path / "b.mp4")) == (
-        f"{frames}: frame 9 is missing; add what is missing, or number the frames anew"
+        f"{frames}: frame 9 is missing; add what is missing, "
+        f"or give --allow-gaps to take them as they follow each other"
     )
+    output = tmp_path / "b.mp4"
+    said = done(*run(frames, style, output, "--allow-gaps"))
+    assert "frames: frame 9 is missing" in said.err
+    assert len(frames_of(output)) == 2
 
 
 @pytest.mark.parametrize(

@@ -492,19 +492,19 @@ def test_damaged_bytes_never_hang_or_pass_in_silence(kind: str, folder: Path) ->
 def test_playlist_put_in_the_clips_place_is_not_followed(clip: ClipInfo, folder: Path) -> None:
     script = folder / "script.mp4"
     script.write_text(f"ffconcat version 1.0\nfile {clip.path.name}\n")
-    with pytest.raises(DecodeError, match="no frame could be decoded"):
+    with pytest.raises(InputError, match="no frame could be decoded"):
         read(replace(clip, path=script))
 
 
 def test_no_frame_at_all(clip: ClipInfo, folder: Path) -> None:
     gone = folder / "gone.mp4"
     gone.write_bytes(b"nothing")
-    with pytest.raises(DecodeError) as caught:
+    with pytest.raises(InputError) as caught:
         read(replace(clip, path=gone))
     message = str(caught.value)
     assert message.startswith(f"{gone}: no frame could be decoded (")
     assert message.endswith("); the file is damaged") and "\n" not in message
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 2
 
 
 def test_good_clips_are_silent(clip: ClipInfo) -> None:

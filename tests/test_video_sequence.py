@@ -51,7 +51,8 @@ def test_gaps_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_folder(tmp_path)
     gap = "frame 3 is missing (4 in all: 3, 6-8)"
-    assert str(caught.value) == f"{tmp_path}: {gap}; add what is missing, or number the frames anew"
+    hint = "add what is missing, or give --allow-gaps to take them as they follow each other"
+    assert str(caught.value) == f"{tmp_path}: {gap}; {hint}"
     clip = open_folder(tmp_path, allow_gaps=True)
     assert clip.notes == (f"{tmp_path.name}: {gap}",)
     assert [number_of(picture) for picture in read_frames(clip)] == [1, 2, 4, 5, 9]

@@ -114,11 +114,11 @@ def read_frames(
     Raises
     ------
     InputError
-        The range starts behind the end, or a side of `size` is under 1.
+        The range starts behind the end, a side of `size` is under 1, or no frame could be decoded.
     ToolError
         The clip is HDR and this ffmpeg has no zscale.
     DecodeError
-        No frame could be decoded, or ffmpeg hung.
+        ffmpeg hung, or was ended by a signal.
     """
     width, height = size if size is not None else (clip.width, clip.height)
     if min(width, height) < 1:
@@ -219,7 +219,7 @@ def _report(
     lines = process.stderr_count
     damaged = status != 0 or lines > 0 or count < expected
     if count == 0:
-        raise DecodeError(f"{clip.path}: no frame could be decoded ({process.reason}); the file is damaged")
+        raise InputError(f"{clip.path}: no frame could be decoded ({process.reason}); the file is damaged")
     if damaged:
         said = f"; ffmpeg says: {process.reason}" if lines else ""
         read = f"{count} of about {expected} frames" if count < expected else f"{count} frames"

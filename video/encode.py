@@ -15,7 +15,7 @@ import numpy as np
 from .decode import EVEN_TIMES
 from .errors import EncodeError, InputError, ToolError
 from .images import FloatImage, to_uint8
-from .outputs import DISK_FULL_HINT, check_target, partial_file, publish
+from .outputs import DISK_FULL_HINT, FILE_LIMIT_HINT, check_target, partial_file, publish
 from .probe import ClipInfo, probe
 from .retime import WITHOUT_REORDERING, retime
 from .sound import SoundPlan, add_sound, plan_sound
@@ -33,7 +33,7 @@ TO_BT709 = (
 
 VP9_SPEED = {"ultrafast": 6, "superfast": 6, "veryfast": 5, "faster": 4, "fast": 3, "medium": 2, "slow": 1}
 PRESETS = (*VP9_SPEED, "slower", "veryslow", "placebo")
-DISK_FULL = re.compile("No space left|Disk quota exceeded|File too large|ENOSPC", re.IGNORECASE)
+DISK_FULL = re.compile("No space left|Disk quota exceeded|ENOSPC", re.IGNORECASE)
 
 
 class FrameWriter:
@@ -230,7 +230,9 @@ def _codec_options(suffix: str, crf: int, preset: str) -> dict[str, Any]:
 
 def encoding_failed(path: Path, reason: str, returncode: int, frames: int) -> EncodeError:
     """Return the error for an ffmpeg that ended early: what it said last, and whether the disk is full."""
-    if DISK_FULL.search(reason) or returncode in {-signal.SIGXFSZ, 128 + signal.SIGXFSZ}:
+    if "File too large" in reason or returncode in {-signal.SIGXFSZ, 128 + signal.SIGXFSZ}:
+        return EncodeError(f"cannot write {path}: {FILE_LIMIT_HINT} (ffmpeg: {reason})")
+    if DISK_FULL.search(reason):
         return EncodeError(f"cannot write {path}: {DISK_FULL_HINT} (ffmpeg: {reason})")
     return EncodeError(f"cannot write {path}: ffmpeg failed after {frames} frames were given: {reason}")
 

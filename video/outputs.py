@@ -14,8 +14,11 @@ from pathlib import Path
 
 from .errors import EncodeError, InputError
 
-DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 DISK_FULL_HINT = "disk full; free some space and run the same command again"
+FILE_LIMIT_HINT = (
+    "larger than a file may be here (see ulimit -f); raise the limit and run the same command again"
+)
 
 
 def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> Path:
@@ -114,8 +117,14 @@ def publish(partial: Path, target: Path) -> None:
 
 def unwritable(target: Path, error: OSError) -> EncodeError | InputError:
     """Return the error to raise when the system refused to write `target`."""
+    if error.errno == errno.EFBIG:
+        return EncodeError(f"cannot write {target}: {FILE_LIMIT_HINT}")
     if error.errno in DISK_FULL_ERRORS:
         return EncodeError(f"cannot write {target}: {DISK_FULL_HINT}")
+    if error.errno == errno.ENOENT:
+        return EncodeError(
+            f"cannot write {target}: its folder is gone; make it and run the same command again"
+        )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return InputError(
             f"cannot write {target}: the folder {target.parent} is not writable; choose another"

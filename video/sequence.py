@@ -95,7 +95,9 @@ def open_folder(path: Path, rate: Fraction = DEFAULT_RATE, *, allow_gaps: bool =
     files = tuple(numbered[number] for number in sorted(numbered))
     gap = describe_gap(numbered)
     if gap and not allow_gaps:
-        raise InputError(f"{path}: {gap}; add what is missing, or number the frames anew")
+        raise InputError(
+            f"{path}: {gap}; add what is missing, or give --allow-gaps to take them as they follow each other"
+        )
     width, height = _one_size(files)
     return FrameFolder(path, width, height, Fraction(rate), files, (f"{path.name}: {gap}",) if gap else ())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DecodeError, InputError
+from .errors import InputError
 from .images import DEFAULT_PIXEL_LIMIT, FloatImage, opaque, resize_image
 from .streams import Streams, Track
 
@@ -54,7 +54,7 @@ def read_webp(
             count += 1
     except _DECODER_ERRORS as error:
         if not count:
-            raise DecodeError(f"{path}: no frame could be decoded ({error}); the file is damaged") from error
+            raise InputError(f"{path}: no frame could be decoded ({error}); the file is damaged") from error
         on_warning(f"{path} is damaged: {count} frames could be read; Pillow says: {error}")
 
 
