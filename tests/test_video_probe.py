@@ -47,7 +47,11 @@ def look(path: Path) -> ClipInfo:
     found = describe(path, read_with_pyav(path))
     tool = find_ffprobe()
     if tool is not None:
-        assert describe(path, read_with_ffprobe(path, tool)) == found
+        other = describe(path, read_with_ffprobe(path, tool))
+        if path.suffix == ".avi":  # it has no times, and versions differ on where reordered pictures begin
+            assert other.start_time - found.start_time <= 1 / found.rate
+            other = replace(other, start_time=found.start_time)
+        assert other == found
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from video.tools import file_url, run_ffmpeg
 
@@ -43,5 +44,7 @@ def make_clip(
 def convert(args: Sequence[str], path: Path, *, stdin: bytes | None = None) -> Path:
     """Run ffmpeg with `args` and the output `path`."""
     done = run_ffmpeg([*args, "-y", file_url(path)], stdin=stdin, timeout=60)
+    if any("Unrecognized option 'display_" in line for line in done.stderr):
+        pytest.skip("this ffmpeg cannot turn clips by their header")
     assert done.ok, done.stderr
     return path

@@ -18,7 +18,7 @@ from .images import FloatImage, to_uint8
 from .outputs import DISK_FULL_HINT, FILE_LIMIT_HINT, check_target, partial_file, publish
 from .probe import ClipInfo, probe
 from .retime import WITHOUT_REORDERING, retime
-from .sound import SoundPlan, add_sound, plan_sound
+from .sound import SoundPlan, add_sound, plan_sound, within_range
 from .timing import TimeTable
 from .tools import FfmpegProcess, file_url, has_encoder, input_options, run_ffmpeg
 
@@ -204,13 +204,16 @@ class FrameWriter:
             times = self._times.part(self._first, self.frames)
             retime(pictures, finished, self.path, container, times)
             length = times.end
-        if self._sound is not None:
+        sound = self._sound
+        if sound is not None:
+            sound = within_range(sound)
+            self.notes.extend(note for note in sound.notes if note not in self.notes)
             pictures, finished = finished, self._stack.enter_context(partial_file(self._target))
-            result, notes = add_sound(self._sound, pictures, finished, container)
+            result, notes = add_sound(sound, pictures, finished, container)
             self.notes.extend(notes)
             if not result.ok:
                 raise encoding_failed(self.path, result.reason, result.returncode, self.frames)
-            tracks = len(self._sound.tracks)
+            tracks = len(sound.tracks)
         width, height = (side + side % 2 for side in self.size)
         verify_clip(finished, self.path, (width, height), self.frames, tracks, length)
         publish(finished, self._target)

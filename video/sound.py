@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,8 @@ from .errors import InputError
 from .extras import ExtrasPlan, plan_extras, without_tracks
 from .probe import AudioTrack, ClipInfo
 from .process import Finished
-from .tools import file_url, has_encoder, input_options, run_ffmpeg
+from .streams import PYAV_OPTIONS
+from .tools import file_url, find_ffmpeg, has_encoder, input_options, run_ffmpeg
 
 _EVERYWHERE = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _PLAIN_PCM = frozenset(
@@ -29,6 +31,9 @@ COPYABLE: dict[str, frozenset[str]] = {
 
 EDIT_LIST_SUFFIXES = (".mp4", ".m4v", ".mov")
 """Containers that can hide the start of a packet, so that cut sound begins exactly with the first frame."""
+
+MILLISECOND_SUFFIXES = (".mkv", ".webm")
+"""Containers that count in milliseconds whatever the track."""
 
 PRIMING = Fraction(1, 10)
 """Sound may begin so many seconds before the pictures as encoder delay; more means a late picture."""
@@ -118,6 +123,36 @@ def _encoded_note(track: AudioTrack, encoder: str, suffix: str) -> str:
     return f"the sound ({track.codec}) was encoded again as {encoder.removeprefix('lib')} for {suffix}"
 
 
+def within_range(plan: SoundPlan) -> SoundPlan:
+    """Leave out the tracks that have nothing in the range: some containers drop such a track in silence."""
+    if not plan.tracks or (plan.start is None and plan.stop is None):
+        return plan
+    import av
+
+    silent = {track.index for track in plan.tracks}
+    earliest = (plan.start or 0) - plan.shift
+    latest = None if plan.stop is None else plan.stop - plan.shift
+    kept_before = 2 if plan.suffix in EDIT_LIST_SUFFIXES else 0
+    try:
+        with av.open(file_url(plan.source), options=PYAV_OPTIONS) as source:
+            for packet in source.demux([source.streams[index] for index in silent]):
+                if packet.pts is None or packet.time_base is None:
+                    continue
+                end = (packet.pts + kept_before * (packet.duration or 0)) * packet.time_base
+                if end >= earliest and (latest is None or packet.pts * packet.time_base < latest):
+                    silent.discard(packet.stream.index)
+                    if not silent:
+                        return plan
+    except (av.error.FFmpegError, OSError):  # ffmpeg itself will say what is wrong with it
+        return plan
+    kept = [pair for pair in zip(plan.tracks, plan.encoders, strict=True) if pair[0].index not in silent]
+    tracks, encoders = (tuple(values) for values in zip(*kept, strict=True)) if kept else ((), ())
+    note = f"{plan.source.name}: no sound in these frames"
+    if kept:
+        note = f"{plan.source.name}: {len(silent)} of {len(plan.tracks)} tracks have no sound in these frames"
+    return replace(plan, tracks=tracks, encoders=encoders, notes=(note,))
+
+
 def add_sound(
     plan: SoundPlan, pictures: Path, target: Path, container: str
 ) -> tuple[Finished, tuple[str, ...]]:
@@ -178,13 +213,30 @@ def _outside(plan: SoundPlan) -> str:
     Where the container can hide the start of what it plays, the packet in which the range begins and the
     one before it, which decoders need to get going, are kept.
     """
+    tick = packet_tick(str(find_ffmpeg().path)) if plan.suffix in MILLISECOND_SUFFIXES else "tb"
     terms = []
     if plan.start is not None:
         kept_before = "2*d" if plan.suffix in EDIT_LIST_SUFFIXES else "0"
-        terms.append(f"lt((pts+{kept_before})*tb,{_seconds(plan.start)})")
+        terms.append(f"lt((pts+{kept_before})*{tick},{_seconds(plan.start)})")
     if plan.stop is not None:
-        terms.append(f"gte(pts*tb,{_seconds(plan.stop)})")
+        terms.append(f"gte(pts*{tick},{_seconds(plan.stop)})")
     return "+".join(terms)
+
+
+@functools.cache
+def packet_tick(program: str) -> str:
+    """What packets on their way into Matroska count in: "tb", or milliseconds whatever tb says (ffmpeg 5.1).
+
+    `program` is the ffmpeg in use. Measured on a second of silence, of which the second half is dropped.
+    """
+    import ffmpeg
+
+    source = ffmpeg.input("pipe:0", format="s16le", ar=8000, protocol_whitelist="pipe")
+    options = {"c": "copy", "format": "matroska", "bsf:a": "noise=drop='gte(pts*tb,0.5)'"}
+    silence = bytes(16_000)
+    output = ffmpeg.output(source["a:0"], "pipe:1", **options)
+    done = run_ffmpeg(ffmpeg.get_args(output), stdin=silence)
+    return "tb" if not done.ok or len(done.stdout) < 0.75 * len(silence) else "0.001"
 
 
 def _seconds(time: Fraction) -> str:
