@@ -120,7 +120,7 @@ class StylizeConfig:
     learning_rate: float = knob(
         0.02, "Step size of Adam, in units of the picture's range.", above=0.0, maximum=1.0
     )
-    history: int = knob(10, "Pairs of differences that L-BFGS remembers.", minimum=1, maximum=100)
+    history: int = knob(20, "Pairs of differences that L-BFGS remembers.", minimum=1, maximum=100)
 
     def __post_init__(self) -> None:
         check_knobs(self)

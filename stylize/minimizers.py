@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
+
+from stylize import metric
 
 Tensor = Any
 Evaluate = Callable[[Tensor, Any], Tensor]
@@ -19,6 +20,9 @@ Evaluate = Callable[[Tensor, Any], Tensor]
 _SUFFICIENT_DECREASE = 1e-4
 _FIRST_STEP = 0.02
 _MAX_TRIALS = 12
+_GAIN = 2.0
+"""Of the step that the newest pair alone suggests: kinks (max pooling, ReLU) make its curvature too large."""
+
 _CURVATURE_FLOOR = 1e-10
 _ADAM_BETA_1, _ADAM_BETA_2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
 
@@ -29,16 +33,6 @@ def _variable(shape: tuple[int, ...]) -> tf.Variable:
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return tf.reduce_sum(a * b)
-
-
-def _inverse_frequency(height: int, width: int) -> Any:
-    """1/f of the frequencies of a real 2-D transform, shape (height, width // 2 + 1), of mean 1.
-
-    f is in cycles a pixel, at least one cycle over the longer side.
-    """
-    f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
-    inverse = 1.0 / np.maximum(f, 1.0 / max(height, width))
-    return inverse / inverse.mean()
 
 
 class Minimizer:
@@ -158,9 +152,9 @@ class Lbfgs(Minimizer):
     quadratic interpolation until the loss has decreased sufficiently (Armijo). Pairs without positive
     curvature are not remembered. The loss never rises, so the last iterate is the best one.
 
-    The initial inverse Hessian is not a multiple of the identity but falls with the spatial frequency f as
-    1/f, the spectrum of pictures: the first steps move large forms and leave the finest texture for later,
-    which reaches a lower loss and makes strokes rather than speckle (see docs/decisions.md).
+    The initial inverse Hessian is not a multiple of the identity but the one of :mod:`stylize.metric`: the
+    first steps move large forms and leave the finest texture for later, which reaches a lower loss sooner and
+    makes strokes rather than speckle (see docs/decisions.md).
     """
 
     def __init__(self, evaluate: Evaluate, shape: tuple[int, ...], history: int) -> None:
@@ -170,11 +164,15 @@ class Lbfgs(Minimizer):
         self.changes = _variable((history, *shape))
         self.inverse_curvatures = _variable((history,))
         self.pairs = tf.Variable(0, trainable=False, dtype=tf.int32)
-        self.spectrum = tf.constant(_inverse_frequency(shape[1], shape[2]), tf.complex64)
+        self.curvature = _variable((*shape[:3], 1))
+        self.places = _variable((*shape[:3], 1))
+        self.spectrum = tf.constant(metric.spectrum(shape[1], shape[2]), tf.complex64)
 
     def _reset(self) -> None:
         self.inverse_curvatures.assign(tf.zeros_like(self.inverse_curvatures))
         self.pairs.assign(0)
+        self.curvature.assign(tf.zeros_like(self.curvature))
+        self.places.assign(tf.ones_like(self.places))
 
     def _step(self, targets: Any) -> tuple[Tensor, Tensor]:
         x, g, f = self.image.read_value(), self.gradient.read_value(), self.loss.read_value()
@@ -202,19 +200,17 @@ class Lbfgs(Minimizer):
             q = q - alpha * y
             alphas.append((s, y, rho, alpha))
         _, newest_y, newest_rho, _ = alphas[0]
-        curvature = newest_rho * _dot(newest_y, self._smoothed(newest_y))
-        r = self._smoothed(q)
+        curvature = newest_rho * _dot(newest_y, self._scaled(newest_y))
+        r = self._scaled(q)
         first = _FIRST_STEP / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
-        r = r * tf.where(curvature > 0.0, 1.0 / tf.maximum(curvature, 1e-30), first)
+        r = r * tf.where(curvature > 0.0, _GAIN / tf.maximum(curvature, 1e-30), first)
         for s, y, rho, alpha in reversed(alphas):
             r = r + s * (alpha - rho * _dot(y, r))
         return -r
 
-    def _smoothed(self, value: Tensor) -> Tensor:
-        """`value` with every spatial frequency multiplied by `spectrum`."""
-        planes = tf.transpose(value, (0, 3, 1, 2))
-        planes = tf.signal.irfft2d(tf.signal.rfft2d(planes) * self.spectrum, fft_length=planes.shape[2:])
-        return tf.transpose(planes, (0, 2, 3, 1))
+    def _scaled(self, value: Tensor) -> Tensor:
+        """The initial inverse Hessian, but for a factor, times `value`."""
+        return metric.scaled(value, self.spectrum, self.places)
 
     def _search(
         self, x: Tensor, f: Tensor, g: Tensor, direction: Tensor, targets: Any
@@ -253,4 +249,6 @@ class Lbfgs(Minimizer):
         self.changes.scatter_nd_update([[slot]], [tf.where(good, y, old_y)])
         self.inverse_curvatures.scatter_nd_update([[slot]], [rho])
         self.pairs.assign_add(tf.cast(good, tf.int32))
+        self.curvature.assign(tf.where(good, metric.remembered(self.curvature, y), self.curvature))
+        self.places.assign(tf.where(good, metric.relative_steps(self.curvature), self.places))
         self.inverse_curvatures.assign(self.inverse_curvatures * tf.cast(accepted, tf.float32))
