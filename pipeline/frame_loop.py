@@ -128,7 +128,7 @@ class FrameLoop:
         result = optimise(
             self.stylizer, content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}",
-            initial=initial, anchor=anchor, iterations=None if alone else self.settings.frame_iterations,
+            initial=initial, anchor=anchor, iterations=None if alone else self._limit(anchor),
         )  # fmt: skip
         path = self.run.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
@@ -141,6 +141,12 @@ class FrameLoop:
         self.report.add(result)
         self.display.detail(f"{label}{result_line(result)}")
         work.move_to(done + (self._alone if alone else self._later))
+
+    def _limit(self, anchor: Anchor | None) -> int:
+        """The most iterations for a frame with a past: nearer to a first frame's the more of it is new."""
+        few = self.settings.frame_iterations
+        new = 0.0 if anchor is None else 1.0 - float(anchor.weights.mean())
+        return round(few + new * max(self.job.stylize.iterations - few, 0))
 
     def _hash(self, sweep: int, index: int | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""

@@ -49,7 +49,12 @@ def cut_file(cuts: str) -> Path | None:
 class VideoSettings(ImageSettings):
     """Settings of a clip."""
 
-    frame_iterations: int = knob(40, "Iterations for every frame but the first.", minimum=1)
+    frame_iterations: int = knob(
+        40,
+        "Iterations at most for a frame that shows what the one before it shows; for what is new up to "
+        "--iterations, in proportion.",
+        minimum=1,
+    )
     temporal: str = knob(
         "flow",
         "Start of every frame but a shot's first: flow = the stylized frame before it, moved along with what "

@@ -117,7 +117,10 @@ def clips(media: Path, size: int, sheet: Path | None) -> bool:
         for painting in paintings:
             style = read_picture(media / "paintings" / f"{painting}.jpg", size, StylizeConfig().minimum_side)
             stylizer = Stylizer(
-                StylizeConfig(), [style], load_weights("vgg19-slim"), temporal_weight=SETTINGS.anchor_weight
+                StylizeConfig(tolerance=0.0),
+                [style],
+                load_weights("vgg19-slim"),
+                temporal_weight=SETTINGS.anchor_weight,
             )
             first = stylizer.stylize(contents[0])
             made = {
@@ -159,7 +162,10 @@ def still(media: Path, size: int, sheet: Path | None) -> bool:
     photo = read_picture(media / "photos" / "chelsea-cat.png", size, 64)
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", size, 64)
     stylizer = Stylizer(
-        StylizeConfig(), [style], load_weights("vgg19-slim"), temporal_weight=SETTINGS.anchor_weight
+        StylizeConfig(tolerance=0.0),
+        [style],
+        load_weights("vgg19-slim"),
+        temporal_weight=SETTINGS.anchor_weight,
     )
     first = stylizer.stylize(photo)
     rng = np.random.default_rng(0)
@@ -186,7 +192,10 @@ def motion(media: Path, size: int, sheet: Path | None) -> bool:
     print("| --- | ---: | ---: | ---: |")
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", size, 64)
     stylizer = Stylizer(
-        StylizeConfig(), [style], load_weights("vgg19-slim"), temporal_weight=SETTINGS.anchor_weight
+        StylizeConfig(tolerance=0.0),
+        [style],
+        load_weights("vgg19-slim"),
+        temporal_weight=SETTINGS.anchor_weight,
     )
     good = True
     for name, make in (
@@ -379,7 +388,9 @@ def cost(media: Path, size: int, sheet: Path | None) -> bool:
     del size, sheet
     contents = clip_frames(media, "flower", "0:6", 512)
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", 512, 64)
-    stylizer = Stylizer(StylizeConfig(), [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight)
+    stylizer = Stylizer(
+        StylizeConfig(tolerance=0.0), [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight
+    )
     model = MotionModel(SETTINGS.long_term, SETTINGS.flow_quality)
     model.remember(contents[0], lambda: contents[0])
     model.guide(contents[1])

@@ -40,6 +40,8 @@ class Standing:
         The weighted terms of the current, the best and the first picture.
     variables
         The minimiser's state by name.
+    recent
+        The last losses, for the rule that ends a settled optimisation.
     """
 
     iteration: int
@@ -50,6 +52,7 @@ class Standing:
     best_terms: dict[str, float]
     first_terms: dict[str, float]
     variables: dict[str, NDArray[Any]] = field(repr=False)
+    recent: tuple[float, ...] = ()
 
 
 @dataclass

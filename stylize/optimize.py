@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ from stylize.minimizers import Adam, Evaluate, Lbfgs, Minimizer
 from stylize.types import FloatImage
 
 _MAX_RETRIES = 6
+
+WINDOW = 5
+"""Iterations over which the loss is averaged to see whether it has settled."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ def minimize(
     iterations: int,
     callback: Callable[[Progress], None] | None = None,
     *,
+    tolerance: float = 0.0,
     standing: Standing | None = None,
     keeper: Keeper | None = None,
 ) -> Minimum:
@@ -111,6 +116,9 @@ def minimize(
         At least 1.
     callback
         Called with the :class:`Progress` at the start and after every iteration.
+    tolerance
+        The optimisation has settled when the mean loss of the last five iterations is lower than that of the
+        five before by less than this share an iteration; 0: never.
     standing
         Go on from here instead of `start`.
     keeper
@@ -136,6 +144,8 @@ def minimize(
     began = time.perf_counter() - standing.seconds
     terms, best_terms = standing.terms, standing.best_terms
     retries, failures, done = standing.retries, standing.failures, standing.iteration
+    recent = deque(standing.recent, maxlen=2 * WINDOW)
+    settled = False
 
     def report() -> None:
         if callback is not None:
@@ -150,11 +160,14 @@ def minimize(
         values = {name: variable.numpy() for name, variable in minimizer.variables().items()}
         seconds = time.perf_counter() - began
         keeper.keep(
-            Standing(done, retries, failures, seconds, terms, best_terms, standing.first_terms, values)
-        )
+            Standing(
+                done, retries, failures, seconds, terms, best_terms, standing.first_terms, values,
+                tuple(recent),
+            )
+        )  # fmt: skip
 
     report()
-    while done < iterations and failures < 2:
+    while done < iterations and failures < 2 and not settled:
         done += 1
         values, moved = minimizer.step(targets)
         new_terms = _named(names, values)
@@ -165,12 +178,15 @@ def minimize(
                     new_terms, f"at iteration {done}, after {_MAX_RETRIES} retries with smaller steps"
                 )
             minimizer.retry(targets)
+            recent.clear()
             terms = best_terms
         elif bool(moved):
             failures, terms = 0, new_terms
             best_terms = terms if sum(terms.values()) <= sum(best_terms.values()) else best_terms
         else:
             failures += 1
+        recent.append(sum(terms.values()))
+        settled = has_settled(recent, tolerance)
         try:
             report()
         except BaseException:
@@ -184,8 +200,16 @@ def minimize(
     return Minimum(
         np.array(minimizer.best_image.numpy()[0]), sum(best_terms.values()), best_terms, standing.first_terms,
         done, int(minimizer.evaluations), time.perf_counter() - began,
-        "settled" if failures > 1 else "iterations",
+        "settled" if settled or failures > 1 else "iterations",
     )  # fmt: skip
+
+
+def has_settled(losses: Collection[float], tolerance: float) -> bool:
+    """Whether the later half of the last losses is lower than the earlier by less than `tolerance` each."""
+    if not tolerance or len(losses) < 2 * WINDOW:
+        return False
+    earlier, later = sum(list(losses)[:WINDOW]), sum(list(losses)[WINDOW:])
+    return earlier - later < tolerance * WINDOW * later
 
 
 def _named(names: Sequence[str], values: Any) -> dict[str, float]:

@@ -40,7 +40,7 @@ class Result:
     iterations, evaluations, seconds
         Over all levels.
     reason
-        Why the finest level ended: "iterations" (the limit) or "settled" (no step lowers the loss).
+        Why the finest level ended: "iterations" (the limit) or "settled" (the loss hardly falls any more).
     """
 
     picture: FloatImage
@@ -169,7 +169,8 @@ class Stylizer:
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             minimum = minimize(
                 self._minimizer(height, width), start, self.targets(scaled, level, anchor),
-                self.objective.names, iterations, shifted(callback, level, done), standing=standing,
+                self.objective.names, iterations, shifted(callback, level, done),
+                tolerance=self.config.tolerance, standing=standing,
                 keeper=None if checkpoint is None else LevelKeeper(checkpoint, level, done),
             )  # fmt: skip
             picture, standing = minimum.picture, None

@@ -1,4 +1,4 @@
-"""The initial inverse Hessian: symmetric, positive, and as large as it says by frequency, colour and place."""
+"""The initial inverse Hessian: symmetric, positive, of the size it says by frequency, colour and place."""
 
 from __future__ import annotations
 

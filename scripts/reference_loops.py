@@ -1,0 +1,87 @@
+"""The two loops that others use, on any objective: the TensorFlow tutorial's Adam, and SciPy's L-BFGS-B.
+
+Each gives what it saw: (evaluations, seconds, loss) for every evaluation. Both stay in the box [0, 1].
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Trace = list[tuple[int, float, float]]
+
+
+class Enough(Exception):  # noqa: N818
+    """The loss that was wanted is reached."""
+
+
+def tutorial_adam(
+    loss_of: Callable[[Any], Any], start: np.ndarray, evaluations: int, target: float = -1.0
+) -> Trace:
+    """Adam with the tutorial's settings (0.02, beta 0.99, epsilon 0.1), clipped after every step."""
+    image = tf.Variable(start[None])
+    optimizer = tf.keras.optimizers.Adam(learning_rate=0.02, beta_1=0.99, epsilon=1e-1)
+
+    @tf.function
+    def step() -> Any:
+        with tf.GradientTape() as tape:
+            loss = loss_of(image)
+        optimizer.apply_gradients([(tape.gradient(loss, image), image)])
+        image.assign(tf.clip_by_value(image, 0.0, 1.0))
+        return loss
+
+    step()  # compile
+    image.assign(start[None])
+    for variable in optimizer.variables:
+        variable.assign(tf.zeros_like(variable) if variable.shape.rank else variable)
+    optimizer.learning_rate = 0.02
+    trace: Trace = []
+    began = time.perf_counter()
+    for count in range(1, evaluations + 1):
+        trace.append((count, time.perf_counter() - began, float(step())))
+        if trace[-1][2] <= target:
+            break
+    return trace
+
+
+def scipy_lbfgs(
+    loss_of: Callable[[Any], Any], start: np.ndarray, evaluations: int, target: float = -1.0
+) -> Trace:
+    """SciPy's L-BFGS-B with its defaults, loss and gradient in a compiled function."""
+    from scipy.optimize import minimize
+
+    @tf.function
+    def value_and_gradient(image: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            loss = loss_of(image)
+        return loss, tape.gradient(loss, image)
+
+    value_and_gradient(tf.constant(start[None]))  # compile
+    trace: Trace = []
+    began = time.perf_counter()
+
+    def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, gradient = value_and_gradient(tf.constant(flat.reshape(1, *start.shape), tf.float32))
+        trace.append((len(trace) + 1, time.perf_counter() - began, float(loss)))
+        if trace[-1][2] <= target or len(trace) >= evaluations:
+            raise Enough
+        return float(loss), gradient.numpy().astype(np.float64).ravel()
+
+    bounds = [(0.0, 1.0)] * start.size
+    try:
+        minimize(
+            function,
+            start.astype(np.float64).ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": evaluations, "maxfun": evaluations},
+        )
+    except Enough:
+        pass
+    return trace
