@@ -217,14 +217,12 @@ def clips(media: Path, size: int, count: int) -> None:
         for name, more in (("default", ()), ("40 a frame", ("--tolerance", "0"))):
             with tempfile.TemporaryDirectory() as folder:
                 output = Path(folder) / "out.mp4"
-                command = ["video", source, "--style", style, "-o", output, "--frames", f"0:{count}", "--size",
-                           size, "--backbone", "vgg19-slim", "--keep-run", "-q", *more]  # fmt: skip
+                command = ["video", source, "--style", style, "-o", output, "--frames", f"0:{count}"]
+                command += ["--size", size, "--backbone", "vgg19-slim", "--keep-run", "-q", *more]
                 with contextlib.suppress(SystemExit):
                     deepfusion([str(part) for part in command])
                 run = run_path(output)
-                entries = [
-                    json.loads(line)["entry"] for line in (run / "journal.jsonl").read_text().splitlines()
-                ]
+                lines = (run / "journal.jsonl").read_text().splitlines()
                 score = score_clips(source, run / "frames", Display(-1), frames=f"0:{count}")
             frames = {entry["index"]: entry for entry in map(json.loads, lines)}
             later = [frames[index] for index in range(1, count)]
