@@ -74,6 +74,10 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
     if suffixes:
         check_target(job.output, suffixes, overwrite=options.overwrite)
     if options.progress_movie is not None:
+        if job.settings.engine == "hub":
+            raise UsageError(
+                "--progress-movie: with --engine hub there is no progress; leave one of them out"
+            )
         check_target(options.progress_movie, tuple(ANIMATION_SUFFIXES), overwrite=options.overwrite)
         if options.progress_movie.suffix.lower() != ".webp":
             find_ffmpeg()

@@ -186,6 +186,7 @@ def _paths_in(values: dict[str, Any]) -> list[str]:
     """The keys of `values` that hold the path of a file."""
     keys = ["weights"] if values.get("weights") else []
     keys += ["cuts"] if cut_file(values.get("cuts", "auto")) is not None else []
+    keys += ["hub_model"] if not values.get("hub_model", "https://").startswith("https://") else []
     return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
 
 

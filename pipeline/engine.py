@@ -62,8 +62,9 @@ def choose_weights(job: Job, display: Display, *, offline: bool) -> Weights:
     from stylize.weights import choose_backbone
 
     settings = job.settings
+    judged = settings.engine == "hub"  # the network only measures the losses then
     weights, note = choose_backbone(
-        settings.backbone,  # type: ignore[arg-type]
+        "vgg19-slim" if judged else settings.backbone,  # type: ignore[arg-type]
         weights=Path(settings.weights) if settings.weights else None,
         sha256=settings.weights_sha256 or None,
         offline=offline,
@@ -113,7 +114,9 @@ def note_pages(path: Path, display: Display) -> None:
         display.warn(f"{path}: holds {pages} pictures, pages or frames; the first is used")
 
 
-def build_stylizer(job: Job, styles: tuple[StyleSource, ...], longer: int, weights: Weights) -> Stylizer:
+def build_stylizer(
+    job: Job, styles: tuple[StyleSource, ...], longer: int, weights: Weights, *, offline: bool = False
+) -> Stylizer:
     """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels."""
     from stylize.colors import grey
 
@@ -124,23 +127,39 @@ def build_stylizer(job: Job, styles: tuple[StyleSource, ...], longer: int, weigh
     load_tensorflow()
     from stylize.stylizer import Stylizer
 
+    quick = None
+    if settings.engine == "hub" or parse_start(config.init).kind == "hub":
+        quick = _quick_start(settings.hub_model, pictures, offline)
     return Stylizer(
         config,
         pictures,
         weights,
         style_blend=[style.weight for style in styles],
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
+        quick=quick,
     )
 
 
-def start_picture(config: StylizeConfig, shape: tuple[int, ...]) -> FloatImage | None:
-    """The picture file that `init` names, at the content's shape; None for the other starts."""
+def _quick_start(handle: str, styles: list[FloatImage], offline: bool) -> Callable[[FloatImage], FloatImage]:
+    """What a hub model makes of a content with these styles, of which it takes but one."""
+    from stylize.hub import HubModel
+
+    if len(styles) > 1:
+        raise UsageError(f"--hub-model takes one style, not {len(styles)}; give one --style")
+    model = HubModel(handle, offline=offline)
+    return lambda content: model.stylize(content, styles[0])
+
+
+def start_picture(stylizer: Stylizer, content: FloatImage) -> FloatImage | None:
+    """The picture that `init` names or has made, of the content's shape; None for the other starts."""
     from video.images import read_image, resize_image
 
-    start = parse_start(config.init)
+    start = parse_start(stylizer.config.init)
+    if start.kind == "hub":
+        return stylizer.quick_picture(content)
     if start.kind != "picture":
         return None
-    return resize_image(read_image(Path(start.path)), (shape[1], shape[0]))
+    return resize_image(read_image(Path(start.path)), (content.shape[1], content.shape[0]))
 
 
 def unit_cost(config: StylizeConfig, shape: tuple[int, ...]) -> float:
@@ -152,7 +171,11 @@ def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
     """How many levels of the pyramid a content of this shape has."""
     from stylize.pyramid import shapes_of
 
-    return 1 if parse_start(config.init).kind == "picture" else len(shapes_of(config, shape[0], shape[1]))
+    return (
+        1
+        if parse_start(config.init).kind in ("picture", "hub")
+        else len(shapes_of(config, shape[0], shape[1]))
+    )
 
 
 def follow(work: Work, label: str) -> Callable[[Progress], None]:
@@ -194,12 +217,19 @@ def optimise(
     keeps = settings.preserve_color == "luminance"
     show = follow(work, label)
     resumed = checkpoint is not None and checkpoint.exists()
-    recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
 
     def finish(picture: FloatImage) -> FloatImage:
         if not keeps:
             return picture
         return with_colors_of(resize_image(content, (picture.shape[1], picture.shape[0])), picture)
+
+    if settings.engine == "hub":
+        check()
+        result = stylizer.quick_result(grey(content) if keeps else content)
+        work.advance(unit_cost(stylizer.config, content.shape), label)
+        return replace(result, picture=finish(result.picture))
+
+    recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
 
     def report(progress: Progress) -> None:
         check()
@@ -207,7 +237,7 @@ def optimise(
         if recorder is not None:
             recorder(replace(progress, picture=lambda: finish(progress.picture())))
 
-    start = start_picture(stylizer.config, content.shape) if initial is None else initial
+    start = start_picture(stylizer, grey(content) if keeps else content) if initial is None else initial
     if keeps:
         start = None if start is None else grey(start)
         anchor = None if anchor is None else replace(anchor, picture=grey(anchor.picture))

@@ -59,7 +59,7 @@ class Plan:
             (
                 f"{self.pictures} {unit}{'s' if self.pictures != 1 else ''} of {self.width}x{self.height} "
                 f"on {self.backbone} into {self.output}",
-                f"time    about {spoken_time(self.seconds)}",
+                f"time    at most about {spoken_time(self.seconds)}",
                 f"memory  about {spoken_bytes(self.memory)}",
                 f"disk    up to {spoken_bytes(self.disk)}",
             )
@@ -74,7 +74,7 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
     def note(progress: Any) -> None:
         stamps.setdefault(progress.level, []).append(progress.seconds)
 
-    start = start_picture(stylizer.config, content.shape)
+    start = start_picture(stylizer, content)
     stylizer.stylize(content, initial=start, iterations=_TIMED_ITERATIONS, callback=note)
     last = {level: times[-1] - times[-2] for level, times in stamps.items()}
     compiling = time.perf_counter() - began - _TIMED_ITERATIONS * sum(last.values())
@@ -103,6 +103,9 @@ def plan_pictures(
     alone = later = 0.0
     start_up = time.process_time()
     for content in contents:
+        if job.settings.engine == "hub":
+            alone += stylizer.quick_result(content).seconds / len(contents)
+            continue
         prices, compiling = seconds_per_iteration(stylizer, content)
         start_up += compiling
         alone += sum(prices) * stylizer.config.iterations / len(contents)

@@ -50,7 +50,7 @@ class FrameLoop:
         width, height = self.clip.size
         self._motion = MotionModel(self.settings.long_term, self.settings.flow_quality)
         self._alone = unit_cost(self.job.stylize, (height, width))
-        warm = self.settings.temporal != "off"
+        warm = self.settings.steady
         self._later = float(self.settings.frame_iterations) if warm else self._alone
 
     def run_all(self) -> list[Path]:
@@ -150,13 +150,13 @@ class FrameLoop:
 
     def _hash(self, sweep: int, index: int | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""
-        if index is None or sweep == 0 or self.settings.temporal == "off":
+        if index is None or sweep == 0 or not self.settings.steady:
             return ""
         return self._finished[sweep, index].sha256
 
     def _guide(self, index: int, content: FloatImage, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
         """Where a frame starts (None: like a picture) and what it stays close to."""
-        if self.settings.temporal == "off":
+        if not self.settings.steady:
             return None, None
         if self.settings.temporal == "previous":
             return self._motion.last_picture(), None

@@ -66,12 +66,12 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         finished = set()
     todo = [unit for unit in units if unit not in finished]
     if options.dry_run:
-        return _plan(job, todo, weights, display)
+        return _plan(job, todo, weights, display, offline=options.offline)
     report = Report("album", str(job.output), backbone=weights.name, frames=len(units), skipped=len(finished))
     run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
     try:
         snapshots = run.snapshots if options.wants_snapshots else None
-        movies = _do_units(job, todo, keys, weights, snapshots, report, display)
+        movies = _do_units(job, todo, keys, weights, snapshots, report, display, offline=options.offline)
         report.frames = report.done + report.skipped
         make_movie(movies, options, report, display)
     except BaseException:  # what is finished lies in the output folder
@@ -146,7 +146,7 @@ def _name(unit: Unit, folder: Path) -> str:
 
 def _do_units(
     job: Job, units: Sequence[Unit], keys: dict[Unit, str], weights: Weights, snapshots: Path | None,
-    report: Report, display: Display,
+    report: Report, display: Display, *, offline: bool,
 ) -> list[Path]:  # fmt: skip
     """Stylize the photos; gives the snapshot folders of those that succeeded."""
     from stylize.errors import StylizeError
@@ -161,7 +161,7 @@ def _do_units(
             label = f"photo {number}/{len(units)} {unit.photo.name}  "
             try:
                 if stylizer is None or unit.style != style:
-                    stylizer = build_stylizer(job, (unit.style,), job.settings.size, weights)
+                    stylizer = build_stylizer(job, (unit.style,), job.settings.size, weights, offline=offline)
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
                 content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
@@ -198,7 +198,7 @@ def _write(folder: Path, unit: Unit, key: str, picture: FloatImage) -> None:
     append_durably(folder / JOURNAL, json.dumps({**entry, "sha256": file_hash(unit.output)}))
 
 
-def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display) -> Plan:
+def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display, *, offline: bool) -> Plan:
     """Plan from up to three photos that can be read."""
     from video.errors import VideoError
 
@@ -212,7 +212,7 @@ def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display) -
             display.warn(str(error))
     if not contents:
         raise UsageError(f"{job.content}: of the photos tried none can be read ({display.warnings[-1]})")
-    stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights)
+    stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights, offline=offline)
     return plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
 
 

@@ -43,7 +43,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
     weights = choose_weights(job, display, offline=options.offline)
-    stylizer = build_stylizer(job, job.styles, max(content.shape[:2]), weights)
+    stylizer = build_stylizer(job, job.styles, max(content.shape[:2]), weights, offline=options.offline)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)

@@ -41,11 +41,11 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     assert isinstance(settings, VideoSettings)
     clip = _check(job, settings, options, display)
     weights = choose_weights(job, display, offline=options.offline)
-    stylizer = build_stylizer(job, job.styles, max(clip.size), weights)
+    stylizer = build_stylizer(job, job.styles, max(clip.size), weights, offline=options.offline)
     if options.dry_run:
         with closing(clip.contents(display)) as contents:
             first = next(contents)[1]
-        again = 0 if settings.temporal == "off" else settings.frame_iterations
+        again = settings.frame_iterations if settings.steady else 0
         return plan_pictures(
             job, stylizer, [first], display,
             frames=len(clip.indices), later_iterations=again, sweeps=settings.passes,
@@ -81,6 +81,12 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     _writer(job, settings, clip, options, None)  # what it refuses is better heard now
     for note in clip.source.notes:
         display.warn(note)
+    if settings.engine == "hub" and len(clip.indices) > 1:
+        display.warn(
+            "--engine hub makes every frame by itself, so the clip will flicker; the default does not"
+        )
+    if settings.long_term != VideoSettings.long_term and settings.temporal != "flow":
+        display.warn("--long-term works with --temporal flow only")
     if not job.content.is_dir() and settings.fps != VideoSettings.fps:
         display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
     return clip

@@ -28,6 +28,16 @@ class ImageSettings:
         "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 12 times cheaper.",
         choices=("auto", "vgg19", "vgg19-slim"),
     )  # fmt: skip
+    engine: str = knob(
+        "optimize",
+        "optimize = by optimisation; hub = in one pass by --hub-model: rougher, in a second.",
+        choices=("optimize", "hub"),
+    )
+    hub_model: str = knob(
+        "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2",
+        "Model for --engine hub and --init hub: an address for tensorflow-hub, or a SavedModel's folder.",
+        metavar="ADDRESS|FOLDER",
+    )
     preserve_color: str = knob(
         "none",
         "luminance = keep the original's colours and take the style in brightness alone.",
@@ -112,7 +122,12 @@ class VideoSettings(ImageSettings):
     @property
     def anchor_weight(self) -> float:
         """The weight of the temporal term; 0 where frames are not held to the ones before."""
-        return self.temporal_weight if self.temporal == "flow" else 0.0
+        return self.temporal_weight if self.temporal == "flow" and self.steady else 0.0
+
+    @property
+    def steady(self) -> bool:
+        """Whether a frame depends on the ones before it."""
+        return self.temporal != "off" and self.engine == "optimize"
 
 
 @dataclass(frozen=True)

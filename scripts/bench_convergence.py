@@ -231,7 +231,7 @@ def clips(media: Path, size: int, count: int) -> None:
                 (loss["content"] + loss["style"]) / cold[index]
                 for index, loss in zip(cold, kept, strict=True)
             )
-            error = 1e4 * (score.mean("error") or 0.0)
+            error = 1e4 * (score.mean("warping_error") or 0.0)
             spent = statistics.mean(frame["evaluations"] for frame in later)
             print(f"| {source.stem} | {style.stem} | {name} | {spent:.1f} | {ratio:.3f} | {error:.3f} |",
                   flush=True)  # fmt: skip

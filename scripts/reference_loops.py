@@ -14,6 +14,9 @@ import tensorflow as tf
 
 Trace = list[tuple[int, float, float]]
 
+_SCALE = 1e6
+"""The tutorial's losses are in the millions; its epsilon, 0.1, would hold back gradients of losses near 1."""
+
 
 class Enough(Exception):  # noqa: N818
     """The loss that was wanted is reached."""
@@ -29,10 +32,10 @@ def tutorial_adam(
     @tf.function
     def step() -> Any:
         with tf.GradientTape() as tape:
-            loss = loss_of(image)
+            loss = _SCALE * loss_of(image)
         optimizer.apply_gradients([(tape.gradient(loss, image), image)])
         image.assign(tf.clip_by_value(image, 0.0, 1.0))
-        return loss
+        return loss / _SCALE
 
     step()  # compile
     image.assign(start[None])

@@ -10,7 +10,7 @@ from stylize.knobs import check_knobs, knob, near_miss
 from stylize.layers import layer_name, minimum_side
 
 NORMALIZATIONS = ("relative", "gatys", "coursera", "rms")
-STARTS = ("content", "noise", "style")
+STARTS = ("content", "noise", "style", "hub")
 """The starts that are a word; `mix:R` and `jitter:A` take a number, anything else is a picture file."""
 
 _START_WITH_NUMBER = re.compile(r"^(mix|jitter):(.+)$")
@@ -18,7 +18,7 @@ _START_WITH_NUMBER = re.compile(r"^(mix|jitter):(.+)$")
 
 @dataclass(frozen=True)
 class Start:
-    """Where an optimisation starts: `kind` is content, noise, style, mix, jitter or picture."""
+    """Where an optimisation starts: `kind` is content, noise, style, hub, mix, jitter or picture."""
 
     kind: str
     amount: float = 0.0
@@ -31,7 +31,7 @@ def parse_start(text: str) -> Start:
     Parameters
     ----------
     text
-        ``content``, ``noise``, ``style``, ``mix:R`` (R parts noise and 1 - R parts content),
+        ``content``, ``noise``, ``style``, ``hub``, ``mix:R`` (R parts noise and 1 - R parts content),
         ``jitter:A`` (content plus noise of amplitude A), or the path of a picture.
 
     Raises
@@ -99,7 +99,7 @@ class StylizeConfig:
     init: str = knob(
         "content",
         "Start of the optimisation: content, noise, style, mix:R (R noise, 1-R content), jitter:A (content "
-        "plus noise of amplitude A), or a picture file.",
+        "plus noise of amplitude A), hub (what --hub-model makes of it), or a picture file.",
         metavar="START",
     )
     noise_amplitude: float = knob(

@@ -29,15 +29,15 @@ def start_picture(config: StylizeConfig, content: FloatImage, style: FloatImage)
     Raises
     ------
     ConfigError
-        If the start is a picture file: files are read by whoever calls.
+        If the start is a picture file or a model's: files are read by whoever calls.
     """
     start = parse_start(config.init)
     if start.kind == "content":
         return content
     if start.kind == "style":
         return covering(style, *content.shape[:2])
-    if start.kind == "picture":
-        raise ConfigError(f"init: {start.path!r} is a picture file; read it and pass it as `initial`")
+    if start.kind in ("picture", "hub"):
+        raise ConfigError(f"init: {config.init!r}: read or make that picture and pass it as `initial`")
     unit = np.random.default_rng(config.seed).uniform(-1.0, 1.0, content.shape)
     noise = np.asarray(IMAGENET_MEAN) / 255.0 + config.noise_amplitude * unit
     if start.kind == "noise":

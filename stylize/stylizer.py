@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ class Stylizer:
         A positive weight for each style picture; equal when not given.
     temporal_weight
         Of the squared distance to an anchor; with 0 there is no such term and no anchor may be given.
+    quick
+        Makes a first picture of a content in one pass, for `quick_picture` and `quick_result`.
 
     Raises
     ------
@@ -83,8 +86,10 @@ class Stylizer:
         *,
         style_blend: Sequence[float] | None = None,
         temporal_weight: float = 0.0,
+        quick: Callable[[FloatImage], FloatImage] | None = None,
     ) -> None:
         self.config = config
+        self._quick = quick
         self._styles = [
             check_picture(style, f"style {number}", minimum_side=config.minimum_side)
             for number, style in enumerate(styles, start=1)
@@ -176,6 +181,19 @@ class Stylizer:
             picture, standing = minimum.picture, None
             done = after(done, minimum)
         return _result(minimum, done)
+
+    def quick_picture(self, content: FloatImage) -> FloatImage:
+        """What the one-pass model makes of a content; ConfigError without one."""
+        if self._quick is None:
+            raise ConfigError("init: hub: no model was given")
+        return self._quick(check_picture(content, "content", minimum_side=self.config.minimum_side))
+
+    def quick_result(self, content: FloatImage) -> Result:
+        """The same as a result without any optimisation, with its losses measured."""
+        began = time.perf_counter()
+        picture = self.quick_picture(content)
+        losses = self.losses(picture, content)
+        return Result(picture, losses, losses, 0, 0, time.perf_counter() - began, "one pass")
 
     def losses(self, picture: FloatImage, content: FloatImage) -> dict[str, float]:
         """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape)."""
