@@ -21,7 +21,8 @@ from stylize.config import StylizeConfig, parse_start
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
     from stylize.optimize import Progress
-    from stylize.stylizer import Result, Stylizer
+    from stylize.result import Result
+    from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
 
@@ -125,6 +126,7 @@ def build_stylizer(
     if settings.preserve_color == "luminance":
         pictures = [grey(picture) for picture in pictures]
     load_tensorflow()
+    from pipeline.memory import budget
     from stylize.stylizer import Stylizer
 
     quick = None
@@ -137,6 +139,7 @@ def build_stylizer(
         style_blend=[style.weight for style in styles],
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
         quick=quick,
+        memory=budget(settings.memory),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import Job
 from pipeline.engine import start_picture
 from pipeline.log import Display, spoken_bytes, spoken_time
+from pipeline.memory import peak
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -117,15 +117,5 @@ def plan_pictures(
     each = width * height * 3 * _PNG_SHARE
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
-        peak_memory(), round(count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)), display.warnings,
+        peak(), round(count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)), display.warnings,
     )  # fmt: skip
-
-
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -43,6 +43,13 @@ class ImageSettings:
         "luminance = keep the original's colours and take the style in brightness alone.",
         choices=("none", "luminance"),
     )
+    memory: float = knob(
+        0.0,
+        "GiB that the job may take; a larger picture is evaluated in windows, exactly but slower. 0 = about "
+        "what is free.",
+        minimum=0.0,
+        maximum=1e6,
+    )
     weights: str = knob("", "A weights file of your own: .h5, .mat or .npz.", metavar="PATH")
     weights_sha256: str = knob("", "The SHA-256 that the weights file must have.", metavar="HEX")
 

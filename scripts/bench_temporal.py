@@ -37,7 +37,8 @@ from pipeline.settings import VideoSettings
 from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
-from stylize.stylizer import Result, Stylizer
+from stylize.result import Result
+from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import WIDTHS, Weights, load_weights
 from video.decode import FrameRange, fit_size, read_frames

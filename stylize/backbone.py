@@ -70,6 +70,10 @@ class Vgg19:
                 kernel = kernel[:, :, ::-1, :] * np.float32(255.0)
             self._parameters[layer] = (tf.constant(kernel, tf.float32), tf.constant(bias, tf.float32))
 
+    def width_of(self, layer: str) -> int:
+        """The number of a layer's filters."""
+        return int(self._parameters[layer][0].shape[3])
+
     def activations(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations after ReLU of the named layers, from one pass as deep as the deepest of them.
 

@@ -24,7 +24,8 @@ class Term:
     """One named part of the objective.
 
     Its value is ``weight * sum over layers of share * compare(represent(activation), target)``. A term that
-    aims at nothing (total variation) has ``compare=None`` and ``represent`` gives its value.
+    aims at nothing (total variation) has ``compare=None`` and ``represent`` gives its value. ``pooled`` terms
+    represent activations by a mean over their positions.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Term:
     layers: tuple[tuple[str, float], ...]
     represent: Represent
     compare: Compare | None
+    pooled: bool = False
 
     def target(self, activations: Activations) -> dict[str, Tensor]:
         """What this term aims at, from the activations of the picture aimed at."""
@@ -39,12 +41,12 @@ class Term:
             return {}
         return {layer: self.represent(activations[layer]) for layer, _ in self.layers}
 
-    def value(self, activations: Activations, target: Mapping[str, Tensor]) -> Tensor:
-        """The weighted value of this term a picture, shape (N,)."""
+    def value(self, represented: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+        """The weighted value of this term a picture, shape (N,), from its represented activations."""
         values = []
         for layer, share in self.layers:
-            represented = self.represent(activations[layer])
-            compared = represented if self.compare is None else self.compare(represented, target[layer])
+            found = represented[layer]
+            compared = found if self.compare is None else self.compare(found, target[layer])
             values.append(share * compared)
         return self.weight * tf.add_n(values)
 
@@ -92,9 +94,22 @@ class Objective:
         """Every layer that any term reads ("image" included), without repeats."""
         return tuple(dict.fromkeys(layer for term in self.terms for layer, _ in term.layers))
 
-    def scores(self, activations: Activations, targets: Targets) -> Tensor:
+    def represented(self, activations: Activations) -> dict[str, dict[str, Tensor]]:
+        """What each term sees of the activations, by term name and layer."""
+        return {
+            term.name: {layer: term.represent(activations[layer]) for layer, _ in term.layers}
+            for term in self.terms
+        }
+
+    def compared(self, represented: Targets, targets: Targets) -> Tensor:
         """The weighted value of each term, shape (terms, N); the objective is the sum over the first axis."""
-        return tf.stack([term.value(activations, targets.get(term.name, {})) for term in self.terms])
+        return tf.stack(
+            [term.value(represented[term.name], targets.get(term.name, {})) for term in self.terms]
+        )
+
+    def scores(self, activations: Activations, targets: Targets) -> Tensor:
+        """`compared` of what is `represented` of the activations."""
+        return self.compared(self.represented(activations), targets)
 
 
 def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Objective:
@@ -109,7 +124,7 @@ def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Obje
     )  # fmt: skip
     style = Term(
         "style", config.style_weight, _shares(config.style_layers, config.style_layer_weights),
-        losses.gram_matrix, formulas.style,
+        losses.gram_matrix, formulas.style, pooled=True,
     )  # fmt: skip
     smooth = Term("tv", config.tv_weight, (("image", 1.0),), formulas.total_variation, None)
     temporal = Term(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,39 +18,16 @@ from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term, build_objective
-from stylize.optimize import Minimum, Progress, build_minimizer, minimize
+from stylize.optimize import Progress, build_minimizer, minimize
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
+from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
+from stylize.tiling import TiledNetwork, fitting_history, largest_window
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
 
 _KEPT_SHAPES = 8
 """Compiled steps are kept for this many shapes: the levels of portrait and landscape pictures of an album."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A stylized picture and how it came about.
-
-    Attributes
-    ----------
-    picture
-        Shape (H, W, 3), float32 RGB in [0, 1].
-    losses, first_losses
-        The weighted terms and their "total", of the picture and of the start of the finest level.
-    iterations, evaluations, seconds
-        Over all levels.
-    reason
-        Why the finest level ended: "iterations" (the limit) or "settled" (the loss hardly falls any more).
-    """
-
-    picture: FloatImage
-    losses: dict[str, float]
-    first_losses: dict[str, float]
-    iterations: int
-    evaluations: int
-    seconds: float
-    reason: str
 
 
 class Stylizer:
@@ -71,6 +48,9 @@ class Stylizer:
         Of the squared distance to an anchor; with 0 there is no such term and no anchor may be given.
     quick
         Makes a first picture of a content in one pass, for `quick_picture` and `quick_result`.
+    memory
+        Bytes that an optimisation may take. What does not fit is evaluated in windows
+        (:mod:`stylize.tiling`), and L-BFGS remembers fewer pairs.
 
     Raises
     ------
@@ -87,8 +67,10 @@ class Stylizer:
         style_blend: Sequence[float] | None = None,
         temporal_weight: float = 0.0,
         quick: Callable[[FloatImage], FloatImage] | None = None,
+        memory: int | None = None,
     ) -> None:
         self.config = config
+        self._memory = memory
         self._quick = quick
         self._styles = [
             check_picture(style, f"style {number}", minimum_side=config.minimum_side)
@@ -180,7 +162,7 @@ class Stylizer:
             )  # fmt: skip
             picture, standing = minimum.picture, None
             done = after(done, minimum)
-        return _result(minimum, done)
+        return result_of(minimum, done)
 
     def quick_picture(self, content: FloatImage) -> FloatImage:
         """What the one-pass model makes of a content; ConfigError without one."""
@@ -200,7 +182,7 @@ class Stylizer:
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
         scores = self._evaluate(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
-        return _with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
+        return with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
 
     def targets(
         self, content: FloatImage, level: int = 0, anchor: Anchor | None = None
@@ -213,10 +195,7 @@ class Stylizer:
         targets = dict(self._style_targets(level))
         for term in self.objective.terms:
             if term.name == "content":
-                layers = [layer for layer, _ in term.layers]
-                targets["content"] = term.target(
-                    self.backbone.activations(tf.constant(content[None]), layers)
-                )
+                targets["content"] = self._seen(term, content)
             elif term.name == "temporal":
                 held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {
@@ -229,7 +208,27 @@ class Stylizer:
         return start_picture(self.config, content, self._styles[0])
 
     def _evaluate(self, images: Any, targets: Any) -> Any:
-        return self.objective.scores(self.backbone.activations(images, self.objective.layers), targets)
+        return self.objective.compared(self._represented(self.objective, images), targets)
+
+    def _represented(self, objective: Objective, images: Any) -> dict[str, dict[str, Any]]:
+        """What an objective's terms see of pictures, in one piece where that fits in memory."""
+        height, width = images.shape[1:3]
+        side = None
+        if self._memory is not None:
+            side = largest_window(
+                self.backbone, objective.layers, height, width, self._memory, self._history(height, width)
+            )
+        if side is None:
+            return objective.represented(self.backbone.activations(images, objective.layers))
+        return TiledNetwork(self.backbone, objective, height, width, side).represented(images)
+
+    def _seen(self, term: Term, picture: FloatImage) -> Mapping[str, Any]:
+        """What one term sees of a picture."""
+        return self._represented(Objective([term]), tf.constant(picture[None]))[term.name]
+
+    def _history(self, height: int, width: int) -> int:
+        wanted = self.config.history if self.config.optimizer == "lbfgs" else 1
+        return wanted if self._memory is None else fitting_history(wanted, height, width, self._memory)
 
     def _minimizer(self, height: int, width: int) -> Minimizer:
         """The compiled steps for a shape; those least recently used give way."""
@@ -237,7 +236,8 @@ class Stylizer:
         if key not in self._minimizers:
             while len(self._minimizers) >= _KEPT_SHAPES:
                 self._minimizers.popitem(last=False)
-            self._minimizers[key] = build_minimizer(self.config, self._evaluate, (1, height, width, 3))
+            config = replace(self.config, history=self._history(height, width))
+            self._minimizers[key] = build_minimizer(config, self._evaluate, (1, height, width, 3))
         self._minimizers.move_to_end(key)
         return self._minimizers[key]
 
@@ -258,8 +258,7 @@ class Stylizer:
             height, width = (
                 max(self.config.minimum_side, round(side / 2**level)) for side in style.shape[:2]
             )
-            scaled = tf.constant(rescale(style, height, width)[None])
-            each.append(term.target(self.backbone.activations(scaled, layers)))
+            each.append(self._seen(term, rescale(style, height, width)))
         return {
             layer: tf.add_n([share * one[layer] for share, one in zip(self._blend, each, strict=True)])
             for layer in layers
@@ -273,14 +272,3 @@ def _normalised_blend(blend: Sequence[float] | None, count: int) -> list[float]:
     if any(not (value > 0.0 and np.isfinite(value)) for value in values):
         raise ConfigError(f"style weights: {values}: each must be greater than 0")
     return [value / sum(values) for value in values]
-
-
-def _with_total(terms: dict[str, float]) -> dict[str, float]:
-    return {**terms, "total": sum(terms.values())}
-
-
-def _result(minimum: Minimum, done: Done) -> Result:
-    return Result(
-        minimum.picture, _with_total(minimum.terms), _with_total(minimum.first_terms),
-        done.finished, done.evaluations, done.seconds, minimum.reason,
-    )  # fmt: skip

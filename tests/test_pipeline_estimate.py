@@ -13,8 +13,9 @@ import pytest
 from pipeline import estimate
 from pipeline.config import Job, StyleSource, build_job
 from pipeline.engine import unit_cost
-from pipeline.estimate import Plan, peak_memory, plan_pictures, seconds_per_iteration
+from pipeline.estimate import Plan, plan_pictures, seconds_per_iteration
 from pipeline.log import Display
+from pipeline.memory import peak
 from stylize.config import StylizeConfig
 
 
@@ -88,4 +89,4 @@ def test_a_level_down_costs_a_quarter() -> None:
 
 
 def test_memory_is_told() -> None:
-    assert peak_memory() > 10_000_000
+    assert peak() > 10_000_000

@@ -15,7 +15,8 @@ from stylize import pyramid
 from stylize import stylizer as stylizer_module
 from stylize.errors import ConfigError, NonFiniteError, ShapeError
 from stylize.optimize import Progress
-from stylize.stylizer import Result, Stylizer
+from stylize.result import Result
+from stylize.stylizer import Stylizer
 from stylize.weights import Weights
 
 CONTENT, STYLE, OTHER_STYLE = (

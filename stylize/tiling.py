@@ -1,0 +1,241 @@
+"""Exact losses and gradients of pictures too large for memory, from overlapping windows.
+
+Not independent tiles: Gram matrices and content maps are collected from all windows first, the terms are
+evaluated on these, and their gradient is taken back through every window. A window reaches beyond the core
+it answers for by more than the network sees, and begins at a multiple of all pooling steps, so what the core
+gets equals what it would get in one piece, up to rounding. It costs the windows' overlap, and one more
+forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stylize.backbone import Vgg19
+from stylize.layers import CONVOLUTIONS_PER_BLOCK, LAYERS, block_of
+from stylize.objective import Objective
+
+Tensor = Any
+
+_FLOAT = 4
+_PICTURES = 16
+"""Copies of the picture that an optimiser holds besides its history, in round numbers."""
+
+
+def reach(layers: Sequence[str]) -> int:
+    """How many pixels away a picture can change the deepest of `layers`."""
+    deepest = max((layer for layer in layers if layer != "image"), key=LAYERS.index, default=None)
+    if deepest is None:
+        return 0
+    pixels = 0
+    for layer in LAYERS[: LAYERS.index(deepest) + 1]:
+        step = 2 ** (block_of(layer) - 1)
+        pixels += step
+        if layer.endswith("conv1"):
+            pixels += step // 2  # the pooling before it
+    return pixels
+
+
+def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, history: int = 0) -> int:
+    """About how many bytes one evaluation takes at this size, in one piece, with an optimiser's state.
+
+    Every activation up to the deepest layer is kept for the gradient; the widest map is there three times
+    more meanwhile.
+    """
+    deepest = max((LAYERS.index(layer) for layer in layers if layer != "image"), default=-1)
+    kept = widest = 0.0
+    for layer in LAYERS[: deepest + 1]:
+        values = backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
+        kept += values
+        if layer.endswith(f"conv{CONVOLUTIONS_PER_BLOCK[block_of(layer) - 1]}"):
+            kept += values / 4.0  # what is pooled from it
+        widest = max(widest, values)
+    pictures = 3 * (_PICTURES + 2 * history)
+    return int(_FLOAT * height * width * (kept + 3.0 * widest + pictures))
+
+
+def largest_window(
+    backbone: Vgg19, layers: Sequence[str], height: int, width: int, budget: int, history: int
+) -> int | None:
+    """The side of the largest windows that fit in `budget` bytes; None if the picture fits in one piece.
+
+    However small the budget, a core is at least as large as what lies around it.
+    """
+    if memory_of(backbone, layers, height, width, history) <= budget:
+        return None
+    state = 3 * _FLOAT * height * width * (_PICTURES + 2 * history)
+    a_pixel = memory_of(backbone, layers, 1000, 1000) / 1e6
+    side = math.isqrt(max(0, int((budget - state) / a_pixel)))
+    return max(side, 4 * reach(layers))
+
+
+def fitting_history(wanted: int, height: int, width: int, budget: int) -> int:
+    """How many pairs L-BFGS may remember so that they take at most half of `budget` bytes; at least 3."""
+    return max(min(wanted, budget // 2 // (6 * _FLOAT * height * width)), min(wanted, 3))
+
+
+def cores(length: int, size: int, grain: int) -> list[tuple[int, int]]:
+    """Cut 0..length into parts of about `size`, at multiples of `grain`; none is shorter than `grain`."""
+    count = max(1, min(math.ceil(length / size), length // grain))
+    edges = [round(number * length / count / grain) * grain for number in range(count)]
+    return list(zip(edges, [*edges[1:], length], strict=True))
+
+
+def windows(height: int, width: int, side: int, layers: Sequence[str]) -> np.ndarray:
+    """Windows of at most about `side` and their cores, shape (N, 8): top, bottom, left, right of each."""
+    grain = 2 ** (max((block_of(layer) for layer in layers if layer != "image"), default=1) - 1)
+    margin = math.ceil(reach(layers) / grain) * grain
+    core = max(2 * grain, side - 2 * margin)
+    rows, columns = cores(height, core, grain), cores(width, core, grain)
+    table = [
+        (
+            max(0, top - margin), min(height, bottom + margin),
+            max(0, left - margin), min(width, right + margin),
+            top, bottom, left, right,
+        )
+        for top, bottom in rows
+        for left, right in columns
+    ]  # fmt: skip
+    return np.array(table, np.int32)
+
+
+class TiledNetwork:
+    """What an objective's terms see of pictures of one shape, collected window by window.
+
+    Parameters
+    ----------
+    backbone, objective
+        The network and the terms.
+    height, width
+        Of the pictures.
+    side
+        Of the windows, about.
+    """
+
+    def __init__(self, backbone: Vgg19, objective: Objective, height: int, width: int, side: int) -> None:
+        self._backbone = backbone
+        self._objective = objective
+        self._layers = [layer for layer in objective.layers if layer != "image"]
+        self._height, self._width = height, width
+        self._table = windows(height, width, side, self._layers)
+        self._parts = [
+            (term, layer) for term in objective.terms for layer, _ in term.layers if layer != "image"
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return len(self._table)
+
+    def represented(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
+        """The same as `Objective.represented` of the whole picture's activations, shape (1, H, W, 3)."""
+        found: dict[str, dict[str, Tensor]] = {term.name: {} for term in self._objective.terms}
+        for term in self._objective.terms:
+            for layer, _ in term.layers:
+                if layer == "image":
+                    found[term.name][layer] = term.represent(image)
+        if self._parts:
+            for (term, layer), value in zip(self._parts, self._collect(image), strict=True):
+                found[term.name][layer] = value
+        return found
+
+    def _collect(self, image: Tensor) -> Sequence[Tensor]:
+        @tf.custom_gradient
+        def collect(image: Tensor) -> tuple[list[Tensor], Any]:
+            def gradient(*upstream: Tensor) -> Tensor:
+                return self._backward(image, upstream)
+
+            return self._forward(image), gradient
+
+        return list(collect(image))
+
+    def _forward(self, image: Tensor) -> list[Tensor]:
+        table = tf.constant(self._table)
+
+        def add(number: Tensor, totals: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+            window = table[number]
+            seen = self._backbone.activations(_cut(image, window[:4]), self._layers)
+            added = []
+            for (term, layer), total in zip(self._parts, totals, strict=True):
+                core, place, share = self._core(seen[layer], layer, window)
+                if term.pooled:
+                    added.append(total + share * term.represent(core))
+                else:
+                    added.append(_put(total, place, term.represent(core)))
+            return number + 1, added
+
+        start = [
+            self._zeros(pooled=term.pooled, layer=layer, dtype=image.dtype) for term, layer in self._parts
+        ]
+        _, totals = tf.while_loop(
+            lambda number, _: number < self.count, add, (tf.constant(0), start), parallel_iterations=1
+        )
+        return list(totals)
+
+    def _backward(self, image: Tensor, upstream: Sequence[Tensor]) -> Tensor:
+        table = tf.constant(self._table)
+
+        def add(number: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+            window = table[number]
+            part = _cut(image, window[:4])
+            with tf.GradientTape() as tape:
+                tape.watch(part)
+                seen = self._backbone.activations(part, self._layers)
+                value = tf.zeros((), image.dtype)
+                for (term, layer), wanted in zip(self._parts, upstream, strict=True):
+                    core, place, share = self._core(seen[layer], layer, window)
+                    if term.pooled:
+                        value += tf.reduce_sum(wanted * share * term.represent(core))
+                    else:
+                        value += tf.reduce_sum(_cut(wanted, place) * term.represent(core))
+            found = tape.gradient(value, part)
+            return number + 1, _put(total, window[:4], _cut(total, window[:4]) + found)
+
+        _, total = tf.while_loop(
+            lambda number, _: number < self.count,
+            add,
+            (tf.constant(0), tf.zeros_like(image)),
+            parallel_iterations=1,
+        )
+        return total
+
+    def _core(self, value: Tensor, layer: str, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The core of a window's activations, its place in the whole map, and its share of all positions."""
+        step = 2 ** (block_of(layer) - 1)
+        place = tf.stack(
+            [
+                window[4] // step,
+                tf.where(window[5] == self._height, self._height // step, window[5] // step),
+                window[6] // step,
+                tf.where(window[7] == self._width, self._width // step, window[7] // step),
+            ]
+        )
+        offset = tf.stack([window[0], window[0], window[2], window[2]]) // step
+        positions = tf.cast((place[1] - place[0]) * (place[3] - place[2]), value.dtype)
+        total = (self._height // step) * (self._width // step)
+        return _cut(value, place - offset), place, positions / total
+
+    def _zeros(self, *, pooled: bool, layer: str, dtype: Any) -> Tensor:
+        width = self._backbone.width_of(layer)
+        step = 2 ** (block_of(layer) - 1)
+        shape = (1, width, width) if pooled else (1, self._height // step, self._width // step, width)
+        return tf.zeros(shape, dtype)
+
+
+def _cut(value: Tensor, place: Tensor) -> Tensor:
+    """Rows and columns of `value` from top to bottom and from left to right."""
+    return value[:, place[0] : place[1], place[2] : place[3], :]
+
+
+def _put(value: Tensor, place: Tensor, part: Tensor) -> Tensor:
+    """`value` with `part` in the place of those rows and columns."""
+    begin = tf.stack([0, place[0], place[2], 0])
+    end = tf.stack([1, place[1], place[3], part.shape[3]])
+    return tf.raw_ops.TensorStridedSliceUpdate(
+        input=value, begin=begin, end=end, strides=tf.ones(4, tf.int32), value=part
+    )

@@ -1,0 +1,52 @@
+"""How much memory a job may take, and that --memory changes the way, not the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pipeline_runs import done
+
+from pipeline import memory
+from video.images import read_image
+
+
+def test_a_budget_is_what_is_asked_for_less_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 2**30)
+    assert memory.budget(4.0) == 3 * 2**30
+    assert memory.budget(0.5) == 1
+
+
+def test_without_a_wish_it_is_a_share_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 10_000)
+    assert memory.budget(0.0) == 6_000
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert memory.budget(0.0) is None
+
+
+def test_what_this_machine_tells() -> None:
+    free = memory.available()
+    assert free is None or 2**24 < free < 2**50
+    assert memory.resident() <= memory.peak() + 2**24
+
+
+def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stylize import stylizer
+
+    made = []
+
+    class Seen(stylizer.TiledNetwork):
+        def __init__(self, *details: object) -> None:
+            super().__init__(*details)
+            made.append(self.count)
+
+    monkeypatch.setattr(stylizer, "TiledNetwork", Seen)
+    common = ("image", pictures / "photo.png", "--style", pictures / "red.png", "--backbone", "vgg19-slim",
+              "--size", "64", "--levels", "1", "--iterations", "2", "--style-layers", "relu1_1",
+              "--content-layers", "relu1_2")  # fmt: skip
+    for name, more in (("whole", ()), ("windows", ("--memory", "0.001"))):
+        done(*common, "-o", tmp_path / f"{name}.png", *more)
+    assert made and max(made) > 1
+    pair = [read_image(tmp_path / f"{name}.png") for name in ("whole", "windows")]
+    assert np.abs(pair[0] - pair[1]).max() <= 1.5 / 255
