@@ -94,7 +94,7 @@ class Vgg19:
         ConfigError
             If the weights end before one of the layers.
         """
-        self._check(layers)
+        self.check(layers)
         found = {"image": images} if "image" in layers else {}
         wanted = [layer for layer in layers if layer != "image"]
         if not wanted:
@@ -145,7 +145,8 @@ class Vgg19:
         pool = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
         return pool(value, ksize=2, strides=2, padding="VALID")
 
-    def _check(self, layers: Sequence[str]) -> None:
+    def check(self, layers: Sequence[str]) -> None:
+        """ConfigError if the weights end before one of the layers."""
         missing = [layer for layer in layers if layer != "image" and layer not in self._parameters]
         if missing:
             raise ConfigError(

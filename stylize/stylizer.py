@@ -55,7 +55,8 @@ class Stylizer:
     Raises
     ------
     ConfigError, ShapeError
-        If there is no style, or it is too small; if the blend does not fit the styles.
+        If there is no style, or it is too small; if the blend does not fit the styles, or the weights end
+        before a layer.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Stylizer:
         backbone = Vgg19(weights, pooling=config.pooling)
         self.backbone = backbone.rescaled(self._styles) if config.rescale_activations else backbone
         self.objective: Objective = build_objective(config, temporal_weight)
+        self.backbone.check(self.objective.layers)
         self._known_style_targets: dict[int, dict[str, Mapping[str, Any]]] = {}
         self._minimizers: OrderedDict[tuple[int, int], Minimizer] = OrderedDict()
 

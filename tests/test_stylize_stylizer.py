@@ -181,7 +181,7 @@ def test_initial_is_where_it_starts() -> None:
 def test_a_picture_file_must_be_read_by_the_caller() -> None:
     with pytest.raises(ConfigError) as raised:
         stylize(init="start.png")
-    assert str(raised.value) == "init: 'start.png' is a picture file; read it and pass it as `initial`"
+    assert str(raised.value) == "init: 'start.png': read or make that picture and pass it as `initial`"
 
 
 # --- doors --------------------------------------------------------------------------------------------------
