@@ -190,23 +190,32 @@ class Lbfgs(Minimizer):
         return terms, accepted
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """-H g by the two-loop recursion; a step of RMS size _FIRST_STEP when nothing is remembered."""
-        q = gradient
-        alphas = []
-        for age in range(self.history):
-            slot = (self.pairs - 1 - age) % self.history
-            s, y, rho = self.steps[slot], self.changes[slot], self.inverse_curvatures[slot]
-            alpha = rho * _dot(s, q)
-            q = q - alpha * y
-            alphas.append((s, y, rho, alpha))
-        _, newest_y, newest_rho, _ = alphas[0]
-        curvature = newest_rho * _dot(newest_y, self._scaled(newest_y))
+        """-H g by the two-loop recursion; a step of RMS size _FIRST_STEP when nothing is remembered.
+
+        The recursion's coefficients solve two triangular systems in the products s_i y_j (newest first), so
+        that the pairs are read in a few matrix products instead of one by one.
+        """
+        order = (self.pairs - 1 - tf.range(self.history)) % self.history  # by age; its own inverse
+        steps, changes = (tf.reshape(pairs, (self.history, -1)) for pairs in (self.steps, self.changes))
+        known = tf.gather(self.inverse_curvatures, order)[:, None] > 0.0
+        products = tf.matmul(steps, changes, transpose_b=True)
+        products = tf.gather(tf.gather(products, order, axis=0), order, axis=1)
+        products = tf.linalg.band_part(tf.where(known & tf.transpose(known), products, 0.0), -1, 0)
+        curvatures = tf.where(known, tf.linalg.diag_part(products)[:, None], 1.0)
+        products = tf.linalg.set_diag(products, curvatures[:, 0])
+        q = tf.reshape(gradient, (-1, 1))
+        along = tf.where(known, tf.gather(tf.matmul(steps, q), order), 0.0)
+        alphas = tf.linalg.triangular_solve(products, along)
+        q = tf.reshape(q - tf.matmul(changes, tf.gather(alphas, order), transpose_a=True), gradient.shape)
+        newest = self.changes[order[0]]
+        curvature = self.inverse_curvatures[order[0]] * _dot(newest, self._scaled(newest))
         r = self._scaled(q)
         first = _FIRST_STEP / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
         r = r * tf.where(curvature > 0.0, _GAIN / tf.maximum(curvature, 1e-30), first)
-        for s, y, rho, alpha in reversed(alphas):
-            r = r + s * (alpha - rho * _dot(y, r))
-        return -r
+        against = tf.where(known, tf.gather(tf.matmul(changes, tf.reshape(r, (-1, 1))), order), 0.0)
+        deltas = tf.linalg.triangular_solve(products, curvatures * alphas - against, adjoint=True)
+        along = tf.matmul(steps, tf.gather(deltas, order), transpose_a=True)
+        return -(r + tf.reshape(along, gradient.shape))
 
     def _scaled(self, value: Tensor) -> Tensor:
         """The initial inverse Hessian, but for a factor, times `value`."""
