@@ -174,11 +174,7 @@ def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
     """How many levels of the pyramid a content of this shape has."""
     from stylize.pyramid import shapes_of
 
-    return (
-        1
-        if parse_start(config.init).kind in ("picture", "hub")
-        else len(shapes_of(config, shape[0], shape[1]))
-    )
+    return 1 if parse_start(config.init).is_ready else len(shapes_of(config, shape[0], shape[1]))
 
 
 def follow(work: Work, label: str) -> Callable[[Progress], None]:

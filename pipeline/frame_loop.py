@@ -93,9 +93,8 @@ class FrameLoop:
                 if (1, index) in self._finished:
                     self.report.skipped += 1
                     if any((1, index + ahead) not in self._finished for ahead in range(1, reach + 1)):
-                        self._guide(
-                            index, content, 1
-                        )  # for what the frames that are not finished take from it
+                        # For what the frames that are not finished take from it.
+                        self._guide(index, content, 1)
                 else:
                     if begins and len(shots) > 1:
                         work.grow(self._alone - self._later)

@@ -7,55 +7,43 @@ import os
 import sys
 from pathlib import Path
 
-SHARE = 0.6
-"""Of what is free, that an optimisation may take when nothing else is said."""
+SHARE = 0.5
+"""Of the machine's memory, that a job may take when nothing else is said."""
+
+PROGRAM = 2**30
+"""Bytes that go to TensorFlow and the program itself, in round numbers."""
 
 
 def budget(gibibytes: float) -> int | None:
-    """Bytes that an optimisation may take beyond what this process has already; None where nobody knows.
+    """Bytes that an optimisation may take beside the program; None where nobody knows.
+
+    The same on every run, whatever else the machine is doing: windows of another size round otherwise, and a
+    continued job shall come to the same bits.
 
     Parameters
     ----------
     gibibytes
-        What the process may take in all; 0: a share of what is free. With a GPU nothing is known then.
+        What the process may take in all; 0: a share of the machine's memory, but unknown with a GPU.
     """
     if gibibytes > 0.0:
-        return max(1, int(gibibytes * 2**30) - resident())
+        return max(1, int(gibibytes * 2**30) - PROGRAM)
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
         return None
-    free = available()
-    return None if free is None else int(SHARE * free)
+    total = installed()
+    return None if total is None else max(1, int(SHARE * total) - PROGRAM)
 
 
-def available() -> int | None:
-    """Bytes that can be had without swapping, within a container's limit; None where it is not told."""
+def installed() -> int | None:
+    """Bytes of memory this machine or container has; None where it is not told."""
     found = []
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit = (group / "memory.max").read_text().strip()
-        if limit != "max":
-            used = int((group / "memory.current").read_text())
-            files = [
-                line for line in (group / "memory.stat").read_text().splitlines() if line.startswith("file ")
-            ]
-            found.append(int(limit) - used + sum(int(line.split()[1]) for line in files))
-    if not found and hasattr(os, "sysconf"):
+    if hasattr(os, "sysconf"):
         with contextlib.suppress(OSError, ValueError):
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-    return max(0, min(found)) if found else None
-
-
-def resident() -> int:
-    """Bytes of memory this process has now; 0 where the system does not say."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(found) if found else None
 
 
 def peak() -> int:

@@ -45,8 +45,8 @@ class ImageSettings:
     )
     memory: float = knob(
         0.0,
-        "GiB that the job may take; a larger picture is evaluated in windows, exactly but slower. 0 = about "
-        "what is free.",
+        "GiB that the job may take; a larger picture is evaluated in windows, exactly but slower. 0 = half "
+        "of what the machine has.",
         minimum=0.0,
         maximum=1e6,
     )

@@ -109,10 +109,7 @@ def shown(found: tuple[int, float] | None, limit: int) -> str:
 def loss_function(stylizer: Stylizer, content: np.ndarray) -> Callable[[Any], Any]:
     """The objective as a function of an image alone."""
     targets = stylizer.targets(content)
-    layers = stylizer.objective.layers
-    return lambda image: tf.reduce_sum(
-        stylizer.objective.scores(stylizer.backbone.activations(image, layers), targets)
-    )
+    return lambda image: tf.reduce_sum(stylizer._evaluate(image, targets))
 
 
 def tuned_rate(config: StylizeConfig, pair: Pair, weights: Weights) -> float:

@@ -81,9 +81,7 @@ def large(gibibytes: float) -> None:
     stylizer = Stylizer(StylizeConfig(), [style], weights, memory=memory)
     layers = stylizer.objective.layers
     whole = memory_of(stylizer.backbone, layers, 2160, 3840)
-    side = largest_window(
-        stylizer.backbone, layers, 2160, 3840, memory or whole, stylizer._history(2160, 3840)
-    )
+    side = largest_window(stylizer.backbone, layers, 2160, 3840, memory or whole, stylizer.config.history)
     began = time.perf_counter()
     run = evaluation(stylizer, content)
     ready = time.perf_counter()

@@ -24,6 +24,11 @@ class Start:
     amount: float = 0.0
     path: str = ""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is a whole picture, read or made by whoever calls, and optimised at full size only."""
+        return self.kind in ("picture", "hub")
+
 
 def parse_start(text: str) -> Start:
     """Read an `init` setting.

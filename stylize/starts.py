@@ -36,7 +36,7 @@ def start_picture(config: StylizeConfig, content: FloatImage, style: FloatImage)
         return content
     if start.kind == "style":
         return covering(style, *content.shape[:2])
-    if start.kind in ("picture", "hub"):
+    if start.is_ready:
         raise ConfigError(f"init: {config.init!r}: read or make that picture and pass it as `initial`")
     unit = np.random.default_rng(config.seed).uniform(-1.0, 1.0, content.shape)
     noise = np.asarray(IMAGENET_MEAN) / 255.0 + config.noise_amplitude * unit

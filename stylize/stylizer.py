@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from stylize.optimize import Progress, build_minimizer, minimize
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
-from stylize.tiling import TiledNetwork, fitting_history, largest_window
+from stylize.tiling import TiledNetwork, largest_window
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
 
@@ -50,7 +49,7 @@ class Stylizer:
         Makes a first picture of a content in one pass, for `quick_picture` and `quick_result`.
     memory
         Bytes that an optimisation may take. What does not fit is evaluated in windows
-        (:mod:`stylize.tiling`), and L-BFGS remembers fewer pairs.
+        (:mod:`stylize.tiling`).
 
     Raises
     ------
@@ -217,9 +216,8 @@ class Stylizer:
         height, width = images.shape[1:3]
         side = None
         if self._memory is not None:
-            side = largest_window(
-                self.backbone, objective.layers, height, width, self._memory, self._history(height, width)
-            )
+            history = self.config.history if self.config.optimizer == "lbfgs" else 1
+            side = largest_window(self.backbone, objective.layers, height, width, self._memory, history)
         if side is None:
             return objective.represented(self.backbone.activations(images, objective.layers))
         return TiledNetwork(self.backbone, objective, height, width, side).represented(images)
@@ -228,18 +226,13 @@ class Stylizer:
         """What one term sees of a picture."""
         return self._represented(Objective([term]), tf.constant(picture[None]))[term.name]
 
-    def _history(self, height: int, width: int) -> int:
-        wanted = self.config.history if self.config.optimizer == "lbfgs" else 1
-        return wanted if self._memory is None else fitting_history(wanted, height, width, self._memory)
-
     def _minimizer(self, height: int, width: int) -> Minimizer:
         """The compiled steps for a shape; those least recently used give way."""
         key = (height, width)
         if key not in self._minimizers:
             while len(self._minimizers) >= _KEPT_SHAPES:
                 self._minimizers.popitem(last=False)
-            config = replace(self.config, history=self._history(height, width))
-            self._minimizers[key] = build_minimizer(config, self._evaluate, (1, height, width, 3))
+            self._minimizers[key] = build_minimizer(self.config, self._evaluate, (1, height, width, 3))
         self._minimizers.move_to_end(key)
         return self._minimizers[key]
 

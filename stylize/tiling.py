@@ -27,13 +27,15 @@ _PICTURES = 16
 """Copies of the picture that an optimiser holds besides its history, in round numbers."""
 
 
+def _down_to(layers: Sequence[str]) -> tuple[str, ...]:
+    """The network's layers down to the deepest of `layers`."""
+    return LAYERS[: max((LAYERS.index(layer) + 1 for layer in layers if layer != "image"), default=0)]
+
+
 def reach(layers: Sequence[str]) -> int:
     """How many pixels away a picture can change the deepest of `layers`."""
-    deepest = max((layer for layer in layers if layer != "image"), key=LAYERS.index, default=None)
-    if deepest is None:
-        return 0
     pixels = 0
-    for layer in LAYERS[: LAYERS.index(deepest) + 1]:
+    for layer in _down_to(layers):
         step = 2 ** (block_of(layer) - 1)
         pixels += step
         if layer.endswith("conv1"):
@@ -44,12 +46,11 @@ def reach(layers: Sequence[str]) -> int:
 def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, history: int = 0) -> int:
     """About how many bytes one evaluation takes at this size, in one piece, with an optimiser's state.
 
-    Every activation up to the deepest layer is kept for the gradient; the widest map is there three times
+    Every activation down to the deepest layer is kept for the gradient; the widest map is there three times
     more meanwhile.
     """
-    deepest = max((LAYERS.index(layer) for layer in layers if layer != "image"), default=-1)
     kept = widest = 0.0
-    for layer in LAYERS[: deepest + 1]:
+    for layer in _down_to(layers):
         values = backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
         kept += values
         if layer.endswith(f"conv{CONVOLUTIONS_PER_BLOCK[block_of(layer) - 1]}"):
@@ -74,11 +75,6 @@ def largest_window(
     return max(side, 4 * reach(layers))
 
 
-def fitting_history(wanted: int, height: int, width: int, budget: int) -> int:
-    """How many pairs L-BFGS may remember so that they take at most half of `budget` bytes; at least 3."""
-    return max(min(wanted, budget // 2 // (6 * _FLOAT * height * width)), min(wanted, 3))
-
-
 def cores(length: int, size: int, grain: int) -> list[tuple[int, int]]:
     """Cut 0..length into parts of about `size`, at multiples of `grain`; none is shorter than `grain`."""
     count = max(1, min(math.ceil(length / size), length // grain))
@@ -88,7 +84,7 @@ def cores(length: int, size: int, grain: int) -> list[tuple[int, int]]:
 
 def windows(height: int, width: int, side: int, layers: Sequence[str]) -> np.ndarray:
     """Windows of at most about `side` and their cores, shape (N, 8): top, bottom, left, right of each."""
-    grain = 2 ** (max((block_of(layer) for layer in layers if layer != "image"), default=1) - 1)
+    grain = 2 ** (block_of(_down_to(layers)[-1]) - 1)
     margin = math.ceil(reach(layers) / grain) * grain
     core = max(2 * grain, side - 2 * margin)
     rows, columns = cores(height, core, grain), cores(width, core, grain)

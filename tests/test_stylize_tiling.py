@@ -20,15 +20,9 @@ LAYERS = ("block1_conv1", "block3_conv2")
 
 
 def value_and_gradient(stylizer: Stylizer, picture: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
-    @tf.function
-    def run(image: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = stylizer._evaluate(image, targets)
-        return terms, tape.gradient(terms, image)
-
-    terms, gradient = run(tf.constant(picture[None]))
-    return terms.numpy(), gradient.numpy()
+    minimizer = stylizer._minimizer(*picture.shape[:2])
+    terms = minimizer.start(tf.constant(picture[None]), targets)
+    return terms.numpy(), minimizer.gradient.numpy()
 
 
 def config_of(normalization: str = "relative", **more: Any) -> StylizeConfig:
@@ -104,9 +98,6 @@ def test_memory_decides() -> None:
     assert None not in sides
     assert sides == sorted(sides, reverse=True)
     assert sides[-1] == 4 * tiling.reach(layers)
-    assert tiling.fitting_history(20, 1000, 1000, 2 * 24_000_000 * 7) == 7
-    assert tiling.fitting_history(20, 1000, 1000, 0) == 3
-    assert tiling.fitting_history(2, 1000, 1000, 0) == 2
 
 
 def test_an_optimisation_in_windows_comes_to_the_same_picture() -> None:
