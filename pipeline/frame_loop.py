@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.ahead import ahead
 from pipeline.clips import Clip
 from pipeline.config import Job
 from pipeline.engine import RunOptions, optimise, result_line, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
 from pipeline.log import Display, Work
-from pipeline.motion import SETTLING, MotionModel
+from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
 from pipeline.settings import VideoSettings
@@ -25,12 +27,22 @@ if TYPE_CHECKING:
     from stylize.types import FloatImage
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A frame as it comes out of the clip, with what links its content to those before it."""
+
+    index: int
+    content: FloatImage
+    begins: bool
+    links: tuple[Link, ...]
+
+
 @dataclass
 class FrameLoop:
     """Stylizes a clip's frames shot by shot and commits them to the run folder.
 
     The first pass goes through the clip once, as it is decoded. The later ones go through each shot
-    backward and forward in turn, from the frames decoded then.
+    backward and forward in turn, from the frames decoded then. Decoding and optical flow run ahead.
     """
 
     job: Job
@@ -48,7 +60,7 @@ class FrameLoop:
 
     def __post_init__(self) -> None:
         width, height = self.clip.size
-        self._motion = MotionModel(self.settings.long_term, self.settings.flow_quality)
+        self._motion = MotionModel(max(self.settings.long_term))
         self._alone = unit_cost(self.job.stylize, (height, width))
         warm = self.settings.steady
         self._later = float(self.settings.frame_iterations) if warm else self._alone
@@ -78,54 +90,79 @@ class FrameLoop:
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
-        from video.scenes import with_shot_starts
-
         shots: list[list[int]] = []
-        reach = SETTLING * max(self.settings.long_term)
-        with closing(self.clip.contents(self.display)) as frames:
-            for index, content, begins in with_shot_starts(frames, self.clip.cuts):
-                if begins:
+        with closing(ahead(self._decoded())) as frames:
+            for seen in frames:
+                index = seen.index
+                if seen.begins:
                     shots.append([])
                     self._motion.begin_shot()
                 shots[-1].append(index)
                 if self.settings.passes > 1:
-                    self._keep_content(index, content)
+                    self._keep_content(index, seen.content)
                 if (1, index) in self._finished:
                     self.report.skipped += 1
-                    if any((1, index + ahead) not in self._finished for ahead in range(1, reach + 1)):
-                        # For what the frames that are not finished take from it.
-                        self._guide(index, content, 1)
+                    if seen.links:  # for what the frames that are not finished take from it
+                        self._guide(seen, 1)
                 else:
-                    if begins and len(shots) > 1:
+                    if seen.begins and len(shots) > 1:
                         work.grow(self._alone - self._later)
-                    self._one(index, content, 1, None if begins else index - 1, work)
-                self._motion.remember(content, partial(_read, self.run.frame_path(index)))
+                    self._one(seen, 1, None if seen.begins else index - 1, work)
+                self._motion.remember(seen.content, partial(_read, self.run.frame_path(index)))
         return shots
+
+    def _decoded(self) -> Generator[_Seen, None, None]:
+        """The clip's frames with their links, as far as these are wanted: no frame is waited for."""
+        from video.scenes import with_shot_starts
+
+        reach = SETTLING * max(self.settings.long_term)
+        there = frozenset(index for sweep, index in self._finished if sweep == 1)
+        with closing(self.clip.contents(self.display)) as frames:
+            yield from self._linked(
+                with_shot_starts(frames, self.clip.cuts),
+                lambda index: any(index + later not in there for later in range(reach + 1)),
+            )
 
     def _later_pass(self, sweep: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
         self._motion.begin_shot()
         before = None
-        for index in shot if sweep % 2 else reversed(shot):
-            content = _read(self.run.content_path(index))
-            if (sweep, index) not in self._finished:
-                self._one(index, content, sweep, before, work)
-            before = index
-            self._motion.remember(content, partial(_read, self.run.frame_path(index, sweep)))
+        order = shot if sweep % 2 else shot[::-1]
+        contents = ((index, _read(self.run.content_path(index)), index == order[0]) for index in order)
+        there = frozenset(self._finished)
+        with closing(ahead(self._linked(contents, lambda index: (sweep, index) not in there))) as frames:
+            for seen in frames:
+                if (sweep, seen.index) not in self._finished:
+                    self._one(seen, sweep, before, work)
+                before = seen.index
+                read = partial(_read, self.run.frame_path(seen.index, sweep))
+                self._motion.remember(seen.content, read)
 
-    def _one(self, index: int, content: FloatImage, sweep: int, before: int | None, work: Work) -> None:
+    def _linked(
+        self, frames: Iterable[tuple[int, FloatImage, bool]], wanted: Callable[[int], bool]
+    ) -> Generator[_Seen, None, None]:
+        """Frames with the links of those that are wanted."""
+        tracker = FlowTracker(self.settings.long_term, self.settings.flow_quality)
+        follows = self.settings.steady and self.settings.temporal == "flow"
+        for index, content, begins in frames:
+            if begins:
+                tracker.begin_shot()
+            links = tracker.look(content, wanted=follows and wanted(index))
+            yield _Seen(index, content, begins, links)
+
+    def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
         from video.images import write_image
 
-        done = work.done
+        done, index = work.done, seen.index
         number = self.clip.indices.index(index) + 1 if index in self.clip.indices else index + 1
         label = f"frame {number}/{len(self.clip.indices)}  "
         if self.settings.passes > 1:
             label = f"pass {sweep}/{self.settings.passes}  {label}"
-        initial, anchor = self._guide(index, content, sweep)
+        initial, anchor = self._guide(seen, sweep)
         alone = initial is None
         result = optimise(
-            self.stylizer, content, self.settings, work, label,
+            self.stylizer, seen.content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}",
             initial=initial, anchor=anchor, iterations=None if alone else self._limit(anchor),
         )  # fmt: skip
@@ -153,14 +190,14 @@ class FrameLoop:
             return ""
         return self._finished[sweep, index].sha256
 
-    def _guide(self, index: int, content: FloatImage, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
+    def _guide(self, seen: _Seen, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
         """Where a frame starts (None: like a picture) and what it stays close to."""
         if not self.settings.steady:
             return None, None
         if self.settings.temporal == "previous":
             return self._motion.last_picture(), None
-        own = None if sweep == 1 else _read(self.run.frame_path(index, sweep - 1))
-        start, anchor = self._motion.guide(content, own)
+        own = None if sweep == 1 else _read(self.run.frame_path(seen.index, sweep - 1))
+        start, anchor = self._motion.guide(seen.content, seen.links, own)
         return start, anchor if self.settings.anchor_weight > 0.0 else None
 
     def _snapshots(self, index: int, sweep: int) -> Path | None:

@@ -1,4 +1,7 @@
-"""What holds a frame of a clip to the frames before it: where it starts and what it must stay close to."""
+"""What holds a frame of a clip to the frames before it: where it starts and what it must stay close to.
+
+The part that looks at contents only, `FlowTracker`, can run ahead of the part that needs the stylized frames.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
     from stylize.anchor import Anchor
     from stylize.types import FloatImage
-    from video.flow import Mask
+    from video.flow import Flow, Mask
 
 Picture = Callable[[], "FloatImage"]
 """Gives a stylized frame as it was saved; reads it only when it is wanted."""
@@ -40,14 +43,30 @@ class _Past:
         return self.read()
 
 
-class MotionModel:
-    """Carries stylized frames along the optical flow of their contents.
+@dataclass(frozen=True)
+class Link:
+    """How a frame's content comes from the frame `distance` before it.
+
+    Attributes
+    ----------
+    flow
+        Shape (H, W, 2), from the frame to the earlier one.
+    trusted
+        Shape (H, W), in [0, 1].
+    """
+
+    distance: int
+    flow: Flow
+    trusted: Mask
+
+
+class FlowTracker:
+    """Links each frame's content to those before it; needs no stylized frame, so it can run ahead.
 
     Parameters
     ----------
     distances
-        How many frames back to look, rising; the nearest reliable frame counts (long-term consistency of
-        Ruder, Dosovitskiy & Brox 2016, section 5.2, nearest first).
+        How many frames back to look, rising.
     quality
         Of the flow.
     """
@@ -57,7 +76,43 @@ class MotionModel:
 
         self._distances = distances
         self._flow = FlowEstimator(quality)
-        self._past: deque[_Past] = deque(maxlen=max(distances))
+        self._past: deque[FloatImage] = deque(maxlen=max(distances))
+
+    def begin_shot(self) -> None:
+        """Forget all frames: what comes has nothing to do with them."""
+        self._past.clear()
+
+    def look(self, content: FloatImage, *, wanted: bool = True) -> tuple[Link, ...]:
+        """The links of the frame that follows; none if they are not `wanted`."""
+        distances = [one for one in self._distances if one <= len(self._past)] if wanted else []
+        links = tuple(self._link(content, distance) for distance in distances)
+        self._past.append(content)
+        return links
+
+    def _link(self, content: FloatImage, distance: int) -> Link:
+        import numpy as np
+
+        from video.flow import TOLERANT_BOUNDARY, leaves_border, reliability, settle
+
+        past = self._past[-distance]
+        found, found_back = self._flow.both(content, past)
+        flow, back = settle(found, found_back, content, past)
+        trusted = reliability(flow, back, content, past, edges=found, boundary=TOLERANT_BOUNDARY)
+        return Link(distance, flow, np.where(leaves_border(flow, BORDER), np.float32(0.0), trusted))
+
+
+class MotionModel:
+    """Carries stylized frames along the links of their contents.
+
+    Parameters
+    ----------
+    reach
+        How many frames back the links go; the nearest reliable frame counts (long-term consistency of
+        Ruder, Dosovitskiy & Brox 2016, section 5.2, nearest first).
+    """
+
+    def __init__(self, reach: int) -> None:
+        self._past: deque[_Past] = deque(maxlen=reach)
         self._ages: NDArray[np.uint8] | None = None
 
     def begin_shot(self) -> None:
@@ -78,7 +133,7 @@ class MotionModel:
         return self._past[-1].picture if self._past else None
 
     def guide(
-        self, content: FloatImage, own: FloatImage | None = None
+        self, content: FloatImage, links: tuple[Link, ...], own: FloatImage | None = None
     ) -> tuple[FloatImage | None, Anchor | None]:
         """Start and anchor for the frame that follows.
 
@@ -92,6 +147,8 @@ class MotionModel:
         ----------
         content
             The frame to be stylized.
+        links
+            Of its content to the frames before, the nearest first.
         own
             What an earlier pass has made of it. The start is then the mean of that and the moved past
             (Ruder, Dosovitskiy & Brox 2016, section 5.3).
@@ -105,25 +162,19 @@ class MotionModel:
 
         from stylize.anchor import Anchor
         from stylize.colors import transferred
-        from video.flow import TOLERANT_BOUNDARY, carried, leaves_border, reliability, settle, warp
+        from video.flow import carried, warp
 
         if not self._past:
             return own, None
         total: Mask = np.zeros(content.shape[:2], np.float32)
         ages = np.zeros(content.shape[:2], np.uint8)
         moved = np.zeros(content.shape, np.float32)
-        for distance in self._distances:
-            if distance > len(self._past):
-                break
-            past = self._past[-distance]
-            found, found_back = self._flow.both(content, past.content)
-            flow, back = settle(found, found_back, content, past.content)
-            trusted = reliability(flow, back, content, past.content, edges=found, boundary=TOLERANT_BOUNDARY)
-            trusted = np.where(leaves_border(flow, BORDER), 0.0, trusted)
-            share = np.maximum(trusted - total, 0.0)
-            moved += share[..., None] * warp(past.picture, flow, sharp=True)
+        for link in links:
+            past = self._past[-link.distance]
+            share = np.maximum(link.trusted - total, 0.0)
+            moved += share[..., None] * warp(past.picture, link.flow, sharp=True)
             total += share
-            ages = np.where(share > 0.5, np.minimum(carried(past.ages, flow) + 1, SETTLING), ages)
+            ages = np.where(share > 0.5, np.minimum(carried(past.ages, link.flow) + 1, SETTLING), ages)
         weight = total[..., None]
         if own is None:
             last = self._past[-1]

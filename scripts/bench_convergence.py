@@ -109,7 +109,7 @@ def shown(found: tuple[int, float] | None, limit: int) -> str:
 def loss_function(stylizer: Stylizer, content: np.ndarray) -> Callable[[Any], Any]:
     """The objective as a function of an image alone."""
     targets = stylizer.targets(content)
-    return lambda image: tf.reduce_sum(stylizer._evaluate(image, targets))
+    return lambda image: tf.reduce_sum(stylizer.evaluator.terms(image, targets))
 
 
 def tuned_rate(config: StylizeConfig, pair: Pair, weights: Weights) -> float:

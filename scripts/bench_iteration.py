@@ -122,7 +122,7 @@ def tensorflow_ways(
 ) -> dict[str, Callable[[], float]]:
     """Our compiled evaluation (L-BFGS' first one: nothing but assignments beside it), and the eager one."""
     targets, image = stylizer.targets(content), tf.constant(picture[None])
-    minimizer = stylizer._minimizer(*picture.shape[:2])  # the very steps that pictures are made with
+    minimizer = stylizer.evaluator.minimizer(*picture.shape[:2])  # the very steps that pictures are made with
 
     def engine() -> float:
         terms = minimizer.start(image, targets)
@@ -132,7 +132,7 @@ def tensorflow_ways(
     def eager() -> float:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            loss = tf.reduce_sum(stylizer._evaluate(image, targets))
+            loss = tf.reduce_sum(stylizer.evaluator.terms(image, targets))
         float(tape.gradient(loss, image)[0, 0, 0, 0])
         return float(loss)
 

@@ -43,7 +43,7 @@ def evaluation(stylizer: Stylizer, content: np.ndarray) -> Any:
     def run(image: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = stylizer._evaluate(image, targets)
+            terms = stylizer.evaluator.terms(image, targets)
         return terms, tape.gradient(terms, image)
 
     return run

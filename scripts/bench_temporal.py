@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from pipeline.engine import read_picture
-from pipeline.motion import MotionModel
+from pipeline.motion import FlowTracker, MotionModel
 from pipeline.settings import VideoSettings
 from stylize.colors import grey
 from stylize.config import StylizeConfig
@@ -67,15 +67,17 @@ def stylize_clip(
     settings: VideoSettings = SETTINGS,
 ) -> Stylized:
     """All frames of one shot, each quantised as if saved; the first one is given."""
-    motion = MotionModel(settings.long_term, settings.flow_quality)
+    motion = MotionModel(max(settings.long_term))
+    tracker = FlowTracker(settings.long_term, settings.flow_quality)
     pictures, results = [saved(first.picture)], [first]
     for number, content in enumerate(frames):
+        links = tracker.look(content)
         if number:
             initial, anchor = content, None
             if mode == "previous":
                 initial = pictures[-1]
             elif mode == "flow":
-                start, anchor = motion.guide(content)
+                start, anchor = motion.guide(content, links)
                 initial = content if start is None else start
             result = stylizer.stylize(
                 content, initial=initial, anchor=anchor, iterations=settings.frame_iterations
@@ -116,9 +118,9 @@ def clips(media: Path, size: int, sheet: Path | None) -> bool:
     for name, part, paintings in CLIPS:
         contents = clip_frames(media, name, part, size)
         for painting in paintings:
-            style = read_picture(media / "paintings" / f"{painting}.jpg", size, StylizeConfig().minimum_side)
+            style = read_picture(media / "paintings" / f"{painting}.jpg", size, CONFIG.minimum_side)
             stylizer = Stylizer(
-                StylizeConfig(tolerance=0.0),
+                CONFIG,
                 [style],
                 load_weights("vgg19-slim"),
                 temporal_weight=SETTINGS.anchor_weight,
@@ -163,7 +165,7 @@ def still(media: Path, size: int, sheet: Path | None) -> bool:
     photo = read_picture(media / "photos" / "chelsea-cat.png", size, 64)
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", size, 64)
     stylizer = Stylizer(
-        StylizeConfig(tolerance=0.0),
+        CONFIG,
         [style],
         load_weights("vgg19-slim"),
         temporal_weight=SETTINGS.anchor_weight,
@@ -193,7 +195,7 @@ def motion(media: Path, size: int, sheet: Path | None) -> bool:
     print("| --- | ---: | ---: | ---: |")
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", size, 64)
     stylizer = Stylizer(
-        StylizeConfig(tolerance=0.0),
+        CONFIG,
         [style],
         load_weights("vgg19-slim"),
         temporal_weight=SETTINGS.anchor_weight,
@@ -390,16 +392,17 @@ def cost(media: Path, size: int, sheet: Path | None) -> bool:
     contents = clip_frames(media, "flower", "0:6", 512)
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", 512, 64)
     stylizer = Stylizer(
-        StylizeConfig(tolerance=0.0), [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight
+        CONFIG, [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight
     )
-    model = MotionModel(SETTINGS.long_term, SETTINGS.flow_quality)
+    tracker = FlowTracker(SETTINGS.long_term, SETTINGS.flow_quality)
+    model = MotionModel(max(SETTINGS.long_term))
     model.remember(contents[0], lambda: contents[0])
-    model.guide(contents[1])
+    model.guide(contents[0], tracker.look(contents[0]))
     flow, frame = _Timer(), _Timer()
     for content in contents[1:]:
-        flow(lambda content=content: model.guide(content))
+        flow(lambda content=content: model.guide(content, tracker.look(content)))
         model.remember(content, lambda content=content: content)
-    start, anchor = model.guide(contents[-1])
+    start, anchor = model.guide(contents[-1], tracker.look(contents[-1]))
     stylizer.stylize(contents[-1], initial=start, anchor=anchor, iterations=2)
     frame(
         lambda: stylizer.stylize(

@@ -39,3 +39,9 @@ class NonFiniteError(StylizeError, ArithmeticError):
     """NaN or infinity appeared in a picture or in a loss."""
 
     exit_code: int = 1
+
+
+class OutOfMemoryError(StylizeError, MemoryError):
+    """A picture does not fit in memory, however small its windows."""
+
+    exit_code: int = 1

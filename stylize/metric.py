@@ -51,7 +51,7 @@ def scaled(value: Tensor, steps: Tensor, places: Tensor) -> Tensor:
         Shape (1, H, W, 1): see `relative_steps`.
     """
     planes = tf.einsum("nhwc,kc->nkhw", places * value, COLORS)
-    planes = tf.signal.irfft2d(tf.signal.rfft2d(planes) * steps, fft_length=planes.shape[2:])
+    planes = tf.signal.irfft2d(tf.signal.rfft2d(planes) * steps, fft_length=tf.shape(planes)[2:])
     return places * tf.einsum("nkhw,kc->nhwc", planes, COLORS)
 
 

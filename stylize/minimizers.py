@@ -1,7 +1,7 @@
 """L-BFGS and Adam for one picture: state in tf.Variables, one compiled call an iteration.
 
 Both stay inside the range of a picture, [0, 1], by projection: what is minimised is the loss of the very
-picture that is saved.
+picture that is saved. The steps are traced once and serve pictures of every size.
 """
 
 from __future__ import annotations
@@ -27,8 +27,20 @@ _CURVATURE_FLOOR = 1e-10
 _ADAM_BETA_1, _ADAM_BETA_2, _ADAM_EPSILON = 0.9, 0.999, 1e-7
 
 
-def _variable(shape: tuple[int, ...]) -> tf.Variable:
-    return tf.Variable(tf.zeros(shape), trainable=False)
+_PICTURES = (1, None, None, 3)
+
+
+def _variable(shape: tuple[int | None, ...] = (), dtype: Any = tf.float32) -> tf.Variable:
+    """A variable for values of any shape that fits `shape`; empty at first."""
+    empty = tf.zeros([length or 0 for length in shape], dtype)
+    return tf.Variable(empty, trainable=False, shape=tf.TensorShape(shape))
+
+
+def _of_any_size(value: Tensor) -> tf.TensorSpec:
+    """What `value` and its like for pictures of other sizes have in common."""
+    height_and_width = value.shape.rank == 4
+    shape = [value.shape[0], None, None, value.shape[3]] if height_and_width else value.shape
+    return tf.TensorSpec(shape, value.dtype)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -36,30 +48,56 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Minimizer:
-    """State and compiled steps for pictures of one shape.
+    """State and compiled steps.
+
+    The steps are traced at the first start, for targets of the structure and types given then.
 
     Parameters
     ----------
     evaluate
         The function to minimise.
-    shape
-        (1, H, W, 3).
+
+    Attributes
+    ----------
+    traces
+        How often `evaluate` has been traced.
     """
 
-    def __init__(self, evaluate: Evaluate, shape: tuple[int, ...]) -> None:
+    def __init__(self, evaluate: Evaluate) -> None:
         self._evaluate = evaluate
-        self.image = _variable(shape)
-        self.gradient = _variable(shape)
-        self.loss = _variable(())
-        self.best_image = _variable(shape)
-        self.best_loss = _variable(())
+        self.traces = 0
+        self.image = _variable(_PICTURES)
+        self.gradient = _variable(_PICTURES)
+        self.loss = _variable()
+        self.best_image = _variable(_PICTURES)
+        self.best_loss = _variable()
         self.evaluations = tf.Variable(0, trainable=False, dtype=tf.int32)
-        self.scale = _variable(())
-        self.start = tf.function(self._start)
-        self.step = tf.function(self._step)
+        self.scale = _variable()
+        self._compiled: dict[str, Any] = {}
 
-    def _value_and_gradient(self, image: Tensor, targets: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def start(self, image: Tensor, targets: Any) -> Tensor:
+        """Forget everything and evaluate `image`, shape (1, H, W, 3); gives the values of the terms."""
+        self._trace(targets)
+        self._prepare(int(image.shape[1]), int(image.shape[2]))
+        return self._compiled["start"](image, targets)
+
+    def step(self, targets: Any) -> tuple[Tensor, Tensor]:
+        """One iteration; gives the terms' values and whether another iteration can go on from here."""
+        self._trace(targets)
+        return self._compiled["step"](targets)
+
+    def _trace(self, targets: Any) -> None:
+        if self._compiled:
+            return
+        image, aims = tf.TensorSpec(_PICTURES), tf.nest.map_structure(_of_any_size, targets)
+        # A function of its own: start, step and the line search's loop share its one trace.
+        self._value_and_gradient = tf.function(self._evaluated, input_signature=(image, aims))
+        self._compiled["start"] = tf.function(self._start, input_signature=(image, aims))
+        self._compiled["step"] = tf.function(self._step, input_signature=(aims,))
+
+    def _evaluated(self, image: Tensor, targets: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The loss, its gradient, and the terms' values, shape (terms,)."""
+        self.traces += 1
         with tf.GradientTape() as tape:
             tape.watch(image)
             terms = self._evaluate(image, targets)
@@ -68,7 +106,6 @@ class Minimizer:
         return loss, tape.gradient(loss, image), tf.reduce_sum(terms, axis=1)
 
     def _start(self, image: Tensor, targets: Any) -> Tensor:
-        """Forget everything and evaluate `image`; gives the values of the terms."""
         self.evaluations.assign(0)
         self.scale.assign(1.0)
         loss, gradient, terms = self._value_and_gradient(image, targets)
@@ -82,17 +119,30 @@ class Minimizer:
 
     def variables(self) -> dict[str, tf.Variable]:
         """Everything that the next step depends on, by name."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, tf.Variable)}
+        own = vars(self).items()
+        return {name: value for name, value in own if isinstance(value, tf.Variable) and name[0] != "_"}
 
-    def restore(self, values: Mapping[str, Any]) -> None:
-        """Set the state to values that `variables` had; ValueError if they are not of this minimiser."""
+    def restore(self, values: Mapping[str, Any], height: int, width: int) -> None:
+        """Set the state to values that `variables` had; ValueError if they are not of this minimiser.
+
+        Parameters
+        ----------
+        height, width
+            Of the picture in work.
+        """
         mine = self.variables()
         if values.keys() != mine.keys():
             raise ValueError("state of another minimiser")
-        if any(values[name].shape != tuple(mine[name].shape) for name in mine):
+        if any(not mine[name].shape.is_compatible_with(values[name].shape) for name in mine):
             raise ValueError("state of another shape")
+        if values["image"].shape[1:3] != (height, width):
+            raise ValueError("state of another shape")
+        self._prepare(height, width)
         for name, variable in mine.items():
             variable.assign(values[name])
+
+    def _prepare(self, height: int, width: int) -> None:
+        """Set what depends on nothing but the size."""
 
     def _keep_best(self) -> None:
         better = tf.math.is_finite(self.loss) & (self.loss < self.best_loss)
@@ -110,23 +160,22 @@ class Minimizer:
         raise NotImplementedError
 
     def _step(self, targets: Any) -> tuple[Tensor, Tensor]:
-        """One iteration; gives the terms' values and whether another iteration can go on from here."""
         raise NotImplementedError
 
 
 class Adam(Minimizer):
     """Adam (Kingma & Ba 2015), with every step projected to [0, 1]."""
 
-    def __init__(self, evaluate: Evaluate, shape: tuple[int, ...], learning_rate: float) -> None:
-        super().__init__(evaluate, shape)
+    def __init__(self, evaluate: Evaluate, learning_rate: float) -> None:
+        super().__init__(evaluate)
         self.learning_rate = learning_rate
-        self.first_moment = _variable(shape)
-        self.second_moment = _variable(shape)
-        self.time = _variable(())
+        self.first_moment = _variable(_PICTURES)
+        self.second_moment = _variable(_PICTURES)
+        self.time = _variable()
 
     def _reset(self) -> None:
-        self.first_moment.assign(tf.zeros_like(self.first_moment))
-        self.second_moment.assign(tf.zeros_like(self.second_moment))
+        self.first_moment.assign(tf.zeros_like(self.image))
+        self.second_moment.assign(tf.zeros_like(self.image))
         self.time.assign(0.0)
 
     def _step(self, targets: Any) -> tuple[Tensor, Tensor]:
@@ -157,22 +206,29 @@ class Lbfgs(Minimizer):
     makes strokes rather than speckle (see docs/decisions.md).
     """
 
-    def __init__(self, evaluate: Evaluate, shape: tuple[int, ...], history: int) -> None:
-        super().__init__(evaluate, shape)
+    def __init__(self, evaluate: Evaluate, history: int) -> None:
+        super().__init__(evaluate)
         self.history = history
-        self.steps = _variable((history, *shape))
-        self.changes = _variable((history, *shape))
+        self.steps = _variable((history, *_PICTURES))
+        self.changes = _variable((history, *_PICTURES))
         self.inverse_curvatures = _variable((history,))
         self.pairs = tf.Variable(0, trainable=False, dtype=tf.int32)
-        self.curvature = _variable((*shape[:3], 1))
-        self.places = _variable((*shape[:3], 1))
-        self.spectrum = tf.constant(metric.spectrum(shape[1], shape[2]), tf.complex64)
+        self.curvature = _variable((*_PICTURES[:3], 1))
+        self.places = _variable((*_PICTURES[:3], 1))
+        self._spectrum = _variable((3, None, None), tf.complex64)
+
+    def _prepare(self, height: int, width: int) -> None:
+        self._spectrum.assign(metric.spectrum(height, width))
 
     def _reset(self) -> None:
+        pairs = tf.zeros(tf.concat([[self.history], tf.shape(self.image)], axis=0))
+        plane = tf.zeros_like(self.image)[..., :1]
+        self.steps.assign(pairs)
+        self.changes.assign(pairs)
         self.inverse_curvatures.assign(tf.zeros_like(self.inverse_curvatures))
         self.pairs.assign(0)
-        self.curvature.assign(tf.zeros_like(self.curvature))
-        self.places.assign(tf.ones_like(self.places))
+        self.curvature.assign(plane)
+        self.places.assign(plane + 1.0)
 
     def _step(self, targets: Any) -> tuple[Tensor, Tensor]:
         x, g, f = self.image.read_value(), self.gradient.read_value(), self.loss.read_value()
@@ -206,7 +262,7 @@ class Lbfgs(Minimizer):
         q = tf.reshape(gradient, (-1, 1))
         along = tf.where(known, tf.gather(tf.matmul(steps, q), order), 0.0)
         alphas = tf.linalg.triangular_solve(products, along)
-        q = tf.reshape(q - tf.matmul(changes, tf.gather(alphas, order), transpose_a=True), gradient.shape)
+        q = tf.reshape(q - tf.matmul(changes, tf.gather(alphas, order), transpose_a=True), tf.shape(gradient))
         newest = self.changes[order[0]]
         curvature = self.inverse_curvatures[order[0]] * _dot(newest, self._scaled(newest))
         r = self._scaled(q)
@@ -215,18 +271,21 @@ class Lbfgs(Minimizer):
         against = tf.where(known, tf.gather(tf.matmul(changes, tf.reshape(r, (-1, 1))), order), 0.0)
         deltas = tf.linalg.triangular_solve(products, curvatures * alphas - against, adjoint=True)
         along = tf.matmul(steps, tf.gather(deltas, order), transpose_a=True)
-        return -(r + tf.reshape(along, gradient.shape))
+        return -(r + tf.reshape(along, tf.shape(gradient)))
 
     def _scaled(self, value: Tensor) -> Tensor:
         """The initial inverse Hessian, but for a factor, times `value`."""
-        return metric.scaled(value, self.spectrum, self.places)
+        return metric.scaled(value, self._spectrum, self.places)
 
     def _search(
         self, x: Tensor, f: Tensor, g: Tensor, direction: Tensor, targets: Any
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Backtrack along the projected direction; without success gives the old point and False."""
 
-        def trial(step: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        def trial(
+            _image: Tensor, _loss: Tensor, _gradient: Tensor, _terms: Tensor, _accepted: Tensor,
+            step: Tensor, count: Tensor,
+        ) -> tuple[Tensor, ...]:  # fmt: skip
             image = tf.clip_by_value(x + step * direction, 0.0, 1.0)
             loss, gradient, terms = self._value_and_gradient(image, targets)
             slope = _dot(g, image - x)
@@ -234,14 +293,12 @@ class Lbfgs(Minimizer):
             accepted = finite & (slope < 0.0) & (loss <= f + _SUFFICIENT_DECREASE * slope)
             shorter = -0.5 * slope / tf.maximum(loss - f - slope, 1e-30)
             shrink = tf.where(finite, tf.clip_by_value(shorter, 0.1, 0.5), 0.1)
-            return image, loss, gradient, terms, accepted, step * shrink
+            return image, loss, gradient, terms, accepted, step * shrink, count + 1
 
-        count = tf.constant(1)
-        state = (*trial(tf.identity(self.scale)), count)
+        start = (x, f, g, tf.zeros((0,)), tf.constant(False), tf.identity(self.scale), tf.constant(0))
+        shapes = (x.shape, f.shape, g.shape, tf.TensorShape((None,)), *[tf.TensorShape(())] * 3)
         image, loss, gradient, terms, accepted, _, _ = tf.while_loop(
-            lambda *state: ~state[4] & (state[6] < _MAX_TRIALS),
-            lambda *state: (*trial(state[5]), state[6] + 1),
-            state,
+            lambda *state: ~state[4] & (state[6] < _MAX_TRIALS), trial, start, shape_invariants=shapes
         )
         image = tf.where(accepted, image, x)
         gradient = tf.where(accepted, gradient, g)

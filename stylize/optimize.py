@@ -78,11 +78,11 @@ class Keeper(Protocol):
         ...
 
 
-def build_minimizer(config: StylizeConfig, evaluate: Evaluate, shape: tuple[int, ...]) -> Minimizer:
-    """The minimiser a configuration asks for, for pictures of shape (1, H, W, 3)."""
+def build_minimizer(config: StylizeConfig, evaluate: Evaluate) -> Minimizer:
+    """The minimiser a configuration asks for."""
     if config.optimizer == "adam":
-        return Adam(evaluate, shape, config.learning_rate)
-    return Lbfgs(evaluate, shape, config.history)
+        return Adam(evaluate, config.learning_rate)
+    return Lbfgs(evaluate, config.history)
 
 
 def minimize(
@@ -105,7 +105,7 @@ def minimize(
     Parameters
     ----------
     minimizer
-        Compiled steps for the shape of `start`; its former state is forgotten.
+        Its former state is forgotten.
     start
         Shape (H, W, 3), in [0, 1].
     targets
@@ -140,7 +140,7 @@ def minimize(
         _require_finite(terms, "at the start")
         standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {})
     else:
-        minimizer.restore(standing.variables)
+        minimizer.restore(standing.variables, *start.shape[:2])
     began = time.perf_counter() - standing.seconds
     terms, best_terms = standing.terms, standing.best_terms
     retries, failures, done = standing.retries, standing.failures, standing.iteration

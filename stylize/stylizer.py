@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,21 +11,17 @@ import tensorflow as tf
 
 from stylize.anchor import Anchor, check_anchor, no_anchor
 from stylize.backbone import Vgg19
-from stylize.checkpoint import Checkpoint, Done
+from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
-from stylize.minimizers import Minimizer
+from stylize.evaluator import Evaluator
 from stylize.objective import Objective, Term, build_objective
-from stylize.optimize import Progress, build_minimizer, minimize
+from stylize.optimize import Minimum, Progress, minimize
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
-from stylize.tiling import TiledNetwork, largest_window
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
-
-_KEPT_SHAPES = 8
-"""Compiled steps are kept for this many shapes: the levels of portrait and landscape pictures of an album."""
 
 
 class Stylizer:
@@ -50,6 +45,8 @@ class Stylizer:
     memory
         Bytes that an optimisation may take. What does not fit is evaluated in windows
         (:mod:`stylize.tiling`).
+    on_warning
+        Is told, once, when the memory was not enough and smaller windows are used.
 
     Raises
     ------
@@ -68,9 +65,10 @@ class Stylizer:
         temporal_weight: float = 0.0,
         quick: Callable[[FloatImage], FloatImage] | None = None,
         memory: int | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self._memory = memory
+        self._warn = on_warning
         self._quick = quick
         self._styles = [
             check_picture(style, f"style {number}", minimum_side=config.minimum_side)
@@ -83,8 +81,8 @@ class Stylizer:
         self.backbone = backbone.rescaled(self._styles) if config.rescale_activations else backbone
         self.objective: Objective = build_objective(config, temporal_weight)
         self.backbone.check(self.objective.layers)
+        self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
         self._known_style_targets: dict[int, dict[str, Mapping[str, Any]]] = {}
-        self._minimizers: OrderedDict[tuple[int, int], Minimizer] = OrderedDict()
 
     def stylize(
         self,
@@ -121,6 +119,8 @@ class Stylizer:
             If a picture is not one, is too small, or differs in shape from the content.
         NonFiniteError
             If the loss has no finite value.
+        OutOfMemoryError
+            If the memory is not enough, however small the windows.
         """
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         if initial is not None:
@@ -155,15 +155,38 @@ class Stylizer:
         for level, (height, width) in levels:
             scaled = rescale(content, height, width)
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
-            minimum = minimize(
-                self._minimizer(height, width), start, self.targets(scaled, level, anchor),
-                self.objective.names, iterations, shifted(callback, level, done),
-                tolerance=self.config.tolerance, standing=standing,
-                keeper=None if checkpoint is None else LevelKeeper(checkpoint, level, done),
-            )  # fmt: skip
+            keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
+            told = shifted(callback, level, done)
+            minimum = self._minimum(scaled, start, anchor, level, iterations, told, standing, keeper)
             picture, standing = minimum.picture, None
             done = after(done, minimum)
         return result_of(minimum, done)
+
+    def _minimum(
+        self,
+        content: FloatImage,
+        start: FloatImage,
+        anchor: Anchor | None,
+        level: int,
+        iterations: int,
+        callback: Callable[[Progress], None] | None,
+        standing: Standing | None,
+        keeper: LevelKeeper | None,
+    ) -> Minimum:
+        """Optimise at one level; without enough memory begin it again in smaller and smaller windows."""
+        height, width, _ = content.shape
+        while True:
+            try:
+                return minimize(
+                    self.evaluator.minimizer(height, width), start, self.targets(content, level, anchor),
+                    self.objective.names, iterations, callback,
+                    tolerance=self.config.tolerance, standing=standing, keeper=keeper,
+                )  # fmt: skip
+            except tf.errors.ResourceExhaustedError:
+                side = self.evaluator.shrink(height, width)
+                if self._warn is not None:
+                    self._warn(f"the memory is not enough at once: working in windows of {side} pixels")
+                    self._warn = None
 
     def quick_picture(self, content: FloatImage) -> FloatImage:
         """What the one-pass model makes of a content; ConfigError without one."""
@@ -182,7 +205,7 @@ class Stylizer:
         """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape)."""
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
-        scores = self._evaluate(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
+        scores = self.evaluator.terms(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
         return with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
 
     def targets(
@@ -196,7 +219,7 @@ class Stylizer:
         targets = dict(self._style_targets(level))
         for term in self.objective.terms:
             if term.name == "content":
-                targets["content"] = self._seen(term, content)
+                targets["content"] = self.evaluator.seen(term, content)
             elif term.name == "temporal":
                 held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {
@@ -207,34 +230,6 @@ class Stylizer:
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
         return start_picture(self.config, content, self._styles[0])
-
-    def _evaluate(self, images: Any, targets: Any) -> Any:
-        return self.objective.compared(self._represented(self.objective, images), targets)
-
-    def _represented(self, objective: Objective, images: Any) -> dict[str, dict[str, Any]]:
-        """What an objective's terms see of pictures, in one piece where that fits in memory."""
-        height, width = images.shape[1:3]
-        side = None
-        if self._memory is not None:
-            history = self.config.history if self.config.optimizer == "lbfgs" else 1
-            side = largest_window(self.backbone, objective.layers, height, width, self._memory, history)
-        if side is None:
-            return objective.represented(self.backbone.activations(images, objective.layers))
-        return TiledNetwork(self.backbone, objective, height, width, side).represented(images)
-
-    def _seen(self, term: Term, picture: FloatImage) -> Mapping[str, Any]:
-        """What one term sees of a picture."""
-        return self._represented(Objective([term]), tf.constant(picture[None]))[term.name]
-
-    def _minimizer(self, height: int, width: int) -> Minimizer:
-        """The compiled steps for a shape; those least recently used give way."""
-        key = (height, width)
-        if key not in self._minimizers:
-            while len(self._minimizers) >= _KEPT_SHAPES:
-                self._minimizers.popitem(last=False)
-            self._minimizers[key] = build_minimizer(self.config, self._evaluate, (1, height, width, 3))
-        self._minimizers.move_to_end(key)
-        return self._minimizers[key]
 
     def _style_targets(self, level: int) -> dict[str, Mapping[str, Any]]:
         """The style term's targets, once for all pictures: the weighted mean over the style pictures."""
@@ -253,7 +248,7 @@ class Stylizer:
             height, width = (
                 max(self.config.minimum_side, round(side / 2**level)) for side in style.shape[:2]
             )
-            each.append(self._seen(term, rescale(style, height, width)))
+            each.append(self.evaluator.seen(term, rescale(style, height, width)))
         return {
             layer: tf.add_n([share * one[layer] for share, one in zip(self._blend, each, strict=True)])
             for layer in layers

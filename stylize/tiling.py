@@ -65,14 +65,19 @@ def largest_window(
 ) -> int | None:
     """The side of the largest windows that fit in `budget` bytes; None if the picture fits in one piece.
 
-    However small the budget, a core is at least as large as what lies around it.
+    However small the budget, it is not under `smallest_window`.
     """
     if memory_of(backbone, layers, height, width, history) <= budget:
         return None
     state = 3 * _FLOAT * height * width * (_PICTURES + 2 * history)
     a_pixel = memory_of(backbone, layers, 1000, 1000) / 1e6
     side = math.isqrt(max(0, int((budget - state) / a_pixel)))
-    return max(side, 4 * reach(layers))
+    return max(side, smallest_window(layers))
+
+
+def smallest_window(layers: Sequence[str]) -> int:
+    """The side of the smallest windows worth their overlap: a core as large as what lies around it."""
+    return 4 * reach(layers)
 
 
 def cores(length: int, size: int, grain: int) -> list[tuple[int, int]]:

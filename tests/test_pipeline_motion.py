@@ -7,7 +7,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from pipeline.motion import SETTLING, MotionModel
+from pipeline.motion import SETTLING, FlowTracker, MotionModel, Picture
+from stylize.anchor import Anchor
 from stylize.colors import transferred
 from video.images import FloatImage
 
@@ -28,8 +29,32 @@ def window(of: FloatImage, t: int) -> FloatImage:
     return np.ascontiguousarray(of[:, STEP * t : STEP * t + WIDTH])
 
 
-def filled(distances: tuple[int, ...], count: int) -> MotionModel:
-    model = MotionModel(distances, "medium")
+class Followed:
+    """A motion model that is given the links of the very frames it is asked about."""
+
+    def __init__(self, distances: tuple[int, ...], quality: str) -> None:
+        self.tracker, self.model = FlowTracker(distances, quality), MotionModel(max(distances))
+        self.asked = False
+
+    def begin_shot(self) -> None:
+        self.tracker.begin_shot()
+        self.model.begin_shot()
+
+    def guide(
+        self, content: FloatImage, own: FloatImage | None = None
+    ) -> tuple[FloatImage | None, Anchor | None]:
+        self.asked = True
+        return self.model.guide(content, self.tracker.look(content), own)
+
+    def remember(self, content: FloatImage, picture: Picture) -> None:
+        if not self.asked:
+            self.tracker.look(content, wanted=False)
+        self.asked = False
+        self.model.remember(content, picture)
+
+
+def filled(distances: tuple[int, ...], count: int) -> Followed:
+    model = Followed(distances, "medium")
     for t in range(count):
         model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
     return model
@@ -39,7 +64,7 @@ def test_the_first_frame_of_a_shot_has_no_guide() -> None:
     model = filled((1,), 2)
     model.begin_shot()
     assert model.guide(window(CONTENT, 2)) == (None, None)
-    assert model.last_picture() is None
+    assert model.model.last_picture() is None
 
 
 def test_start_and_anchor_move_along_and_what_is_new_is_content_in_the_last_frames_colors() -> None:
@@ -69,7 +94,7 @@ def test_looking_further_back_finds_what_was_hidden_between() -> None:
     hidden[20:50, 20:60] = scene(7)[20:50, 20:60]  # something passes through one frame
     weights = {}
     for distances in ((1,), (1, 2)):
-        model = MotionModel(distances, "medium")
+        model = Followed(distances, "medium")
         for content in (window(CONTENT, 0), hidden):
             model.remember(content, lambda: window(STYLED, 0))
         _, anchor = model.guide(window(CONTENT, 0))
@@ -91,7 +116,7 @@ def test_a_later_pass_starts_between_its_own_picture_and_the_moved_one() -> None
 
 def test_only_as_many_frames_are_kept_as_are_looked_at() -> None:
     read = []
-    model = MotionModel((2,), "fast")
+    model = Followed((2,), "fast")
     for t in range(5):
         model.remember(window(CONTENT, t), lambda t=t: (read.append(t), window(STYLED, t))[1])
     model.guide(window(CONTENT, 5))
@@ -124,7 +149,7 @@ def test_what_came_into_view_is_held_more_firmly_from_frame_to_frame() -> None:
 
 
 def test_a_later_pass_holds_everything() -> None:
-    model = MotionModel((1,), "medium")
+    model = Followed((1,), "medium")
     for t in range(3):
         model.guide(window(CONTENT, t), window(STYLED, t))
         model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
@@ -134,7 +159,7 @@ def test_a_later_pass_holds_everything() -> None:
 
 
 def test_ages_begun_late_are_the_same_after_the_frames_that_settling_takes() -> None:
-    whole, late = MotionModel((1, 2), "fast"), MotionModel((1, 2), "fast")
+    whole, late = Followed((1, 2), "fast"), Followed((1, 2), "fast")
     last = 2 * SETTLING + 3
     for t in range(last):
         whole.guide(window(CONTENT, t % 20))

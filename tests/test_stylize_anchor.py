@@ -69,8 +69,7 @@ def test_without_an_anchor_the_term_is_zero_and_changes_nothing() -> None:
 def test_other_anchors_need_no_new_trace() -> None:
     engine = anchored()
     engine.stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=1)
-    minimizer = engine._minimizer(16, 20)
-    before = minimizer.step.experimental_get_tracing_count()
+    minimizer = engine.evaluator.minimizer(16, 20)
     engine.stylize(
         REFERENCE,
         initial=CONTENT,
@@ -78,7 +77,7 @@ def test_other_anchors_need_no_new_trace() -> None:
         iterations=1,
     )
     engine.stylize(CONTENT, iterations=1)
-    assert minimizer.step.experimental_get_tracing_count() == before == 1
+    assert minimizer.traces == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from numpy_vgg import forward
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
 from stylize import pyramid
-from stylize import stylizer as stylizer_module
 from stylize.errors import ConfigError, NonFiniteError, ShapeError
 from stylize.optimize import Progress
 from stylize.result import Result
@@ -34,6 +33,10 @@ def tiny_stylizer(
 
 def stylize(initial: Any = None, content: Any = CONTENT, **settings: Any) -> Result:
     return tiny_stylizer(**settings).stylize(content, initial=initial)
+
+
+def stylize_once(content: Any, iterations: int) -> Any:
+    return tiny_stylizer().stylize(content, iterations=iterations).picture
 
 
 # The systems that the presets describe, on the layers of the tiny network.
@@ -97,20 +100,14 @@ def test_the_same_seed_gives_the_same_bits(optimizer: str) -> None:
     assert not np.array_equal(one.picture, other.picture)
 
 
-def test_pictures_of_a_size_share_one_compiled_step_and_sizes_give_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(stylizer_module, "_KEPT_SHAPES", 2)
+def test_pictures_of_all_sizes_share_one_trace() -> None:
     engine = tiny_stylizer()
-    for seed in (1, 2):
-        engine.stylize(random_picture(16, 20, seed), iterations=1)
-    (minimizer,) = engine._minimizers.values()
-    assert minimizer.step.experimental_get_tracing_count() == 1
-    assert minimizer.start.experimental_get_tracing_count() == 1
-    for size in ((16, 16), (16, 20), (20, 16)):
-        engine.stylize(random_picture(*size), iterations=1)
-    assert list(engine._minimizers) == [(16, 20), (20, 16)]
-    assert engine._minimizers[16, 20] is minimizer
+    for size in ((16, 20), (16, 20), (16, 16), (20, 16), (31, 17)):
+        content = random_picture(*size)
+        np.testing.assert_array_equal(
+            engine.stylize(content, iterations=2).picture, stylize_once(content, iterations=2)
+        )
+    assert engine.evaluator.minimizer(16, 20).traces == 1
 
 
 def test_one_stylizer_gives_the_same_whatever_came_before() -> None:
@@ -356,10 +353,8 @@ def test_initial_runs_at_full_size_only() -> None:
     result = engine.stylize(content, initial=random_picture(24, 24, 5), callback=seen.append)
     assert {(progress.level, progress.iterations) for progress in seen} == {(0, 2)}
     assert result.iterations == 2
-    assert list(engine._minimizers) == [(24, 24)]
 
 
 def test_small_pictures_have_one_level() -> None:
     engine = tiny_stylizer(levels=4)
     assert engine.stylize(CONTENT).iterations == 3
-    assert list(engine._minimizers) == [(16, 20)]

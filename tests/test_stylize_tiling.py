@@ -20,7 +20,7 @@ LAYERS = ("block1_conv1", "block3_conv2")
 
 
 def value_and_gradient(stylizer: Stylizer, picture: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
-    minimizer = stylizer._minimizer(*picture.shape[:2])
+    minimizer = stylizer.evaluator.minimizer(*picture.shape[:2])
     terms = minimizer.start(tf.constant(picture[None]), targets)
     return terms.numpy(), minimizer.gradient.numpy()
 

@@ -1,0 +1,108 @@
+"""The objective evaluated and minimised in the memory there is: in one piece, or in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from stylize.backbone import Vgg19
+from stylize.config import StylizeConfig
+from stylize.errors import OutOfMemoryError
+from stylize.minimizers import Minimizer
+from stylize.objective import Objective, Term
+from stylize.optimize import build_minimizer
+from stylize.tiling import TiledNetwork, largest_window, memory_of, smallest_window
+
+Tensor = Any
+
+
+class Evaluator:
+    """An objective on a network.
+
+    Parameters
+    ----------
+    config
+        For the minimiser.
+    backbone, objective
+        The network and the terms.
+    memory
+        Bytes that an optimisation may take; None: as much as there is.
+    """
+
+    def __init__(
+        self, config: StylizeConfig, backbone: Vgg19, objective: Objective, memory: int | None
+    ) -> None:
+        self.backbone = backbone
+        self.objective = objective
+        self._config = config
+        self._memory = memory
+        self._history = config.history if config.optimizer == "lbfgs" else 1
+        self._whole: Minimizer | None = None
+        self._tiled: tuple[tuple[int, int], Minimizer] | None = None
+
+    def window(self, height: int, width: int) -> int | None:
+        """The side of the windows that a picture of this size is evaluated in; None: in one piece."""
+        if self._memory is None:
+            return None
+        layers = self.objective.layers
+        return largest_window(self.backbone, layers, height, width, self._memory, self._history)
+
+    def memory_of(self, height: int, width: int) -> int:
+        """About how many bytes an optimisation at this size takes."""
+        layers, side = self.objective.layers, self.window(height, width)
+        if side is None:
+            return memory_of(self.backbone, layers, height, width, self._history)
+        state = memory_of(self.backbone, (), height, width, self._history)
+        return state + memory_of(self.backbone, layers, min(side, height), min(side, width))
+
+    def terms(self, images: Tensor, targets: Any) -> Tensor:
+        """The weighted value of each term for one picture, shape (terms, 1); images (1, H, W, 3)."""
+        return self.objective.compared(self._represented(self.objective, images), targets)
+
+    def seen(self, term: Term, picture: Any) -> Mapping[str, Tensor]:
+        """What one term sees of a picture, shape (H, W, 3), by layer."""
+        return self._represented(Objective([term]), tf.constant(picture[None]))[term.name]
+
+    def minimizer(self, height: int, width: int) -> Minimizer:
+        """The compiled steps for a size: the same for all that fit in memory in one piece."""
+        if self.window(height, width) is None:
+            if self._whole is None:
+                self._whole = build_minimizer(self._config, self.terms)
+            return self._whole
+        if self._tiled is None or self._tiled[0] != (height, width):
+            self._tiled = None  # its state is large: it goes before the next one comes
+            self._tiled = (height, width), build_minimizer(self._config, self._in_windows(height, width))
+        return self._tiled[1]
+
+    def shrink(self, height: int, width: int) -> int:
+        """Take half the memory from now on; gives the side of the windows.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the windows are as small as they can be.
+        """
+        side, smallest = self.window(height, width), smallest_window(self.objective.layers)
+        if (side or max(height, width)) <= smallest:
+            raise OutOfMemoryError(
+                f"a picture of {width}x{height} pixels does not fit in memory, even in windows of {smallest} "
+                f"pixels; choose a smaller size, or end what else uses the memory"
+            )
+        self._whole = self._tiled = None
+        self._memory = self.memory_of(height, width) // 2
+        return self.window(height, width) or max(height, width)
+
+    def _represented(self, objective: Objective, images: Tensor) -> dict[str, dict[str, Tensor]]:
+        height, width = images.shape[1:3]
+        side = None if height is None else self.window(height, width)  # of any size: fits in one piece
+        if side is None:
+            return objective.represented(self.backbone.activations(images, objective.layers))
+        return TiledNetwork(self.backbone, objective, height, width, side).represented(images)
+
+    def _in_windows(self, height: int, width: int) -> Any:
+        def terms(images: Tensor, targets: Any) -> Tensor:
+            return self.terms(tf.ensure_shape(images, (1, height, width, 3)), targets)
+
+        return terms
