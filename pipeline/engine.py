@@ -116,7 +116,13 @@ def note_pages(path: Path, display: Display) -> None:
 
 
 def build_stylizer(
-    job: Job, styles: tuple[StyleSource, ...], longer: int, weights: Weights, *, offline: bool = False
+    job: Job,
+    styles: tuple[StyleSource, ...],
+    longer: int,
+    weights: Weights,
+    display: Display,
+    *,
+    offline: bool = False,
 ) -> Stylizer:
     """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels."""
     from stylize.colors import grey
@@ -140,6 +146,8 @@ def build_stylizer(
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
         quick=quick,
         memory=budget(settings.memory),
+        mixed=settings.precision == "mixed",
+        on_warning=display.warn,
     )
 
 

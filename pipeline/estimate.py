@@ -1,4 +1,4 @@
-"""What a job will take: a few iterations are timed, the rest is arithmetic."""
+"""What a job will take: a few iterations are timed at a moderate size, the rest is arithmetic."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Job
 from pipeline.engine import start_picture
 from pipeline.log import Display, spoken_bytes, spoken_time
-from pipeline.memory import peak
+from pipeline.memory import PROGRAM, peak
 
 if TYPE_CHECKING:
+    from stylize.optimize import Progress
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
 _TIMED_ITERATIONS = 4
+_TIMED_SIDE = 512
 _PNG_SHARE = 0.8
 """What a stylized picture takes as PNG, of its bytes: its texture hardly compresses."""
 
@@ -31,7 +33,7 @@ class Plan:
     seconds
         Predicted time for the whole job.
     memory, disk
-        Bytes: the largest resident memory so far, and what files will take at the most.
+        Bytes, predicted: the largest resident memory, and what files will take at the most.
     """
 
     command: str
@@ -67,18 +69,32 @@ class Plan:
 
 
 def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list[float], float]:
-    """Seconds of one iteration at each level, the finest first, and what compiling the steps took."""
+    """Seconds of one iteration at each level, the finest first, and what compiling the steps took.
+
+    Levels over `_TIMED_SIDE` are not timed: they cost as much a pixel as one of that size, and what windows
+    add.
+    """
+    from stylize.pyramid import rescale, shapes_of
+
     began = time.perf_counter()
-    stamps: dict[int, list[float]] = {}
-
-    def note(progress: Any) -> None:
-        stamps.setdefault(progress.level, []).append(progress.seconds)
-
+    config, spent = stylizer.config, 0.0
+    prices: list[float] = []
     start = start_picture(stylizer, content)
-    stylizer.stylize(content, initial=start, iterations=_TIMED_ITERATIONS, callback=note)
-    last = {level: times[-1] - times[-2] for level, times in stamps.items()}
-    compiling = time.perf_counter() - began - _TIMED_ITERATIONS * sum(last.values())
-    return [last[level] for level in sorted(last)], max(0.0, compiling)
+    shapes = [content.shape[:2]] if start is not None else shapes_of(config, *content.shape[:2])
+    for height, width in shapes:
+        scale = max(_TIMED_SIDE / max(height, width), config.minimum_side / min(height, width))
+        shape = (height, width) if scale >= 1.0 else (round(height * scale), round(width * scale))
+        if scale >= 1.0 or not prices:
+            scaled = rescale(content, *shape)
+            first = scaled if start is None else rescale(start, *shape)
+            stamps: list[Progress] = []
+            stylizer.stylize(scaled, initial=first, iterations=_TIMED_ITERATIONS, callback=stamps.append)
+            price = stamps[-1].seconds - stamps[-2].seconds
+            pixels = shape[0] * shape[1]
+            spent += stamps[-1].seconds
+        prices.append(price * height * width / pixels * stylizer.evaluator.overlap(height, width))
+    compiling = time.perf_counter() - began - spent
+    return prices[::-1], max(0.0, compiling)
 
 
 def plan_pictures(
@@ -115,7 +131,9 @@ def plan_pictures(
     seconds += start_up
     height, width = contents[0].shape[:2]
     each = width * height * 3 * _PNG_SHARE
+    memory = PROGRAM + max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
+    disk = count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
-        peak(), round(count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)), display.warnings,
+        max(memory, peak()), round(disk), display.warnings,
     )  # fmt: skip

@@ -28,6 +28,7 @@ from pipeline.estimate import Plan, plan_pictures
 from pipeline.files import append_durably, file_hash
 from pipeline.finish import close_run, make_movie, open_run, record_of, save_settings
 from pipeline.log import Display
+from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
 
@@ -60,6 +61,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             style.path, job.settings.size, job.stylize.minimum_side, style=True
         )  # a bad one ends it here
     weights = choose_weights(job, display, offline=options.offline)
+    job = settled(job, weights)
     keys = unit_keys(units, job, weights)
     finished = _finished(job.output, units, keys, display, overwrite=options.overwrite)
     if options.restart:
@@ -161,7 +163,9 @@ def _do_units(
             label = f"photo {number}/{len(units)} {unit.photo.name}  "
             try:
                 if stylizer is None or unit.style != style:
-                    stylizer = build_stylizer(job, (unit.style,), job.settings.size, weights, offline=offline)
+                    stylizer = build_stylizer(
+                        job, (unit.style,), job.settings.size, weights, display, offline=offline
+                    )
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
                 content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
@@ -212,7 +216,7 @@ def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display, *
             display.warn(str(error))
     if not contents:
         raise UsageError(f"{job.content}: of the photos tried none can be read ({display.warnings[-1]})")
-    stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights, offline=offline)
+    stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights, display, offline=offline)
     return plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
 
 

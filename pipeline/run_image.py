@@ -20,6 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.log import Display
+from pipeline.precision import settled
 from pipeline.report import Report
 
 
@@ -43,7 +44,10 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
     weights = choose_weights(job, display, offline=options.offline)
-    stylizer = build_stylizer(job, job.styles, max(content.shape[:2]), weights, offline=options.offline)
+    job = settled(job, weights)
+    stylizer = build_stylizer(
+        job, job.styles, max(content.shape[:2]), weights, display, offline=options.offline
+    )
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)

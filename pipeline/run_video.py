@@ -19,6 +19,7 @@ from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.frame_loop import FrameLoop
 from pipeline.log import Display
+from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
 
@@ -41,7 +42,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     assert isinstance(settings, VideoSettings)
     clip = _check(job, settings, options, display)
     weights = choose_weights(job, display, offline=options.offline)
-    stylizer = build_stylizer(job, job.styles, max(clip.size), weights, offline=options.offline)
+    job = settled(job, weights)
+    stylizer = build_stylizer(job, job.styles, max(clip.size), weights, display, offline=options.offline)
     if options.dry_run:
         with closing(clip.contents(display)) as contents:
             first = next(contents)[1]

@@ -43,6 +43,12 @@ class ImageSettings:
         "luminance = keep the original's colours and take the style in brightness alone.",
         choices=("none", "luminance"),
     )
+    precision: str = knob(
+        "auto",
+        "mixed = convolutions in bfloat16, the rest in float32: faster where the hardware computes it, as "
+        "good but for the last percent of long runs; auto = mixed there for the full vgg19, else float32.",
+        choices=("auto", "float32", "mixed"),
+    )
     memory: float = knob(
         0.0,
         "GiB that the job may take; a larger picture is evaluated in windows, exactly but slower. 0 = half "

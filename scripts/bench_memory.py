@@ -26,7 +26,7 @@ from bench_iteration import random_weights
 from pipeline.memory import budget, peak
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
-from stylize.tiling import largest_window, memory_of
+from stylize.tiling import memory_of
 
 
 def smooth(height: int, width: int, seed: int) -> np.ndarray:
@@ -79,9 +79,8 @@ def large(gibibytes: float) -> None:
     content, style = smooth(2160, 3840, 0), smooth(2160, 3840, 1)
     memory = budget(gibibytes)
     stylizer = Stylizer(StylizeConfig(), [style], weights, memory=memory)
-    layers = stylizer.objective.layers
-    whole = memory_of(stylizer.backbone, layers, 2160, 3840)
-    side = largest_window(stylizer.backbone, layers, 2160, 3840, memory or whole, stylizer.config.history)
+    whole = memory_of(stylizer.backbone, stylizer.objective.layers, 2160, 3840)
+    side = stylizer.evaluator.window(2160, 3840)
     began = time.perf_counter()
     run = evaluation(stylizer, content)
     ready = time.perf_counter()

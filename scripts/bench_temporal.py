@@ -52,6 +52,7 @@ CLIPS = (
     ("bunny-two-cuts", "0:55", ("vangogh-starry-night", "monet-water-lilies")),
 )
 SETTINGS = VideoSettings()
+CONFIG = StylizeConfig()
 OFF_BAR, PREVIOUS_BAR, FLOOR_BAR, LOSS_BAR = 0.08, 0.4, 1.5, 1.01
 STILL_FRAMES, PSNR_BAR, BRIGHTNESS_BAR = 120, 38.0, 0.005
 COST_BAR = 0.05
@@ -391,9 +392,7 @@ def cost(media: Path, size: int, sheet: Path | None) -> bool:
     del size, sheet
     contents = clip_frames(media, "flower", "0:6", 512)
     style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", 512, 64)
-    stylizer = Stylizer(
-        CONFIG, [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight
-    )
+    stylizer = Stylizer(CONFIG, [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight)
     tracker = FlowTracker(SETTINGS.long_term, SETTINGS.flow_quality)
     model = MotionModel(max(SETTINGS.long_term))
     model.remember(contents[0], lambda: contents[0])

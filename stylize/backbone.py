@@ -51,13 +51,17 @@ class Vgg19:
         Kernels and biases by layer name, a prefix of VGG-19's sixteen layers.
     pooling
         "max", as trained, or "average" (Gatys et al. 2016, section 2: "slightly more appealing results").
+    mixed
+        Convolve in bfloat16, which has float32's range and 8 bits of precision; what comes out has the
+        pictures' type all the same.
     """
 
-    def __init__(self, weights: Weights, *, pooling: str = "max") -> None:
+    def __init__(self, weights: Weights, *, pooling: str = "max", mixed: bool = False) -> None:
         if pooling not in ("max", "average"):
             raise ConfigError(f"pooling: unknown value {pooling!r}: choose from max, average")
         self.name = weights.name
         self.pooling = pooling
+        self.mixed = mixed
         self.layers = tuple(layer for layer in LAYERS if layer in weights.layers)
         self._parameters: dict[str, tuple[Tensor, Tensor]] = {}
         before = 1.0
@@ -99,8 +103,8 @@ class Vgg19:
         wanted = [layer for layer in layers if layer != "image"]
         if not wanted:
             return found
-        dtype = images.dtype
-        value = images - tf.constant(np.asarray(IMAGENET_MEAN) / 255.0, dtype)
+        dtype = tf.bfloat16 if self.mixed else images.dtype
+        value = tf.cast(images - tf.constant(np.asarray(IMAGENET_MEAN) / 255.0, images.dtype), dtype)
         deepest = max(wanted, key=LAYERS.index)
         for layer in LAYERS[: LAYERS.index(deepest) + 1]:
             if layer.endswith("conv1") and block_of(layer) > 1:
@@ -109,7 +113,7 @@ class Vgg19:
             value = tf.nn.conv2d(value, tf.cast(kernel, dtype), strides=1, padding="SAME")
             value = tf.nn.relu(tf.nn.bias_add(value, tf.cast(bias, dtype)))
             if layer in wanted:
-                found[layer] = value
+                found[layer] = tf.cast(value, images.dtype)
         return found
 
     def rescaled(self, pictures: Sequence[FloatImage]) -> Vgg19:
@@ -124,6 +128,7 @@ class Vgg19:
         means = self._mean_activations(pictures)
         network = Vgg19.__new__(Vgg19)
         network.name, network.pooling, network.layers = self.name, self.pooling, self.layers
+        network.mixed = self.mixed
         network._parameters = {}
         before: Tensor = tf.ones((3,))
         for layer in self.layers:

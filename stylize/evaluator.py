@@ -57,6 +57,13 @@ class Evaluator:
         state = memory_of(self.backbone, (), height, width, self._history)
         return state + memory_of(self.backbone, layers, min(side, height), min(side, width))
 
+    def overlap(self, height: int, width: int) -> float:
+        """How many times the work of one piece an evaluation takes: windows overlap and are seen twice."""
+        side = self.window(height, width)
+        if side is None:
+            return 1.0
+        return TiledNetwork(self.backbone, self.objective, height, width, side).work
+
     def terms(self, images: Tensor, targets: Any) -> Tensor:
         """The weighted value of each term for one picture, shape (terms, 1); images (1, H, W, 3)."""
         return self.objective.compared(self._represented(self.objective, images), targets)

@@ -15,7 +15,8 @@ import tensorflow as tf
 from stylize.checkpoint import Standing
 from stylize.config import StylizeConfig
 from stylize.errors import NonFiniteError
-from stylize.minimizers import Adam, Evaluate, Lbfgs, Minimizer
+from stylize.lbfgs import Lbfgs
+from stylize.minimizers import Adam, Evaluate, Minimizer
 from stylize.types import FloatImage
 
 _MAX_RETRIES = 6

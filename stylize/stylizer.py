@@ -45,6 +45,8 @@ class Stylizer:
     memory
         Bytes that an optimisation may take. What does not fit is evaluated in windows
         (:mod:`stylize.tiling`).
+    mixed
+        Convolve in bfloat16 (:class:`stylize.backbone.Vgg19`).
     on_warning
         Is told, once, when the memory was not enough and smaller windows are used.
 
@@ -65,6 +67,7 @@ class Stylizer:
         temporal_weight: float = 0.0,
         quick: Callable[[FloatImage], FloatImage] | None = None,
         memory: int | None = None,
+        mixed: bool = False,
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
@@ -77,7 +80,7 @@ class Stylizer:
         if not self._styles:
             raise ConfigError("no style picture given")
         self._blend = _normalised_blend(style_blend, len(self._styles))
-        backbone = Vgg19(weights, pooling=config.pooling)
+        backbone = Vgg19(weights, pooling=config.pooling, mixed=mixed)
         self.backbone = backbone.rescaled(self._styles) if config.rescale_activations else backbone
         self.objective: Objective = build_objective(config, temporal_weight)
         self.backbone.check(self.objective.layers)

@@ -47,12 +47,15 @@ def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, h
     """About how many bytes one evaluation takes at this size, in one piece, with an optimiser's state.
 
     Every activation down to the deepest layer is kept for the gradient; the widest map is there three times
-    more meanwhile.
+    more meanwhile. In bfloat16 that is half as much, but the terms' layers are there in float32 as well.
     """
     kept = widest = 0.0
+    a_value = 0.5 if backbone.mixed else 1.0
     for layer in _down_to(layers):
-        values = backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
+        values = a_value * backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
         kept += values
+        if backbone.mixed and layer in layers:
+            kept += 2.0 * values
         if layer.endswith(f"conv{CONVOLUTIONS_PER_BLOCK[block_of(layer) - 1]}"):
             kept += values / 4.0  # what is pooled from it
         widest = max(widest, values)
@@ -132,6 +135,12 @@ class TiledNetwork:
     def count(self) -> int:
         """How many windows there are."""
         return len(self._table)
+
+    @property
+    def work(self) -> float:
+        """The work of an evaluation, of that in one piece: forward, forward again, and twice that back."""
+        rows, columns = self._table[:, 1] - self._table[:, 0], self._table[:, 3] - self._table[:, 2]
+        return float((rows * columns).sum()) / (self._height * self._width) * 4.0 / 3.0
 
     def represented(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
         """The same as `Objective.represented` of the whole picture's activations, shape (1, H, W, 3)."""

@@ -15,46 +15,63 @@ from pipeline.config import Job, StyleSource, build_job
 from pipeline.engine import unit_cost
 from pipeline.estimate import Plan, plan_pictures, seconds_per_iteration
 from pipeline.log import Display
-from pipeline.memory import peak
+from pipeline.memory import PROGRAM, peak
 from stylize.config import StylizeConfig
 
 
 class Clockwork:
-    """Stands for a Stylizer whose iteration takes one second at full size and a quarter a level down."""
+    """Stands for a Stylizer whose iteration takes a second for 256x512 pixels; more in windows."""
 
-    def __init__(self, config: StylizeConfig, levels: int = 2) -> None:
-        self.config, self.levels = config, levels
+    def __init__(self, config: StylizeConfig, overlap: float = 1.0) -> None:
+        self.config = config
         self.backbone = SimpleNamespace(name="clockwork")
-        self.initial: object = "none"
+        self.evaluator = SimpleNamespace(
+            memory_of=lambda height, width: 1000 * height * width,
+            overlap=lambda height, width: overlap if max(height, width) > 512 else 1.0,
+        )
+        self.shapes: list[tuple[int, int]] = []
 
     def stylize(self, content: Any, *, initial: Any, iterations: int, callback: Any) -> None:
-        self.initial = initial
-        now = 100.0  # the compilation
-        for level in reversed(range(self.levels)):
-            for step in range(iterations + 1):
-                callback(SimpleNamespace(level=level, seconds=now + step * 4.0**-level))
-            now += iterations
+        assert initial.shape == content.shape
+        self.shapes.append(content.shape[:2])
+        price = content.shape[0] * content.shape[1] / CONTENT[..., 0].size
+        for step in range(iterations + 1):
+            callback(SimpleNamespace(seconds=100.0 + step * price))  # 100: the compilation
 
 
 def job_of(command: str = "image", **overrides: object) -> Job:
     return build_job(command, Path("a"), (StyleSource(Path("b")),), Path("c"), overrides=overrides)
 
 
-CONTENT = np.zeros((100, 200, 3), np.float32)
+CONTENT = np.zeros((256, 512, 3), np.float32)
 
 
 def test_iterations_are_timed_level_by_level() -> None:
     clockwork: Any = Clockwork(StylizeConfig())
-    assert seconds_per_iteration(clockwork, CONTENT) == ([1.0, 0.25], 0.0)
+    prices, compiling = seconds_per_iteration(clockwork, CONTENT)
+    assert prices == [1.0, 0.25, 0.0625]
+    assert compiling == 0.0
+    assert clockwork.shapes == [(64, 128), (128, 256), (256, 512)]
+
+
+def test_a_large_level_is_not_timed_but_counted_by_its_pixels_and_windows() -> None:
+    clockwork: Any = Clockwork(StylizeConfig(levels=2), overlap=1.5)
+    prices, _ = seconds_per_iteration(clockwork, np.zeros((512, 1024, 3), np.float32))
+    assert prices == [6.0, 1.0]
+    assert clockwork.shapes == [(256, 512)]
+    clockwork = Clockwork(StylizeConfig(init="noise", levels=1), overlap=1.5)
+    prices, _ = seconds_per_iteration(clockwork, np.zeros((512, 1024, 3), np.float32))
+    assert prices == [6.0]
+    assert clockwork.shapes == [(256, 512)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "pictures", "seconds"),
     [
-        ({}, 1, 12.5),
-        ({"pictures": 4}, 4, 50.0),
-        ({"frames": 5}, 5, 62.5),
-        ({"frames": 5, "later_iterations": 2}, 5, 12.5 + 4 * 3),
+        ({}, 1, 13.125),
+        ({"pictures": 4}, 4, 52.5),
+        ({"frames": 5}, 5, 65.625),
+        ({"frames": 5, "later_iterations": 2}, 5, 13.125 + 4 * 3),
     ],
 )
 def test_time_is_counted_up(
@@ -67,8 +84,9 @@ def test_time_is_counted_up(
         job, stylizer, [CONTENT, CONTENT][: 1 + ("pictures" in arguments)], Display(-1), **arguments
     )
     assert (plan.pictures, plan.seconds) == (pictures, 7.0 + seconds)
-    assert (plan.width, plan.height, plan.backbone, plan.command) == (200, 100, "clockwork", "image")
-    assert plan.disk >= pictures * 200 * 100
+    assert (plan.width, plan.height, plan.backbone, plan.command) == (512, 256, "clockwork", "image")
+    assert plan.disk >= pictures * 512 * 256
+    assert plan.memory >= PROGRAM + 1000 * 512 * 256
 
 
 def test_a_plan_in_words_and_as_json() -> None:

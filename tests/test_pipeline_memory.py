@@ -32,16 +32,16 @@ def test_what_this_machine_tells() -> None:
 
 
 def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stylize import stylizer
+    from stylize import evaluator
 
     made = []
 
-    class Seen(stylizer.TiledNetwork):
+    class Seen(evaluator.TiledNetwork):
         def __init__(self, *details: object) -> None:
             super().__init__(*details)
             made.append(self.count)
 
-    monkeypatch.setattr(stylizer, "TiledNetwork", Seen)
+    monkeypatch.setattr(evaluator, "TiledNetwork", Seen)
     common = ("image", pictures / "photo.png", "--style", pictures / "red.png", "--backbone", "vgg19-slim",
               "--size", "64", "--levels", "1", "--iterations", "2", "--style-layers", "relu1_1",
               "--content-layers", "relu1_2")  # fmt: skip

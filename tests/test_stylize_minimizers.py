@@ -13,7 +13,8 @@ import tensorflow as tf
 from tiny_encoder import tiny_config
 
 from stylize.errors import NonFiniteError
-from stylize.minimizers import Adam, Lbfgs, Minimizer
+from stylize.lbfgs import Lbfgs
+from stylize.minimizers import Adam, Minimizer
 from stylize.optimize import Minimum, Progress, build_minimizer, minimize
 
 Array = np.ndarray

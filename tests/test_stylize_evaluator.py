@@ -1,0 +1,108 @@
+"""One piece where it fits, windows where it does not, less where even that was too much; half precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_encoder import random_picture, tiny_config, tiny_weights
+
+from stylize.errors import OutOfMemoryError
+from stylize.evaluator import Evaluator
+from stylize.stylizer import Stylizer
+from stylize.tiling import smallest_window
+
+CONTENT, STYLE = random_picture(96, 120, 0), random_picture(90, 90, 1)
+
+
+def stylizer_of(memory: int | None = None, **more: Any) -> Stylizer:
+    return Stylizer(tiny_config(), [STYLE], tiny_weights(), memory=memory, **more)
+
+
+def test_what_fits_shares_its_steps_and_what_does_not_has_its_own() -> None:
+    need = stylizer_of().evaluator.memory_of(96, 120)
+    evaluator = stylizer_of(need).evaluator
+    assert evaluator.window(96, 120) is None
+    assert evaluator.minimizer(96, 120) is evaluator.minimizer(50, 60)
+    large = evaluator.minimizer(300, 300)
+    assert evaluator.window(300, 300) is not None
+    assert large is not evaluator.minimizer(96, 120)
+    assert large is evaluator.minimizer(300, 300)
+    assert large is not evaluator.minimizer(300, 310)
+
+
+def test_windows_take_less_memory_and_more_work() -> None:
+    whole, tiled = stylizer_of().evaluator, stylizer_of(1).evaluator
+    assert tiled.memory_of(400, 400) < whole.memory_of(400, 400)
+    assert whole.overlap(400, 400) == 1.0
+    assert tiled.overlap(400, 400) > 4.0 / 3.0
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, *, above: int | None) -> None:
+    """Make every piece with a longer side above so many pixels too large for the memory; None: every one."""
+    window = Evaluator.window
+    minimizer = Evaluator.minimizer
+
+    def limited(self: Evaluator, height: int, width: int) -> Any:
+        side = window(self, height, width) or max(height, width)
+        if above is None or side > above:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return minimizer(self, height, width)
+
+    monkeypatch.setattr(Evaluator, "minimizer", limited)
+
+
+def test_without_enough_memory_it_goes_on_in_windows_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = stylizer_of().stylize(CONTENT)
+    failing(monkeypatch, above=60)
+    said: list[str] = []
+    engine = stylizer_of(on_warning=said.append)
+    found = engine.stylize(CONTENT)
+    engine.stylize(random_picture(120, 96, 3))
+    assert len(said) == 1
+    assert said[0].startswith("the memory is not enough at once: working in windows of ")
+    assert found.losses["total"] == pytest.approx(expected.losses["total"], rel=1e-3)
+
+
+def test_without_any_memory_it_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, above=None)
+    with pytest.raises(OutOfMemoryError) as raised:
+        stylizer_of().stylize(CONTENT)
+    side = smallest_window(stylizer_of().objective.layers)
+    assert str(raised.value) == (
+        f"a picture of 120x96 pixels does not fit in memory, even in windows of {side} pixels; "
+        f"choose a smaller size, or end what else uses the memory"
+    )
+    assert raised.value.exit_code == 1
+
+
+# --- half precision -----------------------------------------------------------------------------------------
+
+
+def test_mixed_precision_is_near_and_comes_out_in_single() -> None:
+    single, mixed = (stylizer_of(mixed=mixed) for mixed in (False, True))
+    one, two = (
+        single.losses(STYLE[:80, :80], CONTENT[:80, :80]),
+        mixed.losses(STYLE[:80, :80], CONTENT[:80, :80]),
+    )
+    assert two == pytest.approx(one, rel=0.03)
+    assert two != one
+    seen = mixed.backbone.activations(CONTENT[None], ["block2_conv1"])["block2_conv1"]
+    assert seen.dtype == tf.float32
+    result = mixed.stylize(CONTENT, iterations=10)
+    assert single.losses(result.picture, CONTENT)["total"] < 0.6 * result.first_losses["total"]
+
+
+def test_mixed_precision_takes_less_memory() -> None:
+    single, mixed = (stylizer_of(mixed=mixed).evaluator for mixed in (False, True))
+    assert mixed.memory_of(400, 400) < single.memory_of(400, 400)
+
+
+def test_rescaled_activations_keep_the_precision() -> None:
+    engine = Stylizer(tiny_config(rescale_activations=True), [STYLE], tiny_weights(), mixed=True)
+    assert engine.backbone.mixed
+    assert np.isfinite(engine.stylize(CONTENT).losses["total"])
