@@ -3,7 +3,7 @@
     python scripts/bench_iteration.py [--sizes 256 512] [--rounds 7] [--json]
 
 The evaluation is that of the default objective on VGG-19, full and slim, three ways: compiled by our
-engine; in plain eager TensorFlow (a GradientTape, no tf.function); in PyTorch, where that can be imported
+engine, in float32, in mixed precision, and in a batch of four; in plain eager TensorFlow (a GradientTape, no tf.function); in PyTorch, where that can be imported
 (NCHW, autograd, its defaults). The weights are random: the time does not depend on their values.
 
 GFLOP/s counts two operations for each multiply-add of the convolutions and of the Gram products, forward
@@ -46,7 +46,8 @@ from stylize.weights import WIDTHS, Weights
 
 PRODUCT_SIZES = (1024, 2048, 3072, 4096)
 CONFIG = StylizeConfig(normalization="relative", rescale_activations=False, pooling="max")
-BAR, BAR_SIZE = 0.70, 256
+BARS = {256: 0.70, 512: 0.80}
+BATCH = 4
 
 
 @dataclass
@@ -117,10 +118,8 @@ def random_picture(size: int, seed: int) -> FloatImage:
 # --- the ways -----------------------------------------------------------------------------------------------
 
 
-def tensorflow_ways(
-    stylizer: Stylizer, content: FloatImage, picture: FloatImage
-) -> dict[str, Callable[[], float]]:
-    """Our compiled evaluation (L-BFGS' first one: nothing but assignments beside it), and the eager one."""
+def engine_way(stylizer: Stylizer, content: FloatImage, picture: FloatImage) -> Callable[[], float]:
+    """Our compiled evaluation: L-BFGS' first one, nothing but assignments beside it."""
     targets, image = stylizer.targets(content), tf.constant(picture[None])
     minimizer = stylizer.evaluator.minimizer(*picture.shape[:2])  # the very steps that pictures are made with
 
@@ -129,6 +128,34 @@ def tensorflow_ways(
         float(minimizer.gradient[0, 0, 0, 0])
         return float(tf.reduce_sum(terms))
 
+    return engine
+
+
+def batch_way(stylizer: Stylizer, content: FloatImage, picture: FloatImage) -> Callable[[], float]:
+    """The same for `BATCH` pictures at once; gives the loss of one of them."""
+    targets, images = stylizer.targets(content), tf.constant(np.stack([picture] * BATCH))
+
+    @tf.function
+    def evaluation(images: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            terms = stylizer.evaluator.terms(images, targets)
+        return tf.reduce_sum(terms, axis=0), tape.gradient(terms, images)
+
+    def batch() -> float:
+        losses, gradient = evaluation(images)
+        float(gradient[0, 0, 0, 0])
+        return float(losses[0])
+
+    return batch
+
+
+def tensorflow_ways(
+    stylizer: Stylizer, content: FloatImage, picture: FloatImage
+) -> dict[str, Callable[[], float]]:
+    """Our evaluation by itself and in a batch, and the eager one."""
+    targets, image = stylizer.targets(content), tf.constant(picture[None])
+
     def eager() -> float:
         with tf.GradientTape() as tape:
             tape.watch(image)
@@ -136,7 +163,11 @@ def tensorflow_ways(
         float(tape.gradient(loss, image)[0, 0, 0, 0])
         return float(loss)
 
-    return {"engine": engine, "eager TensorFlow": eager}
+    return {
+        "engine": engine_way(stylizer, content, picture),
+        "engine, batch": batch_way(stylizer, content, picture),
+        "eager TensorFlow": eager,
+    }
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
@@ -182,7 +213,12 @@ def build_cases(sizes: Sequence[int]) -> list[Case]:
             losses = {way: evaluate() for way, evaluate in ways.items()}
             if max(losses.values()) > 1.001 * min(losses.values()):
                 raise RuntimeError(f"{network} at {size}: the ways do not compute the same loss: {losses}")
-            cases += [Case(network, size, way, gflop, evaluate) for way, evaluate in ways.items()]
+            mixed = Stylizer(CONFIG, pictures[2:], weights, mixed=True)
+            ways["engine, mixed"] = engine_way(mixed, *pictures[:2])
+            cases += [
+                Case(network, size, way, gflop * (BATCH if way == "engine, batch" else 1), evaluate)
+                for way, evaluate in ways.items()
+            ]
     return cases
 
 
@@ -250,7 +286,7 @@ def print_table(facts: Mapping[str, Any], products: Mapping[str, Any], rows: Seq
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 1 when the engine on vgg19 at 256 px is under the bar."""
+    """The command; 1 when the engine on vgg19 is under a bar."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[256, 512], help="sides of the square pictures"
@@ -277,11 +313,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         print_table(facts, products, rows)
-    mine = [row for row in rows if (row.network, row.size, row.way) == ("vgg19", BAR_SIZE, "engine")]
-    if any(row.ratio < BAR for row in mine):
-        print(f"under the bar of {BAR:.2f} at {BAR_SIZE} px", file=sys.stderr)
-        return 1
-    return 0
+    mine = [row for row in rows if (row.network, row.way) == ("vgg19", "engine") and row.size in BARS]
+    for row in mine:
+        if row.ratio < BARS[row.size]:
+            print(f"under the bar of {BARS[row.size]:.2f} at {row.size} px", file=sys.stderr)
+    return int(any(row.ratio < BARS[row.size] for row in mine))
 
 
 if __name__ == "__main__":

@@ -47,15 +47,18 @@ class Lbfgs(Minimizer):
         self.curvature = variable((*PICTURES[:3], 1))
         self.places = variable((*PICTURES[:3], 1))
         self._spectrum = variable((3, None, None), tf.complex64)
+        self._size = (0, 0)
 
     def _prepare(self, height: int, width: int) -> None:
+        if self._size == (height, width):
+            return
         self._spectrum.assign(metric.spectrum(height, width))
+        for pairs in (self.steps, self.changes):
+            pairs.assign(tf.zeros((self.history, 1, height, width, 3)))
+        self._size = (height, width)
 
     def _reset(self) -> None:
-        pairs = tf.zeros(tf.concat([[self.history], tf.shape(self.image)], axis=0))
         plane = tf.zeros_like(self.image)[..., :1]
-        self.steps.assign(pairs)
-        self.changes.assign(pairs)
         self.inverse_curvatures.assign(tf.zeros_like(self.inverse_curvatures))
         self.pairs.assign(0)
         self.curvature.assign(plane)
