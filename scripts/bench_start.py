@@ -3,8 +3,8 @@
     python scripts/bench_start.py [--rounds 11] [--media MEDIA]
 
 Prints a Markdown table; exits 1 when `--help` takes half a second or more. With MEDIA (folders `photos`,
-`paintings` and `videos`) also how long it takes to the first iteration of a picture and to the end of a picture
-of one iteration, and the wall time of 48 frames at 256 px over the time inside the optimiser.
+`paintings` and `videos`) also how long it takes to the first iteration of a picture and to the end of a
+picture of one iteration, and the wall time of 48 frames at 256 px over the time inside the optimiser.
 """
 
 from __future__ import annotations
