@@ -55,6 +55,8 @@ def load_tensorflow() -> None:
         import tensorflow
 
         tensorflow.get_logger().setLevel("ERROR")
+        for card in tensorflow.config.list_physical_devices("GPU"):
+            tensorflow.config.experimental.set_memory_growth(card, True)  # the desktop wants some of it too
         tensorflow.constant(0.0) + 1.0  # the first operation has a line of its own to say
 
 

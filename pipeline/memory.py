@@ -6,6 +6,12 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.log import Display, spoken_bytes
+
+if TYPE_CHECKING:
+    from stylize.stylizer import Stylizer
 
 SHARE = 0.5
 """Of the machine's memory, that a job may take when nothing else is said."""
@@ -33,6 +39,16 @@ def budget(gibibytes: float) -> int | None:
         return None
     total = installed()
     return None if total is None else max(1, int(SHARE * total) - PROGRAM)
+
+
+def warn_of_excess(stylizer: Stylizer, height: int, width: int, gibibytes: float, display: Display) -> None:
+    """Say so where a picture takes more than was allowed, however small its windows."""
+    need = PROGRAM + stylizer.evaluator.memory_of(height, width)
+    if gibibytes > 0.0 and need > gibibytes * 2**30:
+        display.warn(
+            f"{width}x{height} pixels take about {spoken_bytes(need)}, more than --memory {gibibytes:g} "
+            f"allows; a smaller --size or --history takes less"
+        )
 
 
 def installed() -> int | None:

@@ -20,6 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.log import Display
+from pipeline.memory import warn_of_excess
 from pipeline.precision import settled
 from pipeline.report import Report
 
@@ -48,6 +49,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     stylizer = build_stylizer(
         job, job.styles, max(content.shape[:2]), weights, display, offline=options.offline
     )
+    warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)

@@ -19,6 +19,7 @@ from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.frame_loop import FrameLoop
 from pipeline.log import Display
+from pipeline.memory import warn_of_excess
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
@@ -44,6 +45,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
     stylizer = build_stylizer(job, job.styles, max(clip.size), weights, display, offline=options.offline)
+    warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
     if options.dry_run:
         with closing(clip.contents(display)) as contents:
             first = next(contents)[1]

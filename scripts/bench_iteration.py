@@ -2,10 +2,10 @@
 
     python scripts/bench_iteration.py [--sizes 256 512] [--rounds 7] [--json]
 
-The evaluation is that of the default objective on VGG-19, full and slim, several ways: compiled by our engine,
-in float32, in mixed precision, and four pictures in a batch; in plain eager TensorFlow (a GradientTape, no
-tf.function); in PyTorch, where that can be imported (NCHW, autograd, its defaults). The weights are random:
-the time does not depend on their values.
+The evaluation is that of the default objective on VGG-19, full and slim, several ways: compiled by our
+engine, in float32, in mixed precision, and four pictures in a batch; in plain eager TensorFlow (a
+GradientTape, no tf.function); in PyTorch, where that can be imported (NCHW, autograd, its defaults). The
+weights are random: the time does not depend on their values.
 
 GFLOP/s counts two operations for each multiply-add of the convolutions and of the Gram products, forward
 and for the gradient with respect to the activations (the weights need none), and nothing else: the same

@@ -1,17 +1,21 @@
 """What a large picture takes: windows against one piece, and the peak of one evaluation at 3840 x 2160.
 
-    python scripts/bench_memory.py [--part equal large] [--memory 7]
+    python scripts/bench_memory.py [--part equal large predict] [--memory 7]
 
 equal: loss and gradient at 512 px on the full network's shape, in windows and in one piece, and the times.
 large: one evaluation (loss and gradient) of 3840 x 2160 pixels under --memory GiB, and the process's peak.
-Weights are random: what matters is shape. The default objective.
+predict: pictures by the command line on vgg19-slim: what the dry run says, and the peak of the run itself.
+Weights are random but for predict: what matters is shape. The default objective.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,15 @@ from pipeline.memory import budget, peak
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
 from stylize.tiling import memory_of
+from video.images import write_image
+
+CASES = (
+    "--size 256",
+    "--size 1024",
+    "--size 2048",
+    "--size 2048 --memory 3.5",
+    "--size 2048 --precision mixed",
+)
 
 
 def smooth(height: int, width: int, seed: int) -> np.ndarray:
@@ -95,18 +108,49 @@ def large(gibibytes: float) -> None:
     print(f"| peak resident memory | {peak() / 1e9:.2f} GB |", flush=True)
 
 
+def predict() -> None:
+    """Dry runs and runs of pictures of several sizes; exits 1 if a run takes more than was said."""
+    print("| size, settings | dry run | peak of the run |\n| --- | ---: | ---: |")
+    held = True
+    with tempfile.TemporaryDirectory() as folder:
+        content, style = Path(folder) / "content.png", Path(folder) / "style.png"
+        write_image(content, smooth(1536, 2048, 0))
+        write_image(style, smooth(768, 1024, 1))
+        command = (
+            sys.executable, "-m", "pipeline.cli", "image", str(content), "--style", str(style), "--backbone",
+            "vgg19-slim", "--iterations", "2", "-q", "-o", str(Path(folder) / "out.png"), "--overwrite",
+        )  # fmt: skip
+        for more in CASES:
+            arguments = [*command, *more.split()]
+            environment = {**os.environ, "PYTHONPATH": sys.path[0]}
+            said = subprocess.run(
+                [*arguments, "--dry-run", "--json"], env=environment, capture_output=True, check=True
+            )
+            ran = subprocess.Popen(arguments, env=environment)
+            _, _, usage = os.wait4(ran.pid, 0)
+            foreseen, peaked = json.loads(said.stdout)["memory"], usage.ru_maxrss * 1024
+            held = held and peaked <= foreseen
+            print(f"| {more} | {foreseen / 1e9:.2f} GB | {peaked / 1e9:.2f} GB |", flush=True)
+    if not held:
+        sys.exit("a run took more than its dry run said")
+
+
 def main() -> None:
     """Run the parts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--part", nargs="+", choices=("equal", "large"), default=["equal", "large"])
+    parser.add_argument(
+        "--part", nargs="+", choices=("equal", "large", "predict"), default=["equal", "large"]
+    )
     parser.add_argument("--memory", type=float, default=7.0)
     options = parser.parse_args()
     if "large" in options.part:
         large(options.memory)
     if "equal" in options.part:
         equal()
+    if "predict" in options.part:
+        predict()
 
 
 if __name__ == "__main__":

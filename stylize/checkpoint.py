@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import time
+import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 _ABOUT = "about"
 _DIGEST = 64
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Standing:
     terms, best_terms, first_terms
         The weighted terms of the current, the best and the first picture.
     variables
-        The minimiser's state by name.
+        The minimiser's state by name: arrays, or what `np.asarray` makes them of.
     recent
         The last losses, for the rule that ends a settled optimisation.
     """
@@ -51,7 +52,7 @@ class Standing:
     terms: dict[str, float]
     best_terms: dict[str, float]
     first_terms: dict[str, float]
-    variables: dict[str, NDArray[Any]] = field(repr=False)
+    variables: Mapping[str, Any] = field(repr=False)
     recent: tuple[float, ...] = ()
 
 
@@ -62,7 +63,8 @@ class Checkpoint:
     Parameters
     ----------
     path
-        Of the file: the SHA-256 of what follows, as hexadecimal digits, and an .npz without pickled objects.
+        Of the file: an .npz without pickled objects, and behind it its SHA-256 in hexadecimal digits. It is
+        written and read array by array: a large picture's state is never in memory twice.
     interval
         Seconds between two savings, at least; and at least twenty times what the last saving took.
     """
@@ -81,14 +83,18 @@ class Checkpoint:
         began = time.perf_counter()
         about = {**vars(standing), "level": level, "done": asdict(done)}
         variables = about.pop("variables")
-        buffer = io.BytesIO()
         arrays: dict[str, Any] = {_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8), **variables}
-        np.savez(buffer, **arrays)
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
-            with temporary.open("wb") as file:
-                file.write(hashlib.sha256(buffer.getbuffer()).hexdigest().encode())
-                file.write(buffer.getbuffer())
+            with temporary.open("w+b") as file:
+                with zipfile.ZipFile(file, "w") as archive:
+                    for name, array in arrays.items():
+                        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                            np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0, os.SEEK_END)
+                file.write(digest.encode())
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path)
@@ -101,14 +107,22 @@ class Checkpoint:
     def load(self) -> tuple[int, Done, Standing] | None:
         """Level, what came before it, and where it stands; None if there is no file or it is damaged."""
         try:
-            data = memoryview(self.path.read_bytes())
+            if not self._is_whole():
+                return None
         except OSError:
             return None
-        digest, data = bytes(data[:_DIGEST]), data[_DIGEST:]
-        if digest != hashlib.sha256(data).hexdigest().encode():
-            return None
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        with np.load(self.path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())
         level, done = int(about.pop("level")), Done(**about.pop("done"))
         return level, done, Standing(**about, variables=arrays)
+
+    def _is_whole(self) -> bool:
+        """Whether the digest at the file's end is that of what stands before it."""
+        left = self.path.stat().st_size - _DIGEST
+        found = hashlib.sha256()
+        with self.path.open("rb") as file:
+            while left > 0 and (block := file.read(min(left, _BLOCK))):
+                found.update(block)
+                left -= len(block)
+            return left == 0 and file.read() == found.hexdigest().encode()

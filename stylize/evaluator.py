@@ -13,7 +13,7 @@ from stylize.errors import OutOfMemoryError
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term
 from stylize.optimize import build_minimizer
-from stylize.tiling import TiledNetwork, largest_window, memory_of, smallest_window
+from stylize.tiling import TiledNetwork, largest_window, memory_in_windows, memory_of, smallest_window
 
 Tensor = Any
 
@@ -54,8 +54,7 @@ class Evaluator:
         layers, side = self.objective.layers, self.window(height, width)
         if side is None:
             return memory_of(self.backbone, layers, height, width, self._history)
-        state = memory_of(self.backbone, (), height, width, self._history)
-        return state + memory_of(self.backbone, layers, min(side, height), min(side, width))
+        return memory_in_windows(self.backbone, layers, height, width, side, self._history)
 
     def overlap(self, height: int, width: int) -> float:
         """How many times the work of one piece an evaluation takes: windows overlap and are seen twice."""
@@ -76,10 +75,11 @@ class Evaluator:
         """The compiled steps for a size: the same for all that fit in memory in one piece."""
         if self.window(height, width) is None:
             if self._whole is None:
+                self._tiled = None
                 self._whole = build_minimizer(self._config, self.terms)
             return self._whole
         if self._tiled is None or self._tiled[0] != (height, width):
-            self._tiled = None  # its state is large: it goes before the next one comes
+            self._tiled = self._whole = None  # their state is large: it goes before the next one comes
             self._tiled = (height, width), build_minimizer(self._config, self._in_windows(height, width))
         return self._tiled[1]
 

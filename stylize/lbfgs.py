@@ -97,7 +97,7 @@ class Lbfgs(Minimizer):
         along = tf.where(known, tf.gather(tf.matmul(steps, q), order), 0.0)
         alphas = tf.linalg.triangular_solve(products, along)
         q = tf.reshape(q - tf.matmul(changes, tf.gather(alphas, order), transpose_a=True), tf.shape(gradient))
-        newest = self.changes[order[0]]
+        newest = tf.reshape(tf.gather(changes, order[0]), tf.shape(gradient))
         curvature = self.inverse_curvatures[order[0]] * _dot(newest, self._scaled(newest))
         r = self._scaled(q)
         first = _FIRST_STEP / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
@@ -143,11 +143,12 @@ class Lbfgs(Minimizer):
         sy = _dot(s, y)
         good = accepted & (sy > _CURVATURE_FLOOR * _dot(y, y)) & (sy > 0.0)
         slot = self.pairs % self.history
-        old_s, old_y, old_rho = self.steps[slot], self.changes[slot], self.inverse_curvatures[slot]
-        rho = tf.where(good, 1.0 / tf.where(good, sy, 1.0), old_rho)
-        self.steps.scatter_nd_update([[slot]], [tf.where(good, s, old_s)])
-        self.changes.scatter_nd_update([[slot]], [tf.where(good, y, old_y)])
-        self.inverse_curvatures.scatter_nd_update([[slot]], [rho])
+        known = ((self.steps, s), (self.changes, y), (self.inverse_curvatures, 1.0 / tf.where(good, sy, 1.0)))
+        for pairs, value in known:
+            # Not a scatter into the variable: after one, TensorFlow copies it whenever it is read.
+            old = pairs.read_value()
+            kept = tf.where(good, value, tf.gather(old, slot))
+            pairs.assign(tf.tensor_scatter_nd_update(old, [[slot]], [kept]))
         self.pairs.assign_add(tf.cast(good, tf.int32))
         self.curvature.assign(tf.where(good, metric.remembered(self.curvature, y), self.curvature))
         self.places.assign(tf.where(good, metric.relative_steps(self.curvature), self.places))

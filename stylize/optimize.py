@@ -158,12 +158,11 @@ def minimize(
             )  # fmt: skip
 
     def keep(keeper: Keeper) -> None:
-        values = {name: variable.numpy() for name, variable in minimizer.variables().items()}
         seconds = time.perf_counter() - began
         keeper.keep(
             Standing(
-                done, retries, failures, seconds, terms, best_terms, standing.first_terms, values,
-                tuple(recent),
+                done, retries, failures, seconds, terms, best_terms, standing.first_terms,
+                minimizer.variables(), tuple(recent),
             )
         )  # fmt: skip
 

@@ -23,8 +23,15 @@ from stylize.objective import Objective
 Tensor = Any
 
 _FLOAT = 4
-_PICTURES = 16
-"""Copies of the picture that an optimiser holds besides its history, in round numbers."""
+_PICTURES = 30
+"""Copies of the picture that an optimiser and its steps hold besides the history, as measured."""
+
+_HISTORIES = 3
+"""Steps and changes of the gradient, and a copy of one of them while a pair is added."""
+
+
+_FRAGMENTS = 1.6
+"""What memory falls to between the many pieces of windows, as measured."""
 
 
 def _down_to(layers: Sequence[str]) -> tuple[str, ...]:
@@ -47,19 +54,17 @@ def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, h
     """About how many bytes one evaluation takes at this size, in one piece, with an optimiser's state.
 
     Every activation down to the deepest layer is kept for the gradient; the widest map is there three times
-    more meanwhile. In bfloat16 that is half as much, but the terms' layers are there in float32 as well.
+    more meanwhile. Convolutions in bfloat16 take no less, as measured: their library rearranges more, and the
+    terms' layers are there in float32 as well.
     """
     kept = widest = 0.0
-    a_value = 0.5 if backbone.mixed else 1.0
     for layer in _down_to(layers):
-        values = a_value * backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
-        kept += values
-        if backbone.mixed and layer in layers:
-            kept += 2.0 * values
+        values = backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
+        kept += values * (2.0 if backbone.mixed and layer in layers else 1.0)
         if layer.endswith(f"conv{CONVOLUTIONS_PER_BLOCK[block_of(layer) - 1]}"):
             kept += values / 4.0  # what is pooled from it
         widest = max(widest, values)
-    pictures = 3 * (_PICTURES + 2 * history)
+    pictures = 3 * (_PICTURES + _HISTORIES * history)
     return int(_FLOAT * height * width * (kept + 3.0 * widest + pictures))
 
 
@@ -72,10 +77,18 @@ def largest_window(
     """
     if memory_of(backbone, layers, height, width, history) <= budget:
         return None
-    state = 3 * _FLOAT * height * width * (_PICTURES + 2 * history)
+    state = memory_of(backbone, (), height, width, history)
     a_pixel = memory_of(backbone, layers, 1000, 1000) / 1e6
-    side = math.isqrt(max(0, int((budget - state) / a_pixel)))
+    side = math.isqrt(max(0, int((budget / _FRAGMENTS - state) / a_pixel)))
     return max(side, smallest_window(layers))
+
+
+def memory_in_windows(
+    backbone: Vgg19, layers: Sequence[str], height: int, width: int, side: int, history: int
+) -> int:
+    """About how many bytes the same takes in windows of `side`."""
+    state = memory_of(backbone, (), height, width, history)
+    return int(_FRAGMENTS * (state + memory_of(backbone, layers, min(side, height), min(side, width))))
 
 
 def smallest_window(layers: Sequence[str]) -> int:

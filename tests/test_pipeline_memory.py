@@ -46,7 +46,8 @@ def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytes
               "--size", "64", "--levels", "1", "--iterations", "2", "--style-layers", "relu1_1",
               "--content-layers", "relu1_2")  # fmt: skip
     for name, more in (("whole", ()), ("windows", ("--memory", "0.001"))):
-        done(*common, "-o", tmp_path / f"{name}.png", *more)
+        ran = done(*common, "-o", tmp_path / f"{name}.png", *more)
+        assert ("take about" in ran.err and "more than --memory 0.001 allows" in ran.err) is bool(more)
     assert made and max(made) > 1
     pair = [read_image(tmp_path / f"{name}.png") for name in ("whole", "windows")]
     assert np.abs(pair[0] - pair[1]).max() <= 1.5 / 255
