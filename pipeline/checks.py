@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config import Job, job_text
 from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
+from pipeline.masks import check_masks, mask_paths
 from pipeline.settings import VideoSettings
 from stylize.config import parse_start
 
@@ -26,6 +27,7 @@ def check_inputs(job: Job) -> None:
         check_exists(path)
         if _same(path, job.output):
             raise UsageError(f"{job.output}: is an input of this job; give the output another name")
+    check_masks(job.settings, 1 if job.command == "album" else len(job.styles))
     if job.command != "album":
         for style in job.styles:
             if style.path.is_dir():
@@ -43,6 +45,7 @@ def inputs_of(job: Job) -> list[Path]:
     """Every file or folder that a job reads, but the weights."""
     start = parse_start(job.stylize.init)
     started = [Path(start.path)] if start.kind == "picture" else []
+    started += mask_paths(job.settings)
     cuts = job.settings.cut_file if isinstance(job.settings, VideoSettings) else None
     return [job.content, *(style.path for style in job.styles), *started, *([cuts] if cuts else [])]
 

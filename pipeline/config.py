@@ -7,6 +7,7 @@ import os
 import tomllib
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -163,7 +164,7 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
     if backbone is not None and not values["weights"]:
         values["backbone"] = backbone
     for key in _paths_in(values):
-        values[key] = _relative(Path(values[key]).expanduser(), folder)
+        values[key] = _each(values[key], lambda path: _relative(path, folder))
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]
     lines = [
         f"command = {_toml(job.command)}",
@@ -183,8 +184,8 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
 
 
 def _paths_in(values: dict[str, Any]) -> list[str]:
-    """The keys of `values` that hold the path of a file."""
-    keys = ["weights"] if values.get("weights") else []
+    """The keys of `values` that hold the path of a file, or several."""
+    keys = [key for key in ("weights", "mask", "mask_preserve") if values.get(key)]
     keys += ["cuts"] if cut_file(values.get("cuts", "auto")) is not None else []
     keys += ["hub_model"] if not values.get("hub_model", "https://").startswith("https://") else []
     return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
@@ -192,7 +193,14 @@ def _paths_in(values: dict[str, Any]) -> list[str]:
 
 def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """`values` with the paths in them, which are relative to `base`, as seen from here."""
-    return {**values, **{key: str(base / Path(values[key]).expanduser()) for key in _paths_in(values)}}
+    return {**values, **{key: _each(values[key], lambda path: str(base / path)) for key in _paths_in(values)}}
+
+
+def _each(value: Any, change: Callable[[Path], str]) -> Any:
+    """A path, or each of several, changed."""
+    if isinstance(value, tuple):
+        return tuple(_each(one, change) for one in value)
+    return change(Path(value).expanduser())
 
 
 def _relative(path: Path, folder: Path) -> str:

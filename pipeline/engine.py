@@ -8,20 +8,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
-from pipeline.log import Display, Work
-from pipeline.settings import ImageSettings, VideoSettings
+from pipeline.log import Display
+from pipeline.masks import mask_paths
+from pipeline.settings import VideoSettings
 from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
-    from stylize.anchor import Anchor
-    from stylize.optimize import Progress
-    from stylize.result import Result
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
@@ -124,15 +122,28 @@ def build_stylizer(
     weights: Weights,
     display: Display,
     *,
+    palette: FloatImage | None = None,
     offline: bool = False,
 ) -> Stylizer:
-    """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels."""
-    from stylize.colors import grey
+    """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels.
+
+    Where the settings ask for it the style pictures are given the colours of `palette`.
+    """
+    from stylize.colors import grey, transferred
 
     config, settings = job.stylize, job.settings
-    pictures = [read_picture(style.path, longer, config.minimum_side, style=True) for style in styles]
+    pictures = [
+        _at_scale(
+            read_picture(style.path, longer, config.minimum_side, style=True),
+            settings.style_scale,
+            config.minimum_side,
+        )
+        for style in styles
+    ]
     if settings.preserve_color == "luminance":
         pictures = [grey(picture) for picture in pictures]
+    elif settings.preserve_color == "histogram" and palette is not None:
+        pictures = [transferred(picture, picture, palette) for picture in pictures]
     load_tensorflow()
     from pipeline.memory import budget
     from stylize.stylizer import Stylizer
@@ -146,11 +157,22 @@ def build_stylizer(
         weights,
         style_blend=[style.weight for style in styles],
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
+        guided=bool(mask_paths(settings)),
         quick=quick,
         memory=budget(settings.memory),
         mixed=settings.precision == "mixed",
         on_warning=display.warn,
     )
+
+
+def _at_scale(style: FloatImage, scale: float, minimum_side: int) -> FloatImage:
+    """A style picture enlarged or reduced, but never too small for the network."""
+    from video.images import resize_image
+
+    height, width = style.shape[:2]
+    scale = max(scale, minimum_side / min(height, width))
+    size = (round(width * scale), round(height * scale))
+    return style if size == (width, height) else resize_image(style, size)
 
 
 def _quick_start(handle: str, styles: list[FloatImage], offline: bool) -> Callable[[FloatImage], FloatImage]:
@@ -185,87 +207,6 @@ def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
     from stylize.pyramid import shapes_of
 
     return 1 if parse_start(config.init).is_ready else len(shapes_of(config, shape[0], shape[1]))
-
-
-def follow(work: Work, label: str) -> Callable[[Progress], None]:
-    """A callback that moves the bar by every iteration and tells where the job stands."""
-
-    def report(progress: Any) -> None:
-        text = f"{label}iteration {progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}"
-        work.advance(4.0**-progress.level if progress.iteration else 0.0, text)
-
-    return report
-
-
-def optimise(
-    stylizer: Stylizer,
-    content: FloatImage,
-    settings: ImageSettings,
-    work: Work,
-    label: str,
-    snapshots: Path | None,
-    title: str,
-    *,
-    initial: FloatImage | None = None,
-    anchor: Anchor | None = None,
-    iterations: int | None = None,
-    checkpoint: Path | None = None,
-) -> Result:
-    """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
-
-    It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
-    configuration says. Where the colours are to be kept, the work is done in grey. A signal that comes
-    meanwhile stops it after the iteration, with its state in the file `checkpoint`, from which it goes on.
-    """
-    from pipeline.interrupt import check, patiently
-    from pipeline.snapshots import SnapshotRecorder
-    from stylize.checkpoint import Checkpoint
-    from stylize.colors import grey, with_colors_of
-    from video.images import resize_image
-
-    keeps = settings.preserve_color == "luminance"
-    show = follow(work, label)
-    resumed = checkpoint is not None and checkpoint.exists()
-
-    def finish(picture: FloatImage) -> FloatImage:
-        if not keeps:
-            return picture
-        return with_colors_of(resize_image(content, (picture.shape[1], picture.shape[0])), picture)
-
-    if settings.engine == "hub":
-        check()
-        result = stylizer.quick_result(grey(content) if keeps else content)
-        work.advance(unit_cost(stylizer.config, content.shape), label)
-        return replace(result, picture=finish(result.picture))
-
-    recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
-
-    def report(progress: Progress) -> None:
-        check()
-        show(progress)
-        if recorder is not None:
-            recorder(replace(progress, picture=lambda: finish(progress.picture())))
-
-    start = start_picture(stylizer, grey(content) if keeps else content) if initial is None else initial
-    if keeps:
-        start = None if start is None else grey(start)
-        anchor = None if anchor is None else replace(anchor, picture=grey(anchor.picture))
-    with patiently():
-        result = stylizer.stylize(
-            grey(content) if keeps else content,
-            initial=start, anchor=anchor, iterations=iterations, callback=report,
-            checkpoint=None if checkpoint is None else Checkpoint(checkpoint),
-        )  # fmt: skip
-    result = replace(result, picture=finish(result.picture))
-    if recorder is not None:
-        recorder.finish(result.picture, result.losses)
-    return result
-
-
-def result_line(result: Any) -> str:
-    """What `-v` says of a finished picture."""
-    losses = "  ".join(f"{name} {value:.4g}" for name, value in result.losses.items())
-    return f"{losses}  {result.evaluations} evaluations  {result.seconds:.1f} s  ({result.reason})"
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,10 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
             scaled = rescale(content, *shape)
             first = scaled if start is None else rescale(start, *shape)
             stamps: list[Progress] = []
-            stylizer.stylize(scaled, initial=first, iterations=_TIMED_ITERATIONS, callback=stamps.append)
+            stylizer.stylize(
+                scaled, initial=first, look=stylizer.everywhere(scaled), iterations=_TIMED_ITERATIONS,
+                callback=stamps.append,
+            )  # fmt: skip
             price = stamps[-1].seconds - stamps[-2].seconds
             pixels = shape[0] * shape[1]
             spent += stamps[-1].seconds

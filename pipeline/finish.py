@@ -31,6 +31,10 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         values.pop("fps", None)
     if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:
         values["cuts"] = content_hash(job.settings.cut_file)
+    if values["mask"]:
+        values["mask"] = [content_hash(Path(one).expanduser()) for one in values["mask"]]
+    if values["mask_preserve"]:
+        values["mask_preserve"] = content_hash(Path(values["mask_preserve"]).expanduser())
     return {
         "version": __version__,
         "command": job.command,

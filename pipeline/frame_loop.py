@@ -9,14 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.ahead import ahead
 from pipeline.clips import Clip
 from pipeline.config import Job
-from pipeline.engine import RunOptions, optimise, result_line, unit_cost
+from pipeline.engine import RunOptions, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
 from pipeline.log import Display, Work
+from pipeline.masks import Masks, mask_paths, masks_of_clip
 from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel
+from pipeline.optimise import optimise, result_line
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
 from pipeline.settings import VideoSettings
@@ -34,6 +38,7 @@ class _Seen:
     index: int
     content: FloatImage
     begins: bool
+    masks: Masks
     links: tuple[Link, ...]
 
 
@@ -99,7 +104,7 @@ class FrameLoop:
                     self._motion.begin_shot()
                 shots[-1].append(index)
                 if self.settings.passes > 1:
-                    self._keep_content(index, seen.content)
+                    self._keep_content(seen)
                 if (1, index) in self._finished:
                     self.report.skipped += 1
                     if seen.links:  # for what the frames that are not finished take from it
@@ -117,9 +122,13 @@ class FrameLoop:
 
         reach = SETTLING * max(self.settings.long_term)
         there = frozenset(index for sweep, index in self._finished if sweep == 1)
-        with closing(self.clip.contents(self.display)) as frames:
+        with (
+            closing(self.clip.contents(self.display)) as frames,
+            closing(masks_of_clip(self.settings, self.clip)) as masks,
+        ):
             yield from self._linked(
                 with_shot_starts(frames, self.clip.cuts),
+                masks,
                 lambda index: any(index + later not in there for later in range(reach + 1)),
             )
 
@@ -129,8 +138,10 @@ class FrameLoop:
         before = None
         order = shot if sweep % 2 else shot[::-1]
         contents = ((index, _read(self.run.content_path(index)), index == order[0]) for index in order)
+        masks = (self._kept_masks(index) for index in order)
         there = frozenset(self._finished)
-        with closing(ahead(self._linked(contents, lambda index: (sweep, index) not in there))) as frames:
+        linked = self._linked(contents, masks, lambda index: (sweep, index) not in there)
+        with closing(ahead(linked)) as frames:
             for seen in frames:
                 if (sweep, seen.index) not in self._finished:
                     self._one(seen, sweep, before, work)
@@ -139,16 +150,19 @@ class FrameLoop:
                 self._motion.remember(seen.content, read)
 
     def _linked(
-        self, frames: Iterable[tuple[int, FloatImage, bool]], wanted: Callable[[int], bool]
+        self,
+        frames: Iterable[tuple[int, FloatImage, bool]],
+        masks: Iterable[Masks],
+        wanted: Callable[[int], bool],
     ) -> Generator[_Seen, None, None]:
-        """Frames with the links of those that are wanted."""
+        """Frames with their masks, and the links of those that are wanted."""
         tracker = FlowTracker(self.settings.long_term, self.settings.flow_quality)
         follows = self.settings.steady and self.settings.temporal == "flow"
-        for index, content, begins in frames:
+        for (index, content, begins), planes in zip(frames, masks, strict=False):
             if begins:
                 tracker.begin_shot()
             links = tracker.look(content, wanted=follows and wanted(index))
-            yield _Seen(index, content, begins, links)
+            yield _Seen(index, content, begins, planes, links)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
@@ -164,7 +178,8 @@ class FrameLoop:
         result = optimise(
             self.stylizer, seen.content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}",
-            initial=initial, anchor=anchor, iterations=None if alone else self._limit(anchor),
+            initial=initial, anchor=anchor, masks=seen.masks,
+            iterations=None if alone else self._limit(anchor),
         )  # fmt: skip
         path = self.run.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
@@ -206,14 +221,27 @@ class FrameLoop:
         shown = self.options.wants_snapshots and index == wanted and sweep == 1
         return self.run.snapshots / "frame" if shown else None
 
-    def _keep_content(self, index: int, content: FloatImage) -> None:
-        """Keep a decoded frame for later passes; what is there already is of the same clip."""
+    def _keep_content(self, seen: _Seen) -> None:
+        """Keep a decoded frame and its masks for later passes; what is there already is of the same clip."""
         from video.images import write_image
 
+        path = self.run.content_path(seen.index)
+        path.parent.mkdir(exist_ok=True)
+        for file, picture in (
+            (path, seen.content),
+            *((_mask_path(path, number), np.dstack([plane] * 3)) for number, plane in enumerate(seen.masks)),
+        ):
+            if not file.exists():
+                write_image(file, picture)
+
+    def _kept_masks(self, index: int) -> Masks:
         path = self.run.content_path(index)
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            write_image(path, content)
+        count = len(mask_paths(self.settings))
+        return tuple(_read(_mask_path(path, number))[..., 0] for number in range(count))
+
+
+def _mask_path(content: Path, number: int) -> Path:
+    return content.with_name(f"{content.stem}-mask{number}.png")
 
 
 def _read(path: Path) -> FloatImage:

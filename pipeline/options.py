@@ -79,6 +79,8 @@ def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Comm
     if details.choices:
         value = NearMissChoice(details.choices)
         metavar = "|".join(details.choices)
+    elif details.multiple:
+        return click.option(flag, name, multiple=True, help=text, metavar=metavar)
     elif typing.get_origin(kind) is tuple:
         value = CommaList(typing.get_args(kind)[0])
     return click.option(flag, name, type=value, default=None, help=text, metavar=metavar)
@@ -118,9 +120,11 @@ def given(values: dict[str, Any], command: str) -> dict[str, Any]:
     """Takes the settings that were given on the command line out of `values`."""
     overrides = {}
     for cls in (StylizeConfig, SETTINGS[command]):
-        for name in knobs_of(cls):
+        for name, (_, details) in knobs_of(cls).items():
             value = values.pop(name, None)
-            if value == "" or value == ():
+            if details.multiple and value == ():
+                continue
+            if value == "" or value == () or (details.multiple and "" in value):
                 raise UsageError(f"--{name.replace('_', '-')}: is empty; give it a value or leave it out")
             if value is not None:
                 overrides[name] = value

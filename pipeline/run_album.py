@@ -18,9 +18,7 @@ from pipeline.engine import (
     build_stylizer,
     choose_weights,
     note_pages,
-    optimise,
     read_picture,
-    result_line,
     unit_cost,
 )
 from pipeline.errors import PipelineError, UsageError
@@ -28,6 +26,8 @@ from pipeline.estimate import Plan, plan_pictures
 from pipeline.files import append_durably, file_hash
 from pipeline.finish import close_run, make_movie, open_run, record_of, save_settings
 from pipeline.log import Display
+from pipeline.masks import masks_of_picture
+from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
@@ -162,15 +162,24 @@ def _do_units(
         for number, unit in enumerate(units, start=1):
             label = f"photo {number}/{len(units)} {unit.photo.name}  "
             try:
-                if stylizer is None or unit.style != style:
+                content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
+                note_pages(unit.photo, display)
+                if stylizer is None or unit.style != style or job.settings.preserve_color == "histogram":
                     stylizer = build_stylizer(
-                        job, (unit.style,), job.settings.size, weights, display, offline=offline
+                        job,
+                        (unit.style,),
+                        job.settings.size,
+                        weights,
+                        display,
+                        palette=content,
+                        offline=offline,
                     )
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
-                content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
-                note_pages(unit.photo, display)
-                result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name)
+                masks = masks_of_picture(job.settings, unit.photo, content)
+                result = optimise(
+                    stylizer, content, job.settings, work, label, folder, unit.photo.name, masks=masks
+                )
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)
                 display.detail(f"{label}{result_line(result)}")

@@ -11,16 +11,16 @@ from pipeline.engine import (
     build_stylizer,
     choose_weights,
     note_pages,
-    optimise,
     read_picture,
-    result_line,
     unit_cost,
 )
 from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.log import Display
+from pipeline.masks import masks_of_picture
 from pipeline.memory import warn_of_excess
+from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
 from pipeline.report import Report
 
@@ -44,10 +44,11 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
+    masks = masks_of_picture(job.settings, job.content, content)
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
     stylizer = build_stylizer(
-        job, job.styles, max(content.shape[:2]), weights, display, offline=options.offline
+        job, job.styles, max(content.shape[:2]), weights, display, palette=content, offline=options.offline
     )
     warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
@@ -61,7 +62,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         with display.work(unit_cost(job.stylize, content.shape)) as work:
             result = optimise(
                 stylizer, content, job.settings, work, "", snapshots, job.content.name,
-                checkpoint=run.checkpoint,
+                masks=masks, checkpoint=run.checkpoint,
             )  # fmt: skip
         write_image(job.output, result.picture, overwrite=True)
         report.add(result)

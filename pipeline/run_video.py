@@ -15,16 +15,19 @@ from pipeline.engine import (
     build_stylizer,
     choose_weights,
 )
+from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.frame_loop import FrameLoop
 from pipeline.log import Display
+from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
+    from stylize.types import FloatImage
     from video.encode import FrameWriter
 
 
@@ -44,11 +47,13 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     clip = _check(job, settings, options, display)
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
-    stylizer = build_stylizer(job, job.styles, max(clip.size), weights, display, offline=options.offline)
+    palette = _first_frame(clip, display) if settings.preserve_color == "histogram" else None
+    stylizer = build_stylizer(
+        job, job.styles, max(clip.size), weights, display, palette=palette, offline=options.offline
+    )
     warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
     if options.dry_run:
-        with closing(clip.contents(display)) as contents:
-            first = next(contents)[1]
+        first = _first_frame(clip, display)
         again = settings.frame_iterations if settings.steady else 0
         return plan_pictures(
             job, stylizer, [first], display,
@@ -73,6 +78,14 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     return report
 
 
+def _first_frame(clip: Clip, display: Display) -> FloatImage:
+    """The first wanted frame."""
+    with closing(clip.contents(display)) as contents:
+        for _, content in contents:
+            return content
+    raise UsageError(f"{clip.source.path}: no frame could be decoded; the clip is damaged")
+
+
 def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Display) -> Clip:
     """Everything that can be checked before the work; gives the clip."""
     from video.encode import VIDEO_FORMATS
@@ -85,6 +98,7 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     _writer(job, settings, clip, options, None)  # what it refuses is better heard now
     for note in clip.source.notes:
         display.warn(note)
+    check_clip_masks(settings, clip)
     if settings.engine == "hub" and len(clip.indices) > 1:
         display.warn(
             "--engine hub makes every frame by itself, so the clip will flicker; the default does not"

@@ -38,10 +38,32 @@ class ImageSettings:
         "Model for --engine hub and --init hub: an address for tensorflow-hub, or a SavedModel's folder.",
         metavar="ADDRESS|FOLDER",
     )
+    strength: float = knob(
+        1.0,
+        "How strongly the style is applied, evenly from 0, the original, to 1.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    style_scale: float = knob(
+        1.0,
+        "Size of the strokes: the style pictures are enlarged or reduced by this factor.",
+        minimum=0.05,
+        maximum=20.0,
+    )
+    mask: tuple[str, ...] = knob(
+        (),
+        "Where a style goes: white = there. A picture, for a clip also a folder of frames or a clip, for an "
+        "album also a folder of pictures of the photos' names. Again for the next --style; a style without "
+        "one goes where the others do not.",
+        metavar="PATH",
+        multiple=True,
+    )
+    mask_preserve: str = knob("", "What stays as it was: white = there. Like --mask.", metavar="PATH")
     preserve_color: str = knob(
         "none",
-        "luminance = keep the original's colours and take the style in brightness alone.",
-        choices=("none", "luminance"),
+        "luminance = keep the original's colours and take the style in brightness alone; histogram = give "
+        "the style pictures the original's palette first (a clip's first frame's).",
+        choices=("none", "luminance", "histogram"),
     )
     precision: str = knob(
         "auto",

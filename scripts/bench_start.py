@@ -36,8 +36,8 @@ def seconds(arguments: tuple[str, ...]) -> float:
 
 FIRST = """
 import sys, time
-from pipeline import engine
-follow = engine.follow
+from pipeline import optimise
+follow = optimise.follow
 def told(work, label):
     report = follow(work, label)
     def tell(progress):
@@ -45,7 +45,7 @@ def told(work, label):
             print(time.time(), flush=True)
         report(progress)
     return tell
-engine.follow = told
+optimise.follow = told
 from pipeline.cli import main
 main(sys.argv[1:])
 """

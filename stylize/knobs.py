@@ -28,7 +28,7 @@ class Knob:
     choices: tuple[str, ...] = ()
     parse: Callable[[str], Any] | None = None
     metavar: str | None = None
-    flags: tuple[str, ...] = ()
+    multiple: bool = False
 
 
 def knob(default: Any, help: str, **details: Any) -> Any:

@@ -49,6 +49,34 @@ def gram_matrix(features: Tensor) -> Tensor:
     return tf.matmul(flat, flat, transpose_a=True) / positions
 
 
+def guided_gram_matrices(features: Tensor, guides: Tensor) -> Tensor:
+    """G^r_ij = sum_k t_rk F_ik F_jk / sum_k t_rk: Gram matrices of regions.
+
+    Gatys et al. 2017 (arXiv 1611.07865), section 4: their guidance channels T_r are the roots of t_r over its
+    sum.
+
+    Parameters
+    ----------
+    features
+        Activations of one picture, shape (1, H, W, C).
+    guides
+        How far each position belongs to each region, shape (1, H, W, R), in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Shape (R, C, C).
+    """
+    flat = tf.reshape(features, (-1, features.shape[3]))
+    weights = tf.reshape(guides, (-1, guides.shape[3]))
+    grams = [
+        tf.matmul(flat, flat * weights[:, region, None], transpose_a=True)
+        / tf.maximum(tf.reduce_sum(weights[:, region]), _TINY)
+        for region in range(guides.shape[3])
+    ]
+    return tf.stack(grams)
+
+
 def half_squared_error(features: Tensor, target: Tensor) -> Tensor:
     """1/2 sum (F - P)^2: the content loss of Gatys et al. 2016, eq. 1."""
     return 0.5 * _sum(tf.square(features - target))

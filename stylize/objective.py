@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -17,6 +17,10 @@ Compare = Callable[[Tensor, Any], Tensor]
 Activations = Mapping[str, Tensor]
 Targets = Mapping[str, Mapping[str, Tensor]]
 """Represented activations of what is aimed at: by term name, then by layer."""
+
+
+SCALE = "scale"
+"""In a term's target: a factor for its weight, for this picture."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Term:
             found = represented[layer]
             compared = found if self.compare is None else self.compare(found, target[layer])
             values.append(share * compared)
-        return self.weight * tf.add_n(values)
+        return self.weight * target.get(SCALE, 1.0) * tf.add_n(values)
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,15 @@ class Objective:
         return self.compared(self.represented(activations), targets)
 
 
-def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Objective:
+def build_objective(
+    config: StylizeConfig, temporal_weight: float = 0.0, *, guided: bool = False
+) -> Objective:
     """The objective of a configuration; terms of weight 0 are left out.
 
-    The temporal term's target is a pair: the picture to stay close to, and a weight a pixel.
+    The temporal term's target is a pair: the picture to stay close to, and a weight a pixel. The `guided`
+    style term's is a triple: a Gram matrix for each style, (R, C, C); where each goes, (1, H', W', R); and
+    how much each counts there, (R,). A region counts by its area, so that style and content are balanced
+    in it as in a whole picture.
     """
     formulas = FORMULAS[config.normalization]
     content = Term(
@@ -126,6 +135,8 @@ def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Obje
         "style", config.style_weight, _shares(config.style_layers, config.style_layer_weights),
         losses.gram_matrix, formulas.style, pooled=True,
     )  # fmt: skip
+    if guided:
+        style = replace(style, represent=tf.identity, compare=_by_region(formulas.style), pooled=False)
     smooth = Term("tv", config.tv_weight, (("image", 1.0),), formulas.total_variation, None)
     temporal = Term(
         "temporal", temporal_weight, (("image", 1.0),), tf.identity,
@@ -134,6 +145,16 @@ def build_objective(config: StylizeConfig, temporal_weight: float = 0.0) -> Obje
     return Objective(
         [term for term in (content, style, smooth, temporal) if term.weight > 0.0 and term.layers]
     )
+
+
+def _by_region(compare: Compare) -> Compare:
+    def total(features: Tensor, target: Any) -> Tensor:
+        grams, guides, weights = target
+        areas = tf.reduce_mean(guides, axis=(0, 1, 2))
+        apart = compare(losses.guided_gram_matrices(features, guides), grams)
+        return tf.reduce_sum(areas * weights * apart)[None]
+
+    return total
 
 
 def _shares(layers: tuple[str, ...], weights: tuple[float, ...]) -> tuple[tuple[str, float], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,18 @@ from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.evaluator import Evaluator
-from stylize.objective import Objective, Term, build_objective
+from stylize.look import Look, check_look, normalised
+from stylize.objective import SCALE, Objective, build_objective
 from stylize.optimize import Minimum, Progress, minimize
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
+from stylize.style_targets import StyleTargets
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
+
+PLAIN = Look()
+"""At full strength, as the stylizer blends its styles, everywhere."""
 
 
 class Stylizer:
@@ -40,6 +46,8 @@ class Stylizer:
         A positive weight for each style picture; equal when not given.
     temporal_weight
         Of the squared distance to an anchor; with 0 there is no such term and no anchor may be given.
+    guided
+        Every picture comes with a mask for each style (:class:`stylize.look.Look`).
     quick
         Makes a first picture of a content in one pass, for `quick_picture` and `quick_result`.
     memory
@@ -65,6 +73,7 @@ class Stylizer:
         *,
         style_blend: Sequence[float] | None = None,
         temporal_weight: float = 0.0,
+        guided: bool = False,
         quick: Callable[[FloatImage], FloatImage] | None = None,
         memory: int | None = None,
         mixed: bool = False,
@@ -73,19 +82,24 @@ class Stylizer:
         self.config = config
         self._warn = on_warning
         self._quick = quick
-        self._styles = [
+        self.styles = [
             check_picture(style, f"style {number}", minimum_side=config.minimum_side)
             for number, style in enumerate(styles, start=1)
         ]
-        if not self._styles:
+        if not self.styles:
             raise ConfigError("no style picture given")
-        self._blend = _normalised_blend(style_blend, len(self._styles))
         backbone = Vgg19(weights, pooling=config.pooling, mixed=mixed)
-        self.backbone = backbone.rescaled(self._styles) if config.rescale_activations else backbone
-        self.objective: Objective = build_objective(config, temporal_weight)
+        self.backbone = backbone.rescaled(self.styles) if config.rescale_activations else backbone
+        self.objective: Objective = build_objective(config, temporal_weight, guided=guided)
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
-        self._known_style_targets: dict[int, dict[str, Mapping[str, Any]]] = {}
+        self.guided = guided
+        normalised(style_blend, len(self.styles))
+        self._style = {
+            term.name: StyleTargets(self.evaluator, term, self.styles, style_blend, config.minimum_side)
+            for term in self.objective.terms
+            if term.name == "style"
+        }
 
     def stylize(
         self,
@@ -93,6 +107,7 @@ class Stylizer:
         *,
         initial: FloatImage | None = None,
         anchor: Anchor | None = None,
+        look: Look = PLAIN,
         iterations: int | None = None,
         callback: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
@@ -108,6 +123,8 @@ class Stylizer:
             the configured start is taken through all levels of the pyramid.
         anchor
             What the result shall stay close to; goes with `initial` only.
+        look
+            How strongly, in which shares and where the styles are used.
         iterations
             At most this many iterations a level; the configured number when None.
         callback
@@ -134,16 +151,18 @@ class Stylizer:
             if "temporal" not in self.objective.names:
                 raise ConfigError("an anchor was given to a stylizer whose temporal weight is 0")
             check_anchor(anchor, content)
+        check_look(look, content, len(self.styles), guided=self.guided)
         iterations = self.config.iterations if iterations is None else iterations
         height, width, _ = content.shape
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
-        return self._coarse_to_fine(content, initial, anchor, shapes, iterations, callback, checkpoint)
+        return self._coarse_to_fine(content, initial, anchor, look, shapes, iterations, callback, checkpoint)
 
     def _coarse_to_fine(
         self,
         content: FloatImage,
         picture: FloatImage | None,
         anchor: Anchor | None,
+        look: Look,
         shapes: Sequence[tuple[int, int]],
         iterations: int,
         callback: Callable[[Progress], None] | None,
@@ -160,28 +179,27 @@ class Stylizer:
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
-            minimum = self._minimum(scaled, start, anchor, level, iterations, told, standing, keeper)
+            targets = partial(self.targets, scaled, level, anchor, look)
+            minimum = self._minimum(targets, start, iterations, told, standing, keeper)
             picture, standing = minimum.picture, None
             done = after(done, minimum)
         return result_of(minimum, done)
 
     def _minimum(
         self,
-        content: FloatImage,
+        targets: Callable[[], Any],
         start: FloatImage,
-        anchor: Anchor | None,
-        level: int,
         iterations: int,
         callback: Callable[[Progress], None] | None,
         standing: Standing | None,
         keeper: LevelKeeper | None,
     ) -> Minimum:
         """Optimise at one level; without enough memory begin it again in smaller and smaller windows."""
-        height, width, _ = content.shape
+        height, width, _ = start.shape
         while True:
             try:
                 return minimize(
-                    self.evaluator.minimizer(height, width), start, self.targets(content, level, anchor),
+                    self.evaluator.minimizer(height, width), start, targets(),
                     self.objective.names, iterations, callback,
                     tolerance=self.config.tolerance, standing=standing, keeper=keeper,
                 )  # fmt: skip
@@ -190,6 +208,13 @@ class Stylizer:
                 if self._warn is not None:
                     self._warn(f"the memory is not enough at once: working in windows of {side} pixels")
                     self._warn = None
+
+    def everywhere(self, content: FloatImage) -> Look:
+        """A look that fits a content, for when the pictures' own looks are not at hand."""
+        if not self.guided:
+            return PLAIN
+        share = np.full(content.shape[:2], 1.0 / len(self.styles), np.float32)
+        return Look(masks=(share,) * len(self.styles))
 
     def quick_picture(self, content: FloatImage) -> FloatImage:
         """What the one-pass model makes of a content; ConfigError without one."""
@@ -204,25 +229,34 @@ class Stylizer:
         losses = self.losses(picture, content)
         return Result(picture, losses, losses, 0, 0, time.perf_counter() - began, "one pass")
 
-    def losses(self, picture: FloatImage, content: FloatImage) -> dict[str, float]:
+    def losses(self, picture: FloatImage, content: FloatImage, look: Look = PLAIN) -> dict[str, float]:
         """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape)."""
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
-        scores = self.evaluator.terms(tf.constant(picture[None]), self.targets(content)).numpy()[:, 0]
+        targets = self.targets(content, look=look)
+        scores = self.evaluator.terms(tf.constant(picture[None]), targets).numpy()[:, 0]
         return with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
 
     def targets(
-        self, content: FloatImage, level: int = 0, anchor: Anchor | None = None
+        self,
+        content: FloatImage,
+        level: int = 0,
+        anchor: Anchor | None = None,
+        look: Look = PLAIN,
     ) -> dict[str, Mapping[str, Any]]:
         """What each term aims at for this content, by term and layer.
 
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
         an anchor no pixel has a temporal weight.
         """
-        targets = dict(self._style_targets(level))
+        targets: dict[str, Mapping[str, Any]] = {
+            name: style.of(content, level, look) for name, style in self._style.items()
+        }
         for term in self.objective.terms:
             if term.name == "content":
                 targets["content"] = self.evaluator.seen(term, content)
+            elif term.name == "tv":
+                targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
             elif term.name == "temporal":
                 held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {
@@ -232,36 +266,4 @@ class Stylizer:
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
-        return start_picture(self.config, content, self._styles[0])
-
-    def _style_targets(self, level: int) -> dict[str, Mapping[str, Any]]:
-        """The style term's targets, once for all pictures: the weighted mean over the style pictures."""
-        if level not in self._known_style_targets:
-            found: dict[str, Mapping[str, Any]] = {}
-            for term in self.objective.terms:
-                if term.name == "style":
-                    found["style"] = self._blended_target(term, level)
-            self._known_style_targets[level] = found
-        return self._known_style_targets[level]
-
-    def _blended_target(self, term: Term, level: int) -> Mapping[str, Any]:
-        layers = [layer for layer, _ in term.layers]
-        each = []
-        for style in self._styles:
-            height, width = (
-                max(self.config.minimum_side, round(side / 2**level)) for side in style.shape[:2]
-            )
-            each.append(self.evaluator.seen(term, rescale(style, height, width)))
-        return {
-            layer: tf.add_n([share * one[layer] for share, one in zip(self._blend, each, strict=True)])
-            for layer in layers
-        }
-
-
-def _normalised_blend(blend: Sequence[float] | None, count: int) -> list[float]:
-    values = [1.0] * count if blend is None else [float(value) for value in blend]
-    if len(values) != count:
-        raise ConfigError(f"style weights: {len(values)} given for {count} style pictures; give one each")
-    if any(not (value > 0.0 and np.isfinite(value)) for value in values):
-        raise ConfigError(f"style weights: {values}: each must be greater than 0")
-    return [value / sum(values) for value in values]
+        return start_picture(self.config, content, self.styles[0])

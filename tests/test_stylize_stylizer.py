@@ -290,10 +290,17 @@ def test_the_style_itself_has_no_style_loss_and_the_content_no_content_loss() ->
     assert losses["content"] == 0.0
 
 
-def test_style_targets_are_computed_once() -> None:
-    engine = tiny_stylizer()
+def test_styles_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, seen = tiny_stylizer(), []
+    look = engine.evaluator.seen
+
+    def counted(term: Any, picture: Any) -> Any:
+        seen.append(term.name)
+        return look(term, picture)
+
+    monkeypatch.setattr(engine.evaluator, "seen", counted)
     one, two = engine.targets(CONTENT), engine.targets(random_picture(16, 20, 5))
-    assert one["style"] is two["style"]
+    assert sorted(seen) == ["content", "content", "style"]
     assert one["content"] is not two["content"]
 
 

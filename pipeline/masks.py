@@ -1,0 +1,171 @@
+"""Masks of a job: where each style goes, and what stays as it was. Pictures, folders of them, or clips."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError, UsageError
+from pipeline.settings import ImageSettings
+
+if TYPE_CHECKING:
+    from pipeline.clips import Clip
+    from stylize.look import Look, Plane
+    from stylize.types import FloatImage
+    from video.probe import ClipInfo
+    from video.sequence import FrameFolder
+
+_SAME_SHAPE = 0.02
+"""By how much the shapes of a mask and its picture may differ, width over height."""
+
+Masks = tuple["Plane", ...]
+"""One plane for each mask of a job, in the order of `mask_paths`."""
+
+
+def mask_paths(settings: ImageSettings) -> list[Path]:
+    """The masks of the styles in order, and after them what is preserved."""
+    kept = [settings.mask_preserve] if settings.mask_preserve else []
+    return [Path(one).expanduser() for one in (*settings.mask, *kept)]
+
+
+def check_masks(settings: ImageSettings, styles: int) -> None:
+    """UsageError if there are more masks than styles, or masks for an engine that knows none."""
+    if len(settings.mask) > styles:
+        raise UsageError(
+            f"--mask: {len(settings.mask)} masks for {styles} style{'s' if styles > 1 else ''}; "
+            f"give one each, in the order of the styles"
+        )
+    if settings.engine == "hub" and (mask_paths(settings) or settings.strength < 1.0):
+        raise UsageError("--mask, --mask-preserve and --strength need --engine optimize")
+
+
+def look_of(settings: ImageSettings, styles: int, masks: Masks) -> Look:
+    """What a job's settings and a picture's masks make of the styles.
+
+    A style without a mask goes where the others do not; nothing goes where the picture is preserved.
+    """
+    import numpy as np
+
+    from stylize.look import Look, regions
+
+    if not masks:
+        return Look(strength=settings.strength)
+    given = list(masks[: len(settings.mask)])
+    places = regions([*given, *[None] * (styles - len(given))], masks[0].shape)
+    if settings.mask_preserve:
+        places *= 1.0 - masks[-1][..., None]
+    return Look(settings.strength, masks=tuple(np.moveaxis(places, -1, 0)))
+
+
+def preserved(settings: ImageSettings, masks: Masks) -> Plane | None:
+    """How far each pixel stays as it was, shape (H, W); None where nothing is preserved."""
+    return masks[-1] if settings.mask_preserve else None
+
+
+def masks_of_picture(settings: ImageSettings, photo: Path, content: FloatImage) -> Masks:
+    """The masks of one picture: each a picture, or in a folder the picture of the photo's name.
+
+    Raises
+    ------
+    UsageError
+        If one is missing, or of another shape than the content.
+    """
+    from video.images import read_image
+
+    planes = []
+    for path in mask_paths(settings):
+        file = _of_same_name(path, photo) if path.is_dir() else path
+        picture = read_image(file)
+        _check_shape(file, picture.shape[1], picture.shape[0], content.shape[1], content.shape[0])
+        planes.append(_plane(picture, content.shape[1], content.shape[0]))
+    return tuple(planes)
+
+
+def masks_of_clip(settings: ImageSettings, clip: Clip) -> Generator[Masks, None, None]:
+    """The masks of each frame of a clip, in step with its frames; without an end for pictures.
+
+    Raises
+    ------
+    UsageError
+        Before the first: if a mask is of another shape, or has fewer frames than the clip.
+    PipelineError
+        At a frame that a mask turns out not to have.
+    """
+    with ExitStack() as stack:
+        sources = [_frames_of(path, clip, stack) for path in mask_paths(settings)]
+        number = clip.wanted.start
+        while True:
+            planes = []
+            for path, source in zip(mask_paths(settings), sources, strict=True):
+                plane = next(source, None)
+                if plane is None:
+                    raise PipelineError(
+                        f"{path}: ends before frame {number} of the clip; give it every frame"
+                    )
+                planes.append(plane)
+            yield tuple(planes)
+            number += 1
+
+
+def check_clip_masks(settings: ImageSettings, clip: Clip) -> None:
+    """What `masks_of_clip` would refuse, before any work."""
+    for path in mask_paths(settings):
+        with ExitStack() as stack:
+            next(_frames_of(path, clip, stack))
+
+
+def _frames_of(path: Path, clip: Clip, stack: ExitStack) -> Iterator[Plane]:
+    """A mask's planes at the clip's size, from the first wanted frame on."""
+    from video.decode import read_frames
+    from video.images import PICTURE_SUFFIXES, read_image
+    from video.probe import probe
+    from video.sequence import open_folder
+
+    width, height = clip.size
+    if not path.is_dir() and path.suffix.lower() in PICTURE_SUFFIXES:
+        picture = read_image(path)
+        _check_shape(path, picture.shape[1], picture.shape[0], clip.source.width, clip.source.height)
+        return repeat(_plane(picture, width, height))
+    source: ClipInfo | FrameFolder = open_folder(path) if path.is_dir() else probe(path)
+    _check_shape(path, source.width, source.height, clip.source.width, clip.source.height)
+    wanted = clip.indices
+    if source.frames and wanted and source.frames <= wanted[-1]:
+        raise UsageError(
+            f"{path}: has {source.frames} frames, and the clip goes on to frame {wanted[-1]}; "
+            f"a mask follows the clip frame by frame"
+        )
+    frames = stack.enter_context(closing(read_frames(source, size=clip.size, frames=clip.wanted)))
+    return (_plane(frame, width, height) for frame in frames)
+
+
+def _plane(picture: FloatImage, width: int, height: int) -> Plane:
+    """A mask picture's brightness at a size."""
+    import numpy as np
+
+    from stylize.colors import grey
+    from video.images import resize_image
+
+    if picture.shape[:2] != (height, width):
+        picture = resize_image(picture, (width, height))
+    return np.clip(grey(picture)[..., 0], 0.0, 1.0)
+
+
+def _check_shape(path: Path, width: int, height: int, wide: int, high: int) -> None:
+    if abs(width * high / (height * wide) - 1.0) > _SAME_SHAPE:
+        raise UsageError(
+            f"{path}: is {width}x{height}, of another shape than the {wide}x{high} it is a mask for; "
+            f"make it from that picture"
+        )
+
+
+def _of_same_name(folder: Path, photo: Path) -> Path:
+    """The picture in a folder of masks that has a photo's name, whatever its format."""
+    from video.images import list_pictures
+
+    found: Sequence[Path] = [path for path in list_pictures(folder) if path.stem == photo.stem]
+    if not found:
+        raise UsageError(f"{folder}: has no mask for {photo.name}; give a picture named {photo.stem}.png")
+    return found[0]

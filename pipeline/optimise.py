@@ -1,0 +1,110 @@
+"""One picture of any job through the optimisation: shown, stoppable, its colours and masks minded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.engine import start_picture, unit_cost
+from pipeline.log import Work
+from pipeline.masks import Masks, look_of, preserved
+from pipeline.settings import ImageSettings
+
+if TYPE_CHECKING:
+    from stylize.anchor import Anchor
+    from stylize.optimize import Progress
+    from stylize.result import Result
+    from stylize.stylizer import Stylizer
+    from stylize.types import FloatImage
+
+
+def follow(work: Work, label: str) -> Callable[[Progress], None]:
+    """A callback that moves the bar by every iteration and tells where the job stands."""
+
+    def report(progress: Any) -> None:
+        text = f"{label}iteration {progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}"
+        work.advance(4.0**-progress.level if progress.iteration else 0.0, text)
+
+    return report
+
+
+def optimise(
+    stylizer: Stylizer,
+    content: FloatImage,
+    settings: ImageSettings,
+    work: Work,
+    label: str,
+    snapshots: Path | None,
+    title: str,
+    *,
+    initial: FloatImage | None = None,
+    anchor: Anchor | None = None,
+    masks: Masks = (),
+    iterations: int | None = None,
+    checkpoint: Path | None = None,
+) -> Result:
+    """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
+
+    It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
+    configuration says. `masks` are the content's, as the settings name them. Where the colours are to be
+    kept, the work is done in grey. A signal that comes meanwhile stops it after the iteration, with its state
+    in the file `checkpoint`, from which it goes on.
+    """
+    from pipeline.interrupt import check, patiently
+    from pipeline.snapshots import SnapshotRecorder
+    from stylize.checkpoint import Checkpoint
+    from stylize.colors import grey, with_colors_of
+    from video.images import resize_image
+
+    keeps = settings.preserve_color == "luminance"
+    show = follow(work, label)
+    resumed = checkpoint is not None and checkpoint.exists()
+
+    kept = preserved(settings, masks)
+
+    def finish(picture: FloatImage) -> FloatImage:
+        size = (picture.shape[1], picture.shape[0])
+        if keeps:
+            picture = with_colors_of(resize_image(content, size), picture)
+        if kept is not None:
+            share = resize_image(kept[..., None].repeat(3, axis=2), size)
+            picture = picture + share * (resize_image(content, size) - picture)
+        return picture
+
+    if settings.engine == "hub":
+        check()
+        result = stylizer.quick_result(grey(content) if keeps else content)
+        work.advance(unit_cost(stylizer.config, content.shape), label)
+        return replace(result, picture=finish(result.picture))
+
+    recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
+
+    def report(progress: Progress) -> None:
+        check()
+        show(progress)
+        if recorder is not None:
+            recorder(replace(progress, picture=lambda: finish(progress.picture())))
+
+    start = start_picture(stylizer, grey(content) if keeps else content) if initial is None else initial
+    if keeps:
+        start = None if start is None else grey(start)
+        anchor = None if anchor is None else replace(anchor, picture=grey(anchor.picture))
+    with patiently():
+        result = stylizer.stylize(
+            grey(content) if keeps else content,
+            initial=start, anchor=anchor, look=look_of(settings, len(stylizer.styles), masks),
+            iterations=iterations, callback=report,
+            checkpoint=None if checkpoint is None else Checkpoint(checkpoint),
+        )  # fmt: skip
+    result = replace(result, picture=finish(result.picture))
+    if recorder is not None:
+        recorder.finish(result.picture, result.losses)
+    return result
+
+
+def result_line(result: Any) -> str:
+    """What `-v` says of a finished picture."""
+    losses = "  ".join(f"{name} {value:.4g}" for name, value in result.losses.items())
+    return f"{losses}  {result.evaluations} evaluations  {result.seconds:.1f} s  ({result.reason})"
