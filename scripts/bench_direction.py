@@ -1,12 +1,12 @@
 """Whether the knobs of art direction do what they say: masks, stroke size, colours, strength.
 
-    python scripts/bench_direction.py MEDIA [--size 256] [--sheet FILE.png]
+    python scripts/bench_direction.py MEDIA [--part ...] [--size 256] [--sheet FILE.png]
 
 Default settings on vgg19-slim. Each table says what is wanted; exits 1 if something is missed.
 
-masks: two styles, each in one half of a photo. The style loss inside each mask, over that of a picture in that
-style alone inside the same mask.
-preserved: the largest change inside and outside --mask-preserve, in 255ths.
+masks: two styles, each in one half of a photo. The style loss inside each mask, over that of a picture in
+that style alone inside the same mask.
+preserved: the largest change inside and outside --mask-preserve on the command line, in 255ths.
 strokes: how far the texture that the style has added resembles itself (the distance at which its
 autocorrelation has fallen to a half, mean over all directions), for --style-scale 0.5, 1 and 2.
 colours: the mean difference of chroma between result and photo with --preserve-color luminance, in 255ths.
@@ -16,8 +16,10 @@ strength: the content loss at 0.25, 0.5 and 0.75 over that at 1.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,19 +27,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from pipeline.cli import main as deepfusion
 from pipeline.engine import read_picture
 from stylize.colors import grey, with_colors_of
 from stylize.config import StylizeConfig
-from stylize.look import Look
+from stylize.look import Look, Plane
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import load_weights
-from video.images import resize_image, write_image
+from video.images import read_image, resize_image, write_image
 
 PAIRS = (
-    ("chelsea-cat.png", "vangogh-starry-night", "hokusai-great-wave"),
-    ("elephant.jpg", "munch-scream", "monet-water-lilies"),
-    ("rocket.png", "hokusai-great-wave", "bruegel-harvesters"),
+    ("chelsea-cat", "vangogh-starry-night", "hokusai-great-wave"),
+    ("elephant", "munch-scream", "monet-water-lilies"),
+    ("rocket", "hokusai-great-wave", "bruegel-harvesters"),
 )
 CONFIG = StylizeConfig()
 WEIGHTS = load_weights("vgg19-slim")
@@ -74,75 +77,110 @@ def chroma_difference(one: FloatImage, other: FloatImage) -> float:
     return float(255.0 * np.abs((one - grey(one)) - (other - grey(other))).mean())
 
 
+def half(content: FloatImage) -> Plane:
+    """A mask of the left half."""
+    left = np.zeros(content.shape[:2], np.float32)
+    left[:, : content.shape[1] // 2] = 1.0
+    return left
+
+
+class Pair:
+    """One photo in a painting, with a second painting beside it."""
+
+    def __init__(self, media: Path, size: int, photo: str, *paintings: str) -> None:
+        self.files = [next((media / "photos").glob(f"{photo}.*"))]
+        self.files += [next((media / "paintings").glob(f"{painting}.*")) for painting in paintings]
+        self.names = [f"{photo}, {painting}" for painting in paintings]
+        self.size = size
+        self.content = read_picture(self.files[0], size, CONFIG.minimum_side)
+        self.styles = [read_picture(file, size, CONFIG.minimum_side, style=True) for file in self.files[1:]]
+        self.alone = [stylizer(style).stylize(self.content).picture for style in self.styles]
+        self.pictures = [self.content]
+
+    def masks(self) -> list[tuple[str, list[str], bool]]:
+        """The style loss inside each mask."""
+        places = (half(self.content), 1.0 - half(self.content))
+        both = stylizer(*self.styles, guided=True).stylize(self.content, look=Look(masks=places)).picture
+        self.pictures.append(both)
+        found = []
+        for name, style, place, alone in zip(self.names, self.styles, places, self.alone, strict=True):
+            judge, look = stylizer(style, guided=True), Look(masks=(place,))
+            ours, single = (judge.losses(one, self.content, look)["style"] for one in (both, alone))
+            found.append((name, [f"{ours / single:.3f}"], ours <= 1.1 * single))
+        return found
+
+    def preserved(self) -> list[tuple[str, list[str], bool]]:
+        """What --mask-preserve lets change."""
+        with tempfile.TemporaryDirectory() as folder:
+            mask, content, out = (Path(folder) / f"{name}.png" for name in ("mask", "content", "out"))
+            write_image(content, self.content)
+            write_image(mask, np.dstack([half(self.content)] * 3))
+            command = ("image", content, "--style", self.files[1], "--mask-preserve", mask, "-o", out, "--size",
+                       self.size, "--backbone", "vgg19-slim", "-q")  # fmt: skip
+            with contextlib.suppress(SystemExit):
+                deepfusion([str(part) for part in command])
+            picture = read_image(out)
+            change = 255.0 * np.abs(picture - read_image(content)).max(axis=2)
+        self.pictures.append(picture)
+        inside, outside = change[half(self.content) == 1].max(), change[half(self.content) == 0].max()
+        return [(self.names[0], [f"{inside:.1f}", f"{outside:.0f}"], inside <= 1.0 < outside)]
+
+    def strokes(self) -> list[tuple[str, list[str], bool]]:
+        """The length of strokes at each scale."""
+        made = [stylizer(scaled(self.styles[0], scale)).stylize(self.content).picture for scale in SCALES]
+        self.pictures += made
+        lengths = [stroke_length(picture, self.content) for picture in made]
+        return [(self.names[0], [f"{length:.2f}" for length in lengths], lengths == sorted(lengths))]
+
+    def colours(self) -> list[tuple[str, list[str], bool]]:
+        """How far the colours are from the photo's."""
+        picture = stylizer(grey(self.styles[0])).stylize(grey(self.content)).picture
+        self.pictures.append(with_colors_of(self.content, picture))
+        difference = chroma_difference(self.pictures[-1], self.content)
+        return [(self.names[0], [f"{difference:.2f}"], difference < 2.0)]
+
+    def strength(self) -> list[tuple[str, list[str], bool]]:
+        """How much of the content loss each strength has."""
+        engine = stylizer(self.styles[0])
+        made = [engine.stylize(self.content, look=Look(strength=strength)).picture for strength in STRENGTHS]
+        self.pictures += made
+        costs = [engine.losses(one, self.content)["content"] for one in (*made, self.alone[0])]
+        return [(self.names[0], [f"{cost / costs[-1]:.2f}" for cost in costs[:-1]], costs == sorted(costs))]
+
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "masks": ("style loss inside its mask, of that style alone (wanted: at most 1.1)",),
+    "preserved": ("largest change inside, 255ths (wanted: at most 1)", "outside"),
+    "strokes": tuple(f"stroke length at {scale:g}, px (wanted: rising)" for scale in SCALES),
+    "colours": ("mean difference of chroma, 255ths (wanted: under 2)",),
+    "strength": tuple(f"content loss at {strength}, of that at 1" for strength in STRENGTHS),
+}
+"""What is measured, and the heads of its columns."""
+
+
 def main() -> None:
-    """Run everything."""
+    """Run the parts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("media", type=Path)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
+    parser.add_argument("--sheet", type=Path, help="all pictures, a row a pair")
     options = parser.parse_args()
-    rows: dict[str, list[str]] = {
-        name: [] for name in ("masks", "preserved", "strokes", "colours", "strength")
-    }
-    held, sheet = True, []
-    for photo, *paintings in PAIRS:
-        found = next((options.media / "photos").glob(f"{Path(photo).stem}.*"))
-        content = read_picture(found, options.size, CONFIG.minimum_side)
-        styles = [
-            read_picture(
-                options.media / "paintings" / f"{name}.jpg", options.size, CONFIG.minimum_side, style=True
-            )
-            for name in paintings
-        ]
-        name = f"{found.stem}, {paintings[0]}"
-        left = np.zeros(content.shape[:2], np.float32)
-        left[:, : content.shape[1] // 2] = 1.0
-        alone = [stylizer(style).stylize(content).picture for style in styles]
-        both = stylizer(*styles, guided=True).stylize(content, look=Look(masks=(left, 1.0 - left))).picture
-        for side, mask in enumerate((left, 1.0 - left)):
-            judge = stylizer(styles[side], guided=True)
-            masked, single = (
-                judge.losses(picture, content, Look(masks=(mask,)))["style"]
-                for picture in (both, alone[side])
-            )
-            held = held and masked <= 1.1 * single
-            rows["masks"].append(f"| {found.stem}, {paintings[side]} | {masked / single:.3f} |")
-        kept = alone[0] + left[..., None] * (content - alone[0])
-        change = 255.0 * np.abs(kept - content).max(axis=2)
-        rows["preserved"].append(
-            f"| {name} | {change[left == 1].max():.1f} | {change[left == 0].max():.0f} |"
-        )
-        held = held and change[left == 1].max() <= 1.0 < change[left == 0].max()
-        strokes = [stylizer(scaled(styles[0], scale)).stylize(content).picture for scale in SCALES]
-        lengths = [stroke_length(picture, content) for picture in strokes]
-        held = held and lengths == sorted(lengths)
-        rows["strokes"].append(f"| {name} | {' | '.join(f'{length:.2f}' for length in lengths)} |")
-        luminance = with_colors_of(content, stylizer(grey(styles[0])).stylize(grey(content)).picture)
-        difference = chroma_difference(luminance, content)
-        held = held and difference < 2.0
-        rows["colours"].append(f"| {name} | {difference:.2f} |")
-        engine = stylizer(styles[0])
-        weak = [engine.stylize(content, look=Look(strength=strength)).picture for strength in STRENGTHS]
-        costs = [engine.losses(picture, content)["content"] for picture in (*weak, alone[0])]
-        rows["strength"].append(
-            f"| {name} | {' | '.join(f'{cost / costs[-1]:.2f}' for cost in costs[:-1])} |"
-        )
-        sheet.append(np.concatenate([content, both, kept, *strokes, luminance, *weak], axis=1))
-    heads = {
-        "masks": ("style loss inside its mask, of that style alone (wanted: at most 1.1)",),
-        "preserved": ("largest change inside, 255ths (wanted: at most 1)", "outside"),
-        "strokes": tuple(f"stroke length at {scale:g}, px (wanted: rising)" for scale in SCALES),
-        "colours": ("mean difference of chroma, 255ths (wanted: under 2)",),
-        "strength": tuple(f"content loss at {strength}, of that at 1" for strength in STRENGTHS),
-    }
-    for part, lines in rows.items():
-        print(f"| {part} | {' | '.join(heads[part])} |\n| --- |{' ---: |' * len(heads[part])}")
-        print("\n".join(lines) + "\n")
+    pairs = [Pair(options.media, options.size, *names) for names in PAIRS]
+    held = True
+    for part in options.part:
+        print(f"| {part} | {' | '.join(PARTS[part])} |\n| --- |{' ---: |' * len(PARTS[part])}")
+        for pair in pairs:
+            for name, cells, good in getattr(pair, part)():
+                held = held and good
+                print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        print()
     if options.sheet is not None:
-        wide = max(row.shape[1] for row in sheet)
-        padded = [np.pad(row, ((0, 4), (0, wide - row.shape[1]), (0, 0))) for row in sheet]
+        rows = [np.concatenate(pair.pictures, axis=1) for pair in pairs]
+        wide = max(row.shape[1] for row in rows)
+        padded = [np.pad(row, ((0, 4), (0, wide - row.shape[1]), (0, 0))) for row in rows]
         write_image(options.sheet, np.concatenate(padded), overwrite=True)
     sys.exit(not held)
 
