@@ -50,7 +50,7 @@ def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
         pairs = [(photo, style, name) for style, name in zip(styles, names, strict=True) for photo in photos]
     taken: set[Path] = set()
     return [
-        Unit(photo, style, _output_path(job, photo, name, taken))  # one line a photo
+        Unit(photo, style, _output_path(job, settings, photo, name, taken))  # one line a photo
         for photo, style, name in pairs
     ]
 
@@ -97,16 +97,21 @@ def _folder_names(styles: Sequence[StyleSource]) -> list[str | None]:
     return names
 
 
-def _output_path(job: Job, photo: Path, folder: str | None, taken: set[Path]) -> Path:
+def _output_path(
+    job: Job, settings: AlbumSettings, photo: Path, folder: str | None, taken: set[Path]
+) -> Path:
     """Sub-folder and name of the photo in the output folder; PNG where its own format cannot be written."""
     from video.images import WRITABLE_SUFFIXES
 
     base = job.output / folder if folder else job.output
     path = base / photo.relative_to(job.content)
-    if path.suffix.lower() not in WRITABLE_SUFFIXES:
-        path = path.with_suffix(".png")
-        if path in taken or photo.with_suffix(".png").exists():
-            path = path.with_name(f"{photo.name}.png")
+    suffix = path.suffix if settings.format == "same" else f".{settings.format}"
+    if suffix.lower() not in WRITABLE_SUFFIXES:
+        suffix = ".png"
+    if path.suffix.lower() != suffix.lower():
+        path = path.with_suffix(suffix)
+        if path in taken or photo.with_suffix(suffix).exists():
+            path = path.with_name(f"{photo.name}{suffix}")
     taken.add(path)
     return path
 

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipeline.ahead import ahead
 from pipeline.clips import Clip
 from pipeline.config import Job
@@ -223,6 +221,8 @@ class FrameLoop:
 
     def _keep_content(self, seen: _Seen) -> None:
         """Keep a decoded frame and its masks for later passes; what is there already is of the same clip."""
+        import numpy as np
+
         from video.images import write_image
 
         path = self.run.content_path(seen.index)

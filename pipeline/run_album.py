@@ -102,7 +102,8 @@ def unit_keys(units: Sequence[Unit], job: Job, weights: Weights) -> dict[Unit, s
             except UsageError:
                 photos[unit.photo] = ""
         record = {**records[unit.style], "content": photos[unit.photo]}
-        record.pop("pair")
+        for key in ("pair", "format"):  # they decide names, not looks
+            record.pop(key)
         text = json.dumps(record, sort_keys=True)
         keys[unit] = hashlib.sha256(text.encode()).hexdigest() if record["content"] else ""
     return keys

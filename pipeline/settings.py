@@ -169,6 +169,12 @@ class VideoSettings(ImageSettings):
 class AlbumSettings(ImageSettings):
     """Settings of an album."""
 
+    format: str = knob(
+        "same",
+        "Format of the results; same = each photo's own (PNG where that cannot be written).",
+        choices=("same", "jpg", "png", "webp"),
+    )
+
     pair: str = knob(
         "each",
         "each = every photo in every style; cycle = one style a photo, in turn.",

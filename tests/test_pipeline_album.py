@@ -45,6 +45,19 @@ def styles(tmp_path: Path, pictures: Path) -> Path:
     return folder
 
 
+def test_results_in_another_format(photos: Path, style: Path, tmp_path: Path) -> None:
+    save(photos / "b.png")  # both would be b.webp
+    output = tmp_path / "out"
+    done(*run(photos, style, output, "--format", "webp"))
+    assert tree(output) == sorted(["b.jpg.webp", "b.png.webp", "Sea side/a.webp", JOURNAL]) or tree(
+        output
+    ) == sorted(["b.webp", "b.png.webp", "Sea side/a.webp", JOURNAL])
+    with Image.open(output / "Sea side" / "a.webp") as made:
+        assert made.format == "WEBP"
+    again = done(*run(photos, style, output, "--format", "webp"))
+    assert "3              0" in again.err.splitlines()[-1]
+
+
 def test_folders_and_names_are_kept_and_the_second_run_finds_all_done(
     photos: Path, style: Path, tmp_path: Path
 ) -> None:

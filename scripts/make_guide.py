@@ -1,0 +1,82 @@
+"""Make the pictures of docs/guide.md anew, by the very commands it shows.
+
+    python scripts/make_guide.py MEDIA [--only NAME ...]
+
+Reads the commands from docs/guide.md: every block that begins `deepfusion image` stands above a picture,
+`images/guide/NAME.jpg`; its lines' results are put side by side in it, at the size of this page. MEDIA has
+folders `photos` and `paintings` with the files that the guide names; masks are drawn here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+from make_pictures import row
+
+from pipeline.cli import main as deepfusion
+from video.images import read_image, write_image
+
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide.md"
+SIZE = ("--size", "320", "--backbone", "vgg19-slim", "-q", "--overwrite")
+BLOCK = re.compile(r"```sh\n(deepfusion image .*?)```\s*!\[[^\]]*\]\(images/guide/([\w-]+)\.jpg\)", re.S)
+
+
+def blocks(text: str) -> dict[str, list[list[str]]]:
+    """The arguments of each picture's commands."""
+    found = {}
+    for commands, name in BLOCK.findall(text):
+        lines = commands.replace("\\\n", " ").strip().splitlines()
+        found[name] = [shlex.split(line)[1:] for line in lines]
+    return found
+
+
+def draw_masks(photo: Path, folder: Path) -> None:
+    """The masks that the guide names: the cat's face, with a soft edge."""
+    height, width, _ = read_image(photo).shape
+    rows, columns = np.mgrid[0:height, 0:width]
+    distance = np.hypot((columns - 0.45 * width) / (0.33 * width), (rows - 0.5 * height) / (0.5 * height))
+    face = np.clip((1.05 - distance) / 0.1, 0.0, 1.0).astype(np.float32)
+    write_image(folder / "face.png", np.dstack([face] * 3))
+    write_image(folder / "around.png", np.dstack([1.0 - face] * 3))
+
+
+def main() -> None:
+    """Run the commands of every picture in a folder with the media; write the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("media", type=Path)
+    parser.add_argument("--only", nargs="+", help="only the pictures of these names")
+    options = parser.parse_args()
+    images = GUIDE.parent / "images" / "guide"
+    images.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind in ("photos", "paintings"):
+            for file in (options.media / kind).iterdir():
+                (folder / file.name).symlink_to(file.resolve())
+        draw_masks(folder / "chelsea-cat.png", folder)
+        os.chdir(folder)
+        for name, commands in blocks(GUIDE.read_text(encoding="utf-8")).items():
+            if options.only and name not in options.only:
+                continue
+            results = []
+            for arguments in commands:
+                print(f"{name}: deepfusion {shlex.join(arguments)}", flush=True)
+                with contextlib.suppress(SystemExit):
+                    deepfusion([*arguments, *SIZE])
+                results.append(read_image(Path(arguments[arguments.index("-o") + 1])))
+            write_image(images / f"{name}.jpg", row(results), quality=85)
+
+
+if __name__ == "__main__":
+    main()
