@@ -25,6 +25,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import cv2
 import numpy as np
 
 from pipeline.cli import main as deepfusion
@@ -58,9 +59,13 @@ def scaled(style: FloatImage, scale: float) -> FloatImage:
 
 
 def stroke_length(picture: FloatImage, content: FloatImage) -> float:
-    """Pixels at which the autocorrelation of what was added to the luminance has fallen to a half."""
+    """Pixels at which the autocorrelation of what was added to the luminance has fallen to a half.
+
+    Without what is larger than strokes, such as a sky that becomes darker as a whole: a Gaussian mean of
+    1/12 of the longer side is taken off.
+    """
     added = grey(picture - content)[..., 0]
-    added = added - added.mean()
+    added = added - cv2.GaussianBlur(added, (0, 0), max(added.shape) / 12)
     power = np.abs(np.fft.fft2(added)) ** 2
     correlation = np.fft.ifft2(power).real
     correlation /= correlation[0, 0]

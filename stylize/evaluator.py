@@ -10,6 +10,7 @@ import tensorflow as tf
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
 from stylize.errors import OutOfMemoryError
+from stylize.layers import block_of
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term
 from stylize.optimize import build_minimizer
@@ -47,14 +48,29 @@ class Evaluator:
         if self._memory is None:
             return None
         layers = self.objective.layers
-        return largest_window(self.backbone, layers, height, width, self._memory, self._history)
+        if memory_of(self.backbone, layers, height, width, self._history) <= self._memory:
+            return None
+        left = self._memory - self._collected(height, width)
+        return largest_window(self.backbone, layers, height, width, left, self._history)
 
     def memory_of(self, height: int, width: int) -> int:
         """About how many bytes an optimisation at this size takes."""
         layers, side = self.objective.layers, self.window(height, width)
         if side is None:
             return memory_of(self.backbone, layers, height, width, self._history)
-        return memory_in_windows(self.backbone, layers, height, width, side, self._history)
+        inside = memory_in_windows(self.backbone, layers, height, width, side, self._history)
+        return inside + self._collected(height, width)
+
+    def _collected(self, height: int, width: int) -> int:
+        """Bytes of the maps that terms compare whole, and of their gradients: windows are put together to them."""
+        values = sum(
+            self.backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
+            for term in self.objective.terms
+            if not term.pooled
+            for layer, _ in term.layers
+            if layer != "image"
+        )
+        return int(2 * 4 * height * width * values)
 
     def overlap(self, height: int, width: int) -> float:
         """How many times the work of one piece an evaluation takes: windows overlap and are seen twice."""

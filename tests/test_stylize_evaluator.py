@@ -11,9 +11,11 @@ from tiny_encoder import random_picture, tiny_config, tiny_weights
 
 from stylize.errors import OutOfMemoryError
 from stylize.evaluator import Evaluator
+from stylize.look import Look
 from stylize.stylizer import Stylizer
 from stylize.tiling import smallest_window
 
+STYLE_LIKE = random_picture(96, 120, 7)
 CONTENT, STYLE = random_picture(96, 120, 0), random_picture(90, 90, 1)
 
 
@@ -41,6 +43,21 @@ def test_windows_take_less_memory_and_more_work() -> None:
     assert tiled.memory_of(400, 400) < whole.memory_of(400, 400)
     assert whole.overlap(400, 400) == 1.0
     assert tiled.overlap(400, 400) > 4.0 / 3.0
+
+
+def test_masks_on_a_picture_in_windows() -> None:
+    """The maps that guides weigh are put together from windows: more memory, the same loss."""
+    mask = np.zeros((96, 120), np.float32)
+    mask[:, :50] = 1.0
+    whole, tiled = (
+        Stylizer(tiny_config(), [STYLE], tiny_weights(), memory=memory, guided=True) for memory in (None, 1)
+    )
+    look = Look(masks=(mask,))
+    assert tiled.losses(STYLE_LIKE, CONTENT, look) == pytest.approx(
+        whole.losses(STYLE_LIKE, CONTENT, look), rel=1e-4
+    )
+    plain = Stylizer(tiny_config(), [STYLE], tiny_weights(), memory=1)
+    assert tiled.evaluator.memory_of(400, 400) > plain.evaluator.memory_of(400, 400)
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, *, above: int | None) -> None:
