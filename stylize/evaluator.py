@@ -62,7 +62,7 @@ class Evaluator:
         return inside + self._collected(height, width)
 
     def _collected(self, height: int, width: int) -> int:
-        """Bytes of the maps that terms compare whole, and of their gradients: windows are put together to them."""
+        """Bytes of the maps that terms compare whole, put together from windows, and of their gradients."""
         values = sum(
             self.backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
             for term in self.objective.terms
