@@ -60,9 +60,14 @@ def look_of(settings: ImageSettings, styles: int, masks: Masks) -> Look:
     return Look(settings.strength, masks=tuple(np.moveaxis(places, -1, 0)))
 
 
-def preserved(settings: ImageSettings, masks: Masks) -> Plane | None:
-    """How far each pixel stays as it was, shape (H, W); None where nothing is preserved."""
-    return masks[-1] if settings.mask_preserve else None
+def preserved(look: Look) -> Plane | None:
+    """How far each pixel stays as it was, shape (H, W): where no style goes; None without masks."""
+    import numpy as np
+
+    if not look.masks:
+        return None
+    covered = np.sum([mask for mask in look.masks if mask is not None], axis=0)
+    return np.asarray(np.clip(1.0 - covered, 0.0, 1.0), np.float32)
 
 
 def masks_of_picture(settings: ImageSettings, photo: Path, content: FloatImage) -> Masks:

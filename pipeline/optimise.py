@@ -62,7 +62,8 @@ def optimise(
     show = follow(work, label)
     resumed = checkpoint is not None and checkpoint.exists()
 
-    kept = preserved(settings, masks)
+    look = look_of(settings, len(stylizer.styles), masks)
+    kept = preserved(look)
 
     def finish(picture: FloatImage) -> FloatImage:
         size = (picture.shape[1], picture.shape[0])
@@ -94,7 +95,7 @@ def optimise(
     with patiently():
         result = stylizer.stylize(
             grey(content) if keeps else content,
-            initial=start, anchor=anchor, look=look_of(settings, len(stylizer.styles), masks),
+            initial=start, anchor=anchor, look=look,
             iterations=iterations, callback=report,
             checkpoint=None if checkpoint is None else Checkpoint(checkpoint),
         )  # fmt: skip

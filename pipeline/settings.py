@@ -54,7 +54,7 @@ class ImageSettings:
         (),
         "Where a style goes: white = there. A picture, for a clip also a folder of frames or a clip, for an "
         "album also a folder of pictures of the photos' names. Again for the next --style; a style without "
-        "one goes where the others do not.",
+        "one goes where the others do not, and where none goes it stays as it was.",
         metavar="PATH",
         multiple=True,
     )

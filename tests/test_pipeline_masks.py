@@ -38,6 +38,14 @@ def test_a_preserved_region_stays(photo: Path, style: Path, tmp_path: Path) -> N
     assert right > 3.0
 
 
+def test_where_no_style_goes_it_stays(photo: Path, style: Path, tmp_path: Path) -> None:
+    mask, out = half(tmp_path / "mask.png"), tmp_path / "out.png"
+    done("image", photo, "--style", style, "--mask", mask, "-o", out, *QUICK)
+    left, right = moved(read_image(photo), read_image(out))
+    assert right <= 1.0
+    assert left > 3.0
+
+
 def test_each_style_in_its_place(pictures: Path, photo: Path, tmp_path: Path) -> None:
     mask, out = half(tmp_path / "mask.png"), tmp_path / "out.png"
     long = (*QUICK, "--iterations", "30", "--style-weight", "1e4")
