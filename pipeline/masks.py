@@ -70,19 +70,37 @@ def preserved(look: Look) -> Plane | None:
     return np.asarray(np.clip(1.0 - covered, 0.0, 1.0), np.float32)
 
 
-def masks_of_picture(settings: ImageSettings, photo: Path, content: FloatImage) -> Masks:
-    """The masks of one picture: each a picture, or in a folder the picture of the photo's name.
+def mask_files(settings: ImageSettings, photo: Path, root: Path) -> list[Path]:
+    """The masks of one photo of an album: each a picture, or in a folder the picture of the photo's name.
+
+    Parameters
+    ----------
+    root
+        The album's folder: a photo in a sub-folder has its mask in one of the same name.
 
     Raises
     ------
     UsageError
-        If one is missing, or of another shape than the content.
+        If a folder has none for it.
+    """
+    return [
+        _of_same_name(path, photo.relative_to(root)) if path.is_dir() else path
+        for path in mask_paths(settings)
+    ]
+
+
+def masks_of_picture(files: Sequence[Path], content: FloatImage) -> Masks:
+    """The masks of one picture, at its size.
+
+    Raises
+    ------
+    UsageError
+        If one is of another shape than the content.
     """
     from video.images import read_image
 
     planes = []
-    for path in mask_paths(settings):
-        file = _of_same_name(path, photo) if path.is_dir() else path
+    for file in files:
         picture = read_image(file)
         _check_shape(file, picture.shape[1], picture.shape[0], content.shape[1], content.shape[0])
         planes.append(_plane(picture, content.shape[1], content.shape[0]))
@@ -161,16 +179,16 @@ def _plane(picture: FloatImage, width: int, height: int) -> Plane:
 def _check_shape(path: Path, width: int, height: int, wide: int, high: int) -> None:
     if abs(width * high / (height * wide) - 1.0) > _SAME_SHAPE:
         raise UsageError(
-            f"{path}: is {width}x{height}, of another shape than the {wide}x{high} it is a mask for; "
+            f"{path}: is {width}x{height}, of another shape than what it is a mask for ({wide}x{high} here); "
             f"make it from that picture"
         )
 
 
 def _of_same_name(folder: Path, photo: Path) -> Path:
-    """The picture in a folder of masks that has a photo's name, whatever its format."""
+    """The picture in a folder of masks that has a photo's name and sub-folder, whatever its format."""
     from video.images import list_pictures
 
-    found: Sequence[Path] = [path for path in list_pictures(folder) if path.stem == photo.stem]
-    if not found:
-        raise UsageError(f"{folder}: has no mask for {photo.name}; give a picture named {photo.stem}.png")
-    return found[0]
+    for path in list_pictures(folder):
+        if path.relative_to(folder).with_suffix("") == photo.with_suffix(""):
+            return path
+    raise UsageError(f"{folder}: has no mask for {photo}; give a picture {photo.with_suffix('.png')}")

@@ -26,7 +26,7 @@ from pipeline.estimate import Plan, plan_pictures
 from pipeline.files import append_durably, file_hash
 from pipeline.finish import close_run, make_movie, open_run, record_of, save_settings
 from pipeline.log import Display
-from pipeline.masks import masks_of_picture
+from pipeline.masks import mask_files, masks_of_picture
 from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
 from pipeline.report import Report
@@ -60,6 +60,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         read_picture(
             style.path, job.settings.size, job.stylize.minimum_side, style=True
         )  # a bad one ends it here
+    for unit in units:
+        mask_files(job.settings, unit.photo, job.content)  # one that is missing, too
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
     keys = unit_keys(units, job, weights)
@@ -177,7 +179,7 @@ def _do_units(
                     )
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
-                masks = masks_of_picture(job.settings, unit.photo, content)
+                masks = masks_of_picture(mask_files(job.settings, unit.photo, job.content), content)
                 result = optimise(
                     stylizer, content, job.settings, work, label, folder, unit.photo.name, masks=masks
                 )

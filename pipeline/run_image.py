@@ -18,7 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.log import Display
-from pipeline.masks import masks_of_picture
+from pipeline.masks import mask_files, masks_of_picture
 from pipeline.memory import warn_of_excess
 from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
@@ -44,7 +44,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
-    masks = masks_of_picture(job.settings, job.content, content)
+    masks = masks_of_picture(mask_files(job.settings, job.content, job.content.parent), content)
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
     stylizer = build_stylizer(

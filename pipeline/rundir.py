@@ -221,8 +221,8 @@ class RunFolder:
 
 def _difference(key: str, before: Any, now: Any) -> str:
     """One difference between two records, for people: hashes tell them nothing."""
-    if key in ("content", "styles", "weights"):
-        return f"other {key}"
+    if key in ("content", "styles", "weights", "mask", "mask_preserve"):
+        return f"other {key.replace('_', '-')}"
     return f"{key}: {json.dumps(before)} there, {json.dumps(now)} now"
 
 

@@ -146,7 +146,7 @@ def minimize(
     terms, best_terms = standing.terms, standing.best_terms
     retries, failures, done = standing.retries, standing.failures, standing.iteration
     recent = deque(standing.recent, maxlen=2 * WINDOW)
-    settled = False
+    settled = sum(terms.values()) == 0.0  # there is nothing below
 
     def report() -> None:
         if callback is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline_runs import QUICK, deepfusion, done, refused
+from pipeline_runs import QUICK, done, refused
 
 from video.decode import read_frames
 from video.images import FloatImage, read_image, write_image
@@ -91,19 +91,21 @@ def test_masks_serve_every_pass(clip: Path, style: Path, tmp_path: Path) -> None
 
 def test_an_album_with_a_mask_a_photo(photo: Path, style: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
-    photos.mkdir()
-    for name in ("a", "b"):
-        (photos / f"{name}.png").write_bytes(photo.read_bytes())
-    half(tmp_path / "masks" / "a.png")
-    common = ("album", photos, "--style", style, "-o", tmp_path / "out", *QUICK, "--mask-preserve",
-              tmp_path / "masks")  # fmt: skip
-    ran = deepfusion(*common)
-    assert ran.code == 1
-    assert f"{tmp_path / 'masks'}: has no mask for b.png; give a picture named b.png" in ran.err
-    half(tmp_path / "masks" / "b.png", left=False)
-    done(*common, "--overwrite")
-    left, right = moved(read_image(photo), read_image(tmp_path / "out" / "b.png"))
+    for name in ("a.png", "sub/a.png"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(photo.read_bytes())
+    masks, out = tmp_path / "masks", tmp_path / "out"
+    half(masks / "a.png")
+    common = ("album", photos, "--style", style, "-o", out, *QUICK, "--mask-preserve", masks)
+    said = refused(*common)
+    assert f"{masks}: has no mask for sub/a.png; give a picture sub/a.png" in said.replace("\\", "/")
+    assert not out.exists()
+    half(masks / "sub" / "a.png", left=False)
+    done(*common)
+    left, right = moved(read_image(photo), read_image(out / "sub" / "a.png"))
     assert right <= 1.0 < left
+    left, right = moved(read_image(photo), read_image(out / "a.png"))
+    assert left <= 1.0 < right
 
 
 def test_another_mask_is_another_job(photo: Path, style: Path, tmp_path: Path) -> None:
@@ -118,13 +120,17 @@ def test_another_mask_is_another_job(photo: Path, style: Path, tmp_path: Path) -
     record = (tmp_path / "out.png.run" / "job.json").read_text()
     assert "mask.png" not in record
     assert '"mask_preserve": ""' in record
+    half(mask, left=False)
+    said = refused("run", job, "--overwrite")
+    assert "holds a run with other settings (other mask)" in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--mask", "wide.png"),
-         "wide.png: is 96x48, of another shape than the 64x48 it is a mask for; make it from that picture"),
+         "wide.png: is 96x48, of another shape than what it is a mask for (64x48 here); make it from that "
+         "picture"),
         (("--mask", "half.png", "--mask", "half.png"),
          "--mask: 2 masks for 1 style; give one each, in the order of the styles"),
         (("--mask", "hafl.png"), "hafl.png: there is no such file; did you mean half.png?"),

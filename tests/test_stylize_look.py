@@ -136,7 +136,9 @@ def test_strength_is_a_factor_of_style_and_smoothing_and_of_nothing_else() -> No
 
 
 def test_without_strength_the_content_stays() -> None:
-    np.testing.assert_array_equal(plain().stylize(CONTENT, look=Look(strength=0.0)).picture, CONTENT)
+    result = plain().stylize(CONTENT, look=Look(strength=0.0))
+    np.testing.assert_array_equal(result.picture, CONTENT)
+    assert result.evaluations == 1
 
 
 def test_more_strength_moves_more() -> None:
