@@ -31,14 +31,22 @@ def check_inputs(job: Job) -> None:
     if job.command != "album":
         for style in job.styles:
             if style.path.is_dir():
-                raise UsageError(
-                    f"{style.path}: is a folder; give one picture, only an album takes a folder of styles"
-                )
+                _check_style_folder(job, style.path)
     start = parse_start(job.stylize.init)
     if start.kind == "picture":
         from video.images import read_image
 
         read_image(Path(start.path))
+
+
+def _check_style_folder(job: Job, folder: Path) -> None:
+    """A folder of pictures is one style, which has one place: everywhere."""
+    from video.images import list_pictures
+
+    if not list_pictures(folder):
+        raise UsageError(f"{folder}: there are no pictures in this folder")
+    if mask_paths(job.settings):
+        raise UsageError(f"{folder}: a folder of styles takes no masks; give one picture")
 
 
 def inputs_of(job: Job) -> list[Path]:

@@ -38,8 +38,12 @@ def _job_command(command: str, content: str, output: str, text: str) -> None:
     @cli.command(command, help=text)
     @click.argument("content", metavar=content, type=PATH)
     @click.option(
-        "--style", "styles", multiple=True, metavar="PICTURE[:WEIGHT]", help="Style picture; may be repeated."
-    )
+        "--style",
+        "styles",
+        multiple=True,
+        metavar="PICTURE[:WEIGHT]",
+        help="Style picture, or a folder of them; may be repeated.",
+    )  # fmt: skip
     @click.option("-o", "--output", type=PATH, metavar=output, help="Where the result goes.")
     @click.option(
         "--preset",

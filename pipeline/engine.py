@@ -132,13 +132,14 @@ def build_stylizer(
     from stylize.colors import grey, transferred
 
     config, settings = job.stylize, job.settings
+    sources = [one for style in styles for one in _pictures_of(style)]
     pictures = [
         _at_scale(
             read_picture(style.path, longer, config.minimum_side, style=True),
             settings.style_scale,
             config.minimum_side,
         )
-        for style in styles
+        for style in sources
     ]
     if settings.preserve_color == "luminance":
         pictures = [grey(picture) for picture in pictures]
@@ -155,7 +156,7 @@ def build_stylizer(
         config,
         pictures,
         weights,
-        style_blend=[style.weight for style in styles],
+        style_blend=[style.weight for style in sources],
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
         guided=bool(mask_paths(settings)),
         quick=quick,
@@ -163,6 +164,16 @@ def build_stylizer(
         mixed=settings.precision == "mixed",
         on_warning=display.warn,
     )
+
+
+def _pictures_of(style: StyleSource) -> list[StyleSource]:
+    """A style picture, or the pictures of a folder, which share its weight."""
+    from video.images import list_pictures
+
+    if not style.path.is_dir():
+        return [style]
+    pictures = list_pictures(style.path)
+    return [StyleSource(path, style.weight / len(pictures)) for path in pictures]
 
 
 def _at_scale(style: FloatImage, scale: float, minimum_side: int) -> FloatImage:

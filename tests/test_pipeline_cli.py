@@ -229,8 +229,7 @@ def bad_files(folder: Path) -> None:
          "../clip.mp4 is no picture in a known format; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
         (image(content="../album"),
          "../album: is a folder, not a picture; for all pictures in it use `deepfusion album`"),
-        (image(style="../album"),
-         "../album: is a folder; give one picture, only an album takes a folder of styles"),
+        (image(style="../album"), "../album: there are no pictures in this folder"),
         (image(content="../small.png"),
          "../small.png: 300x20 pixels is too small for the network, which needs 32 on the shorter side; "
          "use a larger picture"),

@@ -159,6 +159,20 @@ def test_a_mask_that_is_too_short(clip: Path, style: Path, tmp_path: Path) -> No
     assert "has 4 frames, and the clip goes on to frame 5; a mask follows the clip frame by frame" in said
 
 
+def test_a_folder_is_one_style_and_takes_no_masks(pictures: Path, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "styles"
+    folder.mkdir()
+    for name in ("red.png", "blue.png"):
+        (folder / name).write_bytes((pictures / name).read_bytes())
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    done("image", photo, "--style", folder, "-o", one, *QUICK)
+    done("image", photo, "--style", folder / "blue.png", "--style", folder / "red.png", "-o", two, *QUICK)
+    np.testing.assert_array_equal(read_image(one), read_image(two))
+    mask = half(tmp_path / "mask.png")
+    said = refused("image", photo, "--style", folder, "--mask", mask, "-o", tmp_path / "three.png", *QUICK)
+    assert "a folder of styles takes no masks; give one picture" in said
+
+
 def test_strokes_of_another_size(photo: Path, style: Path, tmp_path: Path) -> None:
     found = []
     for scale in ("0.5", "1", "2"):
