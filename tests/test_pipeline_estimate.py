@@ -31,8 +31,12 @@ class Clockwork:
         )
         self.shapes: list[tuple[int, int]] = []
 
-    def stylize(self, content: Any, *, initial: Any, iterations: int, callback: Any) -> None:
+    def everywhere(self, content: Any) -> str:
+        return f"everywhere in {content.shape}"
+
+    def stylize(self, content: Any, *, initial: Any, look: str, iterations: int, callback: Any) -> None:
         assert initial.shape == content.shape
+        assert look == f"everywhere in {content.shape}"
         self.shapes.append(content.shape[:2])
         price = content.shape[0] * content.shape[1] / CONTENT[..., 0].size
         for step in range(iterations + 1):
