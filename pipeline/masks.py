@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import repeat
 from pathlib import Path
@@ -70,8 +70,8 @@ def preserved(look: Look) -> Plane | None:
     return np.asarray(np.clip(1.0 - covered, 0.0, 1.0), np.float32)
 
 
-def mask_files(settings: ImageSettings, photo: Path, root: Path) -> list[Path]:
-    """The masks of one photo of an album: each a picture, or in a folder the picture of the photo's name.
+def mask_files(settings: ImageSettings, photos: Iterable[Path], root: Path) -> dict[Path, list[Path]]:
+    """The masks of each photo of an album: each a picture, or in a folder the picture of the photo's name.
 
     Parameters
     ----------
@@ -81,12 +81,29 @@ def mask_files(settings: ImageSettings, photo: Path, root: Path) -> list[Path]:
     Raises
     ------
     UsageError
-        If a folder has none for it.
+        If a folder has none for one of them.
     """
-    return [
-        _of_same_name(path, photo.relative_to(root)) if path.is_dir() else path
-        for path in mask_paths(settings)
-    ]
+    sources = [(path, _by_name(path) if path.is_dir() else None) for path in mask_paths(settings)]
+    found: dict[Path, list[Path]] = {}
+    for photo in photos:
+        name = photo.relative_to(root)
+        found[photo] = []
+        for path, named in sources:
+            if named is None:
+                found[photo].append(path)
+            elif name.with_suffix("") in named:
+                found[photo].append(named[name.with_suffix("")])
+            else:
+                raise UsageError(f"{path}: has no mask for {name}; give a picture {name.with_suffix('.png')}")
+    return found
+
+
+def _by_name(folder: Path) -> dict[Path, Path]:
+    """The pictures of a folder by sub-folder and name, whatever their format."""
+    from video.images import list_pictures
+
+    pictures = reversed(list_pictures(folder))  # of several of a name the first counts
+    return {path.relative_to(folder).with_suffix(""): path for path in pictures}
 
 
 def masks_of_picture(files: Sequence[Path], content: FloatImage) -> Masks:
@@ -134,10 +151,9 @@ def masks_of_clip(settings: ImageSettings, clip: Clip) -> Generator[Masks, None,
 
 
 def check_clip_masks(settings: ImageSettings, clip: Clip) -> None:
-    """What `masks_of_clip` would refuse, before any work."""
-    for path in mask_paths(settings):
-        with ExitStack() as stack:
-            next(_frames_of(path, clip, stack))
+    """What `masks_of_clip` would refuse at the first frame, before any work."""
+    with closing(masks_of_clip(settings, clip)) as masks:
+        next(masks)
 
 
 def _frames_of(path: Path, clip: Clip, stack: ExitStack) -> Iterator[Plane]:
@@ -182,13 +198,3 @@ def _check_shape(path: Path, width: int, height: int, wide: int, high: int) -> N
             f"{path}: is {width}x{height}, of another shape than what it is a mask for ({wide}x{high} here); "
             f"make it from that picture"
         )
-
-
-def _of_same_name(folder: Path, photo: Path) -> Path:
-    """The picture in a folder of masks that has a photo's name and sub-folder, whatever its format."""
-    from video.images import list_pictures
-
-    for path in list_pictures(folder):
-        if path.relative_to(folder).with_suffix("") == photo.with_suffix(""):
-            return path
-    raise UsageError(f"{folder}: has no mask for {photo}; give a picture {photo.with_suffix('.png')}")

@@ -60,11 +60,10 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         read_picture(
             style.path, job.settings.size, job.stylize.minimum_side, style=True
         )  # a bad one ends it here
-    for unit in units:
-        mask_files(job.settings, unit.photo, job.content)  # one that is missing, too
+    masks = mask_files(job.settings, (unit.photo for unit in units), job.content)
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
-    keys = unit_keys(units, job, weights)
+    keys = unit_keys(units, job, masks, weights)
     finished = _finished(job.output, units, keys, display, overwrite=options.overwrite)
     if options.restart:
         finished = set()
@@ -75,7 +74,9 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
     try:
         snapshots = run.snapshots if options.wants_snapshots else None
-        movies = _do_units(job, todo, keys, weights, snapshots, report, display, offline=options.offline)
+        movies = _do_units(
+            job, todo, keys, masks, weights, snapshots, report, display, offline=options.offline
+        )
         report.frames = report.done + report.skipped
         make_movie(movies, options, report, display)
     except BaseException:  # what is finished lies in the output folder
@@ -89,8 +90,13 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     return report
 
 
-def unit_keys(units: Sequence[Unit], job: Job, weights: Weights) -> dict[Unit, str]:
-    """For each unit a hash of everything that decides its look; empty when its photo cannot be read."""
+def unit_keys(
+    units: Sequence[Unit], job: Job, masks: dict[Path, list[Path]], weights: Weights
+) -> dict[Unit, str]:
+    """For each unit a hash of everything that decides its look; empty when its photo cannot be read.
+
+    Of a folder of masks only the photo's own count.
+    """
     styles = dict.fromkeys(unit.style for unit in units)
     records = {
         style: record_of(replace(job, content=style.path, styles=(style,)), weights) for style in styles
@@ -106,6 +112,9 @@ def unit_keys(units: Sequence[Unit], job: Job, weights: Weights) -> dict[Unit, s
         record = {**records[unit.style], "content": photos[unit.photo]}
         for key in ("pair", "format"):  # they decide names, not looks
             record.pop(key)
+        if masks[unit.photo]:
+            record["masks"] = [file_hash(file) for file in masks[unit.photo]]
+            record["mask"], record["mask_preserve"] = len(record["mask"]), bool(record["mask_preserve"])
         text = json.dumps(record, sort_keys=True)
         keys[unit] = hashlib.sha256(text.encode()).hexdigest() if record["content"] else ""
     return keys
@@ -150,8 +159,8 @@ def _name(unit: Unit, folder: Path) -> str:
 
 
 def _do_units(
-    job: Job, units: Sequence[Unit], keys: dict[Unit, str], weights: Weights, snapshots: Path | None,
-    report: Report, display: Display, *, offline: bool,
+    job: Job, units: Sequence[Unit], keys: dict[Unit, str], masks: dict[Path, list[Path]],
+    weights: Weights, snapshots: Path | None, report: Report, display: Display, *, offline: bool,
 ) -> list[Path]:  # fmt: skip
     """Stylize the photos; gives the snapshot folders of those that succeeded."""
     from stylize.errors import StylizeError
@@ -179,10 +188,10 @@ def _do_units(
                     )
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
-                masks = masks_of_picture(mask_files(job.settings, unit.photo, job.content), content)
                 result = optimise(
-                    stylizer, content, job.settings, work, label, folder, unit.photo.name, masks=masks
-                )
+                    stylizer, content, job.settings, work, label, folder, unit.photo.name,
+                    masks=masks_of_picture(masks[unit.photo], content),
+                )  # fmt: skip
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)
                 display.detail(f"{label}{result_line(result)}")

@@ -44,7 +44,8 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
-    masks = masks_of_picture(mask_files(job.settings, job.content, job.content.parent), content)
+    files = mask_files(job.settings, [job.content], job.content.parent)
+    masks = masks_of_picture(files[job.content], content)
     weights = choose_weights(job, display, offline=options.offline)
     job = settled(job, weights)
     stylizer = build_stylizer(

@@ -132,21 +132,28 @@ def engine_way(stylizer: Stylizer, content: FloatImage, picture: FloatImage) -> 
     return engine
 
 
-def batch_way(stylizer: Stylizer, content: FloatImage, picture: FloatImage) -> Callable[[], float]:
-    """The same for `BATCH` pictures at once; gives the loss of one of them."""
-    targets, images = stylizer.targets(content), tf.constant(np.stack([picture] * BATCH))
+def compiled_evaluation(stylizer: Stylizer, content: FloatImage) -> Callable[[Any], tuple[Any, Any]]:
+    """A compiled function of pictures, shape (N, H, W, 3), that gives their terms and gradients."""
+    targets = stylizer.targets(content)
 
     @tf.function
-    def evaluation(images: Any) -> Any:
+    def evaluate(images: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(images)
             terms = stylizer.evaluator.terms(images, targets)
-        return tf.reduce_sum(terms, axis=0), tape.gradient(terms, images)
+        return terms, tape.gradient(terms, images)
+
+    return evaluate
+
+
+def batch_way(stylizer: Stylizer, content: FloatImage, picture: FloatImage) -> Callable[[], float]:
+    """The same for `BATCH` pictures at once; gives the loss of one of them."""
+    evaluate, images = compiled_evaluation(stylizer, content), tf.constant(np.stack([picture] * BATCH))
 
     def batch() -> float:
-        losses, gradient = evaluation(images)
+        terms, gradient = evaluate(images)
         float(gradient[0, 0, 0, 0])
-        return float(losses[0])
+        return float(tf.reduce_sum(terms[:, 0]))
 
     return batch
 

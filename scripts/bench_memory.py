@@ -18,14 +18,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import tensorflow as tf
-from bench_iteration import random_weights
+from bench_iteration import compiled_evaluation, random_weights
 
 from pipeline.memory import budget, peak
 from stylize.config import StylizeConfig
@@ -48,20 +47,6 @@ def smooth(height: int, width: int, seed: int) -> np.ndarray:
     return tf.image.resize(coarse, (height, width), "bicubic").numpy().clip(0, 1)
 
 
-def evaluation(stylizer: Stylizer, content: np.ndarray) -> Any:
-    """A compiled function of a picture that gives terms and gradient."""
-    targets = stylizer.targets(content)
-
-    @tf.function
-    def run(image: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = stylizer.evaluator.terms(image, targets)
-        return terms, tape.gradient(terms, image)
-
-    return run
-
-
 def equal() -> None:
     """Compare the two at 512 px."""
     weights = random_weights("vgg19")
@@ -69,7 +54,7 @@ def equal() -> None:
     found, times = {}, {}
     for name, memory in (("one piece", None), ("windows", 1)):
         stylizer = Stylizer(StylizeConfig(), [style], weights, memory=memory)
-        run = evaluation(stylizer, content)
+        run = compiled_evaluation(stylizer, content)
         image = tf.constant(picture[None])
         found[name] = [value.numpy().astype(np.float64) for value in run(image)]
         stamps = []
@@ -95,7 +80,7 @@ def large(gibibytes: float) -> None:
     whole = memory_of(stylizer.backbone, stylizer.objective.layers, 2160, 3840)
     side = stylizer.evaluator.window(2160, 3840)
     began = time.perf_counter()
-    run = evaluation(stylizer, content)
+    run = compiled_evaluation(stylizer, content)
     ready = time.perf_counter()
     terms, gradient = run(tf.constant(smooth(2160, 3840, 2)[None]))
     print("| 3840x2160, full width, one evaluation | |\n| --- | ---: |")

@@ -64,7 +64,7 @@ class Checkpoint:
     ----------
     path
         Of the file: an .npz without pickled objects, and behind it its SHA-256 in hexadecimal digits. It is
-        written and read array by array: a large picture's state is never in memory twice.
+        written array by array: keeping a large picture's state takes no second copy of it.
     interval
         Seconds between two savings, at least; and at least twenty times what the last saving took.
     """

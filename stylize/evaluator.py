@@ -48,10 +48,8 @@ class Evaluator:
         if self._memory is None:
             return None
         layers = self.objective.layers
-        if memory_of(self.backbone, layers, height, width, self._history) <= self._memory:
-            return None
-        left = self._memory - self._collected(height, width)
-        return largest_window(self.backbone, layers, height, width, left, self._history)
+        collected = self._collected(height, width)
+        return largest_window(self.backbone, layers, height, width, self._memory, self._history, collected)
 
     def memory_of(self, height: int, width: int) -> int:
         """About how many bytes an optimisation at this size takes."""

@@ -39,12 +39,6 @@ class Term:
     compare: Compare | None
     pooled: bool = False
 
-    def target(self, activations: Activations) -> dict[str, Tensor]:
-        """What this term aims at, from the activations of the picture aimed at."""
-        if self.compare is None:
-            return {}
-        return {layer: self.represent(activations[layer]) for layer, _ in self.layers}
-
     def value(self, represented: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """The weighted value of this term a picture, shape (N,), from its represented activations."""
         values = []
@@ -110,10 +104,6 @@ class Objective:
         return tf.stack(
             [term.value(represented[term.name], targets.get(term.name, {})) for term in self.terms]
         )
-
-    def scores(self, activations: Activations, targets: Targets) -> Tensor:
-        """`compared` of what is `represented` of the activations."""
-        return self.compared(self.represented(activations), targets)
 
 
 def build_objective(

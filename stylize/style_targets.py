@@ -30,7 +30,7 @@ class StyleTargets:
     styles
         Shape (H, W, 3) each.
     blend
-        Their weights.
+        Their shares, of sum 1.
     minimum_side
         Of a style picture at the coarse levels.
     """
@@ -40,13 +40,13 @@ class StyleTargets:
         evaluator: Evaluator,
         term: Term,
         styles: Sequence[FloatImage],
-        blend: Sequence[float] | None,
+        blend: Sequence[float],
         minimum_side: int,
     ) -> None:
         self._evaluator = evaluator
         self._term = term
         self._styles = styles
-        self._blend = normalised(blend, len(styles))
+        self._blend = blend
         self._minimum_side = minimum_side
         self._known: dict[int, list[Mapping[str, Tensor]]] = {}
 

@@ -94,9 +94,9 @@ class Stylizer:
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
         self.guided = guided
-        normalised(style_blend, len(self.styles))
+        blend = normalised(style_blend, len(self.styles))
         self._style = {
-            term.name: StyleTargets(self.evaluator, term, self.styles, style_blend, config.minimum_side)
+            term.name: StyleTargets(self.evaluator, term, self.styles, blend, config.minimum_side)
             for term in self.objective.terms
             if term.name == "style"
         }

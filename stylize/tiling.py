@@ -29,7 +29,6 @@ _PICTURES = 30
 _HISTORIES = 3
 """Steps and changes of the gradient, and a copy of one of them while a pair is added."""
 
-
 _FRAGMENTS = 1.6
 """What memory falls to between the many pieces of windows, as measured."""
 
@@ -69,17 +68,24 @@ def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, h
 
 
 def largest_window(
-    backbone: Vgg19, layers: Sequence[str], height: int, width: int, budget: int, history: int
+    backbone: Vgg19,
+    layers: Sequence[str],
+    height: int,
+    width: int,
+    budget: int,
+    history: int,
+    collected: int = 0,
 ) -> int | None:
     """The side of the largest windows that fit in `budget` bytes; None if the picture fits in one piece.
 
-    However small the budget, it is not under `smallest_window`.
+    However small the budget, it is not under `smallest_window`. `collected` bytes go to what is put together
+    from the windows.
     """
     if memory_of(backbone, layers, height, width, history) <= budget:
         return None
     state = memory_of(backbone, (), height, width, history)
     a_pixel = memory_of(backbone, layers, 1000, 1000) / 1e6
-    side = math.isqrt(max(0, int((budget / _FRAGMENTS - state) / a_pixel)))
+    side = math.isqrt(max(0, int(((budget - collected) / _FRAGMENTS - state) / a_pixel)))
     return max(side, smallest_window(layers))
 
 

@@ -106,6 +106,10 @@ def test_an_album_with_a_mask_a_photo(photo: Path, style: Path, tmp_path: Path) 
     assert right <= 1.0 < left
     left, right = moved(read_image(photo), read_image(out / "a.png"))
     assert left <= 1.0 < right
+    half(masks / "sub" / "a.png")  # another mask for one of them
+    assert f"{out / 'sub' / 'a.png'}: exists already and is not of this job;" in refused(*common)
+    ran = done(*common, "--overwrite")
+    assert ran.err.splitlines()[-1].split()[1:] == ["1", "1", "0"]
 
 
 def test_another_mask_is_another_job(photo: Path, style: Path, tmp_path: Path) -> None:

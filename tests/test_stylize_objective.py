@@ -39,13 +39,13 @@ class Case:
     def targets(self) -> dict[str, dict[str, Any]]:
         aims = {"content": self.content, "style": self.style}
         return {
-            term.name: term.target(self.activations(tf.constant(aims[term.name][None])))
-            for term in self.objective.terms
-            if term.name in aims
+            name: self.objective.represented(self.activations(tf.constant(aim[None])))[name]
+            for name, aim in aims.items()
         }
 
     def scores(self, pictures: Any) -> Any:
-        return self.objective.scores(self.activations(pictures), self.targets())
+        seen = self.objective.represented(self.activations(pictures))
+        return self.objective.compared(seen, self.targets())
 
 
 # --- values -------------------------------------------------------------------------------------------------
@@ -107,8 +107,8 @@ def test_every_term_against_numpy(normalization: str, pooling: str) -> None:
     found = case.scores(tf.constant(case.picture[None])).numpy()
     assert found.shape == (3, 1)
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-5)
-    single = case.objective.scores(
-        case.activations(tf.constant(case.picture[None], tf.float32)),
+    single = case.objective.compared(
+        case.objective.represented(case.activations(tf.constant(case.picture[None], tf.float32))),
         tf.nest.map_structure(lambda value: tf.cast(value, tf.float32), case.targets()),
     )
     np.testing.assert_allclose(single.numpy()[:, 0], expected, rtol=1e-4)
