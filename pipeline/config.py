@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.keyframes import TABLES, table_of, text_of
 from pipeline.settings import SETTINGS, ImageSettings, build_settings, cut_file, flat, known_keys
 from stylize.config import StylizeConfig, parse_start
 from stylize.errors import ConfigError
@@ -21,7 +22,15 @@ from stylize.knobs import knobs_of, near_miss
 
 _FILE_LIMIT = 1_000_000
 _LARGEST = 2**63
-_JOB_KEYS = ("command", "content", "style", "output", "preset", "settings")
+_JOB_KEYS = (
+    "command",
+    "content",
+    "style",
+    "output",
+    "preset",
+    "settings",
+    *(name for name, _ in TABLES.values()),
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,7 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
         raise UsageError(f"{path}: settings: expected a table [settings], got {settings!r}")
     base = path.parent
     values = _rebased(_checked(settings, known_keys(command), f"{path}: [settings]"), base)
+    values.update(_changes(path, command, document))
     sources = tuple(parse_style(one, base) for one in style)
     preset = texts["preset"]
     if preset not in preset_names() and preset.endswith(".toml"):
@@ -156,6 +166,22 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
         )  # fmt: skip
     except ConfigError as error:
         raise UsageError(f"{path}: [settings]: {error}") from None
+
+
+def _changes(path: Path, command: str, document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The settings that a job file's tables of changes come to."""
+    found = {}
+    for setting, (name, _) in TABLES.items():
+        tables = document.get(name, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise UsageError(f"{path}: {name}: expected tables [[{name}]], got {tables!r}")
+        if tables and command != "video":
+            raise UsageError(f"{path}: [[{name}]]: only a clip changes; the command is {command}")
+        try:
+            found.update({setting: tuple(text_of(setting, table) for table in tables)} if tables else {})
+        except ConfigError as error:
+            raise UsageError(f"{path}: {error}") from None
+    return found
 
 
 def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
@@ -173,8 +199,12 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
         f"output = {_toml(_relative(job.output, folder))}",
         "",
         "[settings]",
-        *(f"{key} = {_toml(value)}" for key, value in values.items()),
+        *(f"{key} = {_toml(value)}" for key, value in values.items() if key not in TABLES),
     ]
+    for setting, (name, _) in TABLES.items():
+        for text in values.get(setting, ()):
+            table = table_of(setting, text)
+            lines += ["", f"[[{name}]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
     text = "\n".join(lines) + "\n"
     try:
         text.encode()

@@ -132,7 +132,7 @@ def build_stylizer(
     from stylize.colors import grey, transferred
 
     config, settings = job.stylize, job.settings
-    sources = [one for style in styles for one in _pictures_of(style)]
+    sources = [one for style in styles for one in pictures_of(style)]
     pictures = [
         _at_scale(
             read_picture(style.path, longer, config.minimum_side, style=True),
@@ -166,7 +166,7 @@ def build_stylizer(
     )
 
 
-def _pictures_of(style: StyleSource) -> list[StyleSource]:
+def pictures_of(style: StyleSource) -> list[StyleSource]:
     """A style picture, or the pictures of a folder, which share its weight."""
     from video.images import list_pictures
 

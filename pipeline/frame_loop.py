@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from pipeline.ahead import ahead
 from pipeline.clips import Clip
 from pipeline.config import Job
-from pipeline.engine import RunOptions, unit_cost
+from pipeline.engine import RunOptions, pictures_of, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
+from pipeline.keyframes import Timeline, difference
 from pipeline.log import Display, Work
-from pipeline.masks import Masks, mask_paths, masks_of_clip
-from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel
+from pipeline.masks import Masks, look_of, mask_paths, masks_of_clip
+from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel, loosened
 from pipeline.optimise import optimise, result_line
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
@@ -25,17 +26,19 @@ from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
+    from stylize.look import Look
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A frame as it comes out of the clip, with what links its content to those before it."""
+    """A frame as it comes out of the clip, in a shot counted from 1, with what links it to those before."""
 
     index: int
     content: FloatImage
     begins: bool
+    shot: int
     masks: Masks
     links: tuple[Link, ...]
 
@@ -57,6 +60,7 @@ class FrameLoop:
     report: Report
     display: Display
     _finished: dict[tuple[int, int], Frame] = field(init=False)
+    _timeline: Timeline = field(init=False)
     _motion: MotionModel = field(init=False)
     _alone: float = field(init=False)
     _later: float = field(init=False)
@@ -64,12 +68,20 @@ class FrameLoop:
     def __post_init__(self) -> None:
         width, height = self.clip.size
         self._motion = MotionModel(max(self.settings.long_term))
+        self._timeline = Timeline(
+            look_of(self.settings, len(self.stylizer.styles), ()),
+            self.settings.keyframe, self.settings.shot, self.clip,
+            [len(pictures_of(style)) for style in self.job.styles],
+        )  # fmt: skip
         self._alone = unit_cost(self.job.stylize, (height, width))
         warm = self.settings.steady
         self._later = float(self.settings.frame_iterations) if warm else self._alone
 
-    def run_all(self) -> list[Path]:
-        """Stylize every frame that is not finished yet; gives the files of all frames in order."""
+    def run_all(self) -> list[tuple[Path, Look]]:
+        """Stylize every frame that is not finished yet; gives the files and looks of all frames in order.
+
+        The frames in the files are not laid over their content yet: the next ones start from them.
+        """
         self._finished = self.run.finished()
         before = len(self._finished)
         count = len(self.clip.indices) * self.settings.passes
@@ -84,12 +96,18 @@ class FrameLoop:
         with self.display.work(self._alone + self._later * (count - 1)) as work:
             work.begin_at((self._alone + self._later * (before - 1)) if before else 0.0)
             shots = self._first_pass(work)
+            if self._timeline.last_shot > len(shots):
+                self.display.warn(f"--shot {self._timeline.last_shot}: the clip has only {len(shots)} here")
             for sweep in range(2, self.settings.passes + 1):
-                for shot in shots:
-                    self._later_pass(sweep, shot, work)
+                for number, shot in enumerate(shots, start=1):
+                    self._later_pass(sweep, number, shot, work)
         if not shots:
             raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
-        return [self.run.frame_path(index, self.settings.passes) for shot in shots for index in shot]
+        return [
+            (self.run.frame_path(index, self.settings.passes), self._timeline.at(index, number))
+            for number, shot in enumerate(shots, start=1)
+            for index in shot
+        ]
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
@@ -130,7 +148,7 @@ class FrameLoop:
                 lambda index: any(index + later not in there for later in range(reach + 1)),
             )
 
-    def _later_pass(self, sweep: int, shot: list[int], work: Work) -> None:
+    def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
         self._motion.begin_shot()
         before = None
@@ -138,7 +156,7 @@ class FrameLoop:
         contents = ((index, _read(self.run.content_path(index)), index == order[0]) for index in order)
         masks = (self._kept_masks(index) for index in order)
         there = frozenset(self._finished)
-        linked = self._linked(contents, masks, lambda index: (sweep, index) not in there)
+        linked = self._linked(contents, masks, lambda index: (sweep, index) not in there, number - 1)
         with closing(ahead(linked)) as frames:
             for seen in frames:
                 if (sweep, seen.index) not in self._finished:
@@ -152,15 +170,17 @@ class FrameLoop:
         frames: Iterable[tuple[int, FloatImage, bool]],
         masks: Iterable[Masks],
         wanted: Callable[[int], bool],
+        shot: int = 0,
     ) -> Generator[_Seen, None, None]:
-        """Frames with their masks, and the links of those that are wanted."""
+        """Frames with their masks, and the links of those that are wanted; the last shot before is `shot`."""
         tracker = FlowTracker(self.settings.long_term, self.settings.flow_quality)
         follows = self.settings.steady and self.settings.temporal == "flow"
         for (index, content, begins), planes in zip(frames, masks, strict=False):
             if begins:
                 tracker.begin_shot()
+                shot += 1
             links = tracker.look(content, wanted=follows and wanted(index))
-            yield _Seen(index, content, begins, planes, links)
+            yield _Seen(index, content, begins, shot, planes, links)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
@@ -171,12 +191,17 @@ class FrameLoop:
         label = f"frame {number}/{len(self.clip.indices)}  "
         if self.settings.passes > 1:
             label = f"pass {sweep}/{self.settings.passes}  {label}"
+        look = look_of(
+            self.settings, len(self.stylizer.styles), seen.masks, self._timeline.at(index, seen.shot)
+        )
         initial, anchor = self._guide(seen, sweep)
         alone = initial is None
+        if anchor is not None and before is not None:
+            anchor = loosened(anchor, difference(look, self._timeline.at(before, seen.shot)))
         result = optimise(
             self.stylizer, seen.content, self.settings, work, label,
-            self._snapshots(index, sweep), f"frame {index}",
-            initial=initial, anchor=anchor, masks=seen.masks,
+            self._snapshots(index, sweep), f"frame {index}", look,
+            initial=initial, anchor=anchor, laid_over=False,
             iterations=None if alone else self._limit(anchor),
         )  # fmt: skip
         path = self.run.frame_path(index, sweep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,26 +39,28 @@ def check_masks(settings: ImageSettings, styles: int) -> None:
             f"--mask: {len(settings.mask)} masks for {styles} style{'s' if styles > 1 else ''}; "
             f"give one each, in the order of the styles"
         )
-    if settings.engine == "hub" and (mask_paths(settings) or settings.strength < 1.0):
-        raise UsageError("--mask, --mask-preserve and --strength need --engine optimize")
+    if settings.engine == "hub" and mask_paths(settings):
+        raise UsageError("--mask and --mask-preserve need --engine optimize")
 
 
-def look_of(settings: ImageSettings, styles: int, masks: Masks) -> Look:
+def look_of(settings: ImageSettings, styles: int, masks: Masks, plain: Look | None = None) -> Look:
     """What a job's settings and a picture's masks make of the styles.
 
     A style without a mask goes where the others do not; nothing goes where the picture is preserved.
+    `plain` is the look without masks, if it is not the settings' strength.
     """
     import numpy as np
 
     from stylize.look import Look, regions
 
+    plain = Look(settings.strength) if plain is None else plain
     if not masks:
-        return Look(strength=settings.strength)
+        return plain
     given = list(masks[: len(settings.mask)])
     places = regions([*given, *[None] * (styles - len(given))], masks[0].shape)
     if settings.mask_preserve:
         places *= 1.0 - masks[-1][..., None]
-    return Look(settings.strength, masks=tuple(np.moveaxis(places, -1, 0)))
+    return replace(plain, masks=tuple(np.moveaxis(places, -1, 0)))
 
 
 def preserved(look: Look) -> Plane | None:

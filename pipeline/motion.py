@@ -5,9 +5,10 @@ The part that looks at contents only, `FlowTracker`, can run ahead of the part t
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ Picture = Callable[[], "FloatImage"]
 
 SETTLING = 4
 """Frames in which the hold on what has come into view rises to the full; its strokes form meanwhile."""
+
+LOOSENING = 60.0
+"""How fast the hold on the frame before is given up for a look that changes (docs/decisions.md)."""
 
 BORDER = 3
 """Pixels along the border that a network paints differently; what moves in from there starts anew."""
@@ -58,6 +62,17 @@ class Link:
     distance: int
     flow: Flow
     trusted: Mask
+
+
+def loosened(anchor: Anchor, change: float) -> Anchor:
+    """An anchor for a frame whose look differs by so much, in [0, 1], from that of the frame before.
+
+    Held as firmly as others, frames would not follow a change of strength or style. A change from one look
+    to another loosens by the same factor in all, over however many frames it goes.
+    """
+    import numpy as np
+
+    return replace(anchor, weights=anchor.weights * np.float32(math.exp(-LOOSENING * change)))
 
 
 class FlowTracker:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.engine import start_picture, unit_cost
 from pipeline.log import Work
-from pipeline.masks import Masks, look_of, preserved
+from pipeline.masks import preserved
 from pipeline.settings import ImageSettings
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
+    from stylize.look import Look
     from stylize.optimize import Progress
     from stylize.result import Result
     from stylize.stylizer import Stylizer
@@ -38,19 +39,21 @@ def optimise(
     label: str,
     snapshots: Path | None,
     title: str,
+    look: Look,
     *,
     initial: FloatImage | None = None,
     anchor: Anchor | None = None,
-    masks: Masks = (),
     iterations: int | None = None,
     checkpoint: Path | None = None,
+    laid_over: bool = True,
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
-    configuration says. `masks` are the content's, as the settings name them. Where the colours are to be
-    kept, the work is done in grey. A signal that comes meanwhile stops it after the iteration, with its state
-    in the file `checkpoint`, from which it goes on.
+    configuration says. The result is laid over the content as the look says, unless that is left to the
+    caller. Where the colours are to be kept, the work is
+    done in grey. A signal that comes meanwhile stops it after the iteration, with its state in the file
+    `checkpoint`, from which it goes on.
     """
     from pipeline.interrupt import check, patiently
     from pipeline.snapshots import SnapshotRecorder
@@ -62,23 +65,24 @@ def optimise(
     show = follow(work, label)
     resumed = checkpoint is not None and checkpoint.exists()
 
-    look = look_of(settings, len(stylizer.styles), masks)
     kept = preserved(look)
+    if look.strength == 0.0:
+        initial, anchor = content, None
 
-    def finish(picture: FloatImage) -> FloatImage:
-        size = (picture.shape[1], picture.shape[0])
+    def finish(picture: FloatImage, over: bool = True) -> FloatImage:
+        below = resize_image(content, (picture.shape[1], picture.shape[0]))
         if keeps:
-            picture = with_colors_of(resize_image(content, size), picture)
+            picture = with_colors_of(below, picture)
         if kept is not None:
-            share = resize_image(kept[..., None].repeat(3, axis=2), size)
-            picture = picture + share * (resize_image(content, size) - picture)
-        return picture
+            share = resize_image(kept[..., None].repeat(3, axis=2), (below.shape[1], below.shape[0]))
+            picture = picture + share * (below - picture)
+        return look.over(below, picture) if over else picture
 
     if settings.engine == "hub":
         check()
         result = stylizer.quick_result(grey(content) if keeps else content)
         work.advance(unit_cost(stylizer.config, content.shape), label)
-        return replace(result, picture=finish(result.picture))
+        return replace(result, picture=finish(result.picture, laid_over))
 
     recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
 
@@ -99,10 +103,9 @@ def optimise(
             iterations=iterations, callback=report,
             checkpoint=None if checkpoint is None else Checkpoint(checkpoint),
         )  # fmt: skip
-    result = replace(result, picture=finish(result.picture))
     if recorder is not None:
-        recorder.finish(result.picture, result.losses)
-    return result
+        recorder.finish(finish(result.picture), result.losses)
+    return replace(result, picture=finish(result.picture, laid_over))
 
 
 def result_line(result: Any) -> str:

@@ -26,7 +26,7 @@ from pipeline.estimate import Plan, plan_pictures
 from pipeline.files import append_durably, file_hash
 from pipeline.finish import close_run, make_movie, open_run, record_of, save_settings
 from pipeline.log import Display
-from pipeline.masks import mask_files, masks_of_picture
+from pipeline.masks import look_of, mask_files, masks_of_picture
 from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
 from pipeline.report import Report
@@ -188,10 +188,8 @@ def _do_units(
                     )
                     style = unit.style
                 folder = snapshots / f"{number:05d}" if snapshots else None
-                result = optimise(
-                    stylizer, content, job.settings, work, label, folder, unit.photo.name,
-                    masks=masks_of_picture(masks[unit.photo], content),
-                )  # fmt: skip
+                look = look_of(job.settings, 1, masks_of_picture(masks[unit.photo], content))
+                result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name, look)
                 _write(job.output, unit, keys[unit], result.picture)
                 report.add(result)
                 display.detail(f"{label}{result_line(result)}")

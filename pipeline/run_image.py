@@ -18,7 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.log import Display
-from pipeline.masks import mask_files, masks_of_picture
+from pipeline.masks import look_of, mask_files, masks_of_picture
 from pipeline.memory import warn_of_excess
 from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
@@ -63,7 +63,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         with display.work(unit_cost(job.stylize, content.shape)) as work:
             result = optimise(
                 stylizer, content, job.settings, work, "", snapshots, job.content.name,
-                masks=masks, checkpoint=run.checkpoint,
+                look_of(job.settings, len(stylizer.styles), masks), checkpoint=run.checkpoint,
             )  # fmt: skip
         write_image(job.output, result.picture, overwrite=True)
         report.add(result)

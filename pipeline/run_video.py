@@ -19,6 +19,7 @@ from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_movie, open_run, save_settings
 from pipeline.frame_loop import FrameLoop
+from pipeline.keyframes import check_changes
 from pipeline.log import Display
 from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
@@ -27,6 +28,7 @@ from pipeline.report import Report
 from pipeline.settings import VideoSettings
 
 if TYPE_CHECKING:
+    from stylize.look import Look
     from stylize.types import FloatImage
     from video.encode import FrameWriter
 
@@ -67,7 +69,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         run.remove_if_empty()
         raise
     display.note(f"writing {job.output}")
-    _encode(_writer(job, settings, clip, options, len(frames)), frames, display)
+    _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display)
     report.frames = len(frames)
     movie = run.snapshots / "frame"
     make_movie([movie] if movie.exists() else [], options, report, display)
@@ -99,6 +101,7 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     for note in clip.source.notes:
         display.warn(note)
     check_clip_masks(settings, clip)
+    check_changes(settings, len(job.styles), clip)
     if settings.engine == "hub" and len(clip.indices) > 1:
         display.warn(
             "--engine hub makes every frame by itself, so the clip will flicker; the default does not"
@@ -110,13 +113,15 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     return clip
 
 
-def _encode(writer: FrameWriter, files: list[Path], display: Display) -> None:
-    """Put the frames together with the source's sound."""
+def _encode(writer: FrameWriter, frames: list[tuple[Path, Look]], clip: Clip, display: Display) -> None:
+    """Put the frames together with the source's sound, each laid over its content as its look says."""
     from video.images import read_image
 
-    with writer:
-        for path in files:
-            writer.write(read_image(path))
+    faint = any(look.strength < 1.0 for _, look in frames)
+    with writer, closing(clip.contents(display)) as contents:
+        for path, look in frames:
+            picture = read_image(path)
+            writer.write(look.over(next(contents)[1], picture) if faint else picture)
     for note in writer.notes:
         display.warn(note)
 

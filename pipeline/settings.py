@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipeline.keyframes import TABLES, parse_change, table_of, text_of
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.knobs import check_knobs, knob, knobs_of
@@ -125,6 +126,20 @@ class VideoSettings(ImageSettings):
         metavar="auto|none|FILE",
     )
     frames: str = knob("", "Only these frames, counted from 0, end excluded: 0:48, 100:, :20.", metavar="A:B")
+    keyframe: tuple[str, ...] = knob(
+        (),
+        "At a time (00:02, 2.5s) or a frame: strength=S, style=A,B (a share for each --style), or both; "
+        "ease=smooth|linear|hold is the way there from the keyframe before. May be repeated.",
+        metavar='"AT strength=S style=A,B ease=E"',
+        multiple=True,
+    )
+    shot: tuple[str, ...] = knob(
+        (),
+        "In shot N, counted from 1: strength=S, style=A,B, or both, whatever the keyframes say. May be "
+        "repeated.",
+        metavar='"N strength=S style=A,B"',
+        multiple=True,
+    )
     deinterlace: str = knob(
         "auto",
         "auto = where the clip says it is interlaced, or shows it; on = always; off = never.",
@@ -146,6 +161,12 @@ class VideoSettings(ImageSettings):
                 f"long_term: {','.join(map(str, steps)) or 'nothing'}: expected rising numbers of frames, "
                 f"1 to {LONGEST_TERM}, like 1,2,4"
             )
+        for setting in TABLES:
+            texts = tuple(text_of(setting, table_of(setting, text)) for text in getattr(self, setting))
+            object.__setattr__(self, setting, texts)
+            places = [parse_change(setting, text).at for text in texts]
+            if setting == "shot" and len(set(places)) < len(places):
+                raise ConfigError("shot: a shot is named twice; say all of it at once")
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
 
@@ -193,12 +214,15 @@ SETTINGS: dict[str, type[ImageSettings]] = {
 
 
 def known_keys(command: str | None = None) -> tuple[str, ...]:
-    """The keys that settings of a command may have; of any command when None (for presets)."""
+    """The keys that settings of a command may have; of any command when None (for presets).
+
+    What has tables of its own in a job file is not among them.
+    """
     classes = SETTINGS.values() if command is None else (SETTINGS[command],)
     keys = dict.fromkeys(knobs_of(StylizeConfig))
     for cls in classes:
         keys.update(dict.fromkeys(knobs_of(cls)))
-    return tuple(keys)
+    return tuple(key for key in keys if key not in TABLES)
 
 
 def build_settings(command: str, values: dict[str, Any]) -> tuple[StylizeConfig, Settings]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stylize.errors import ConfigError, ShapeError
 from stylize.types import FloatImage
 
-_STEEPNESS = 2.5
+_STEEPNESS = 1.25
 
 Plane = NDArray[np.float32]
 """Shape (H, W), in [0, 1]."""
@@ -27,7 +27,7 @@ class Look:
     strength
         From 0, the content as it is, to 1.
     blend
-        A positive weight for each style; the stylizer's own when None.
+        A share for each style, at least 0 and not all 0; the stylizer's own when None.
     masks
         For each style where it goes; None: where no other one does. Empty: the styles are blended everywhere.
     """
@@ -40,10 +40,15 @@ class Look:
     def factor(self) -> float:
         """The weight of the style and of what smooths it, of that at full strength.
 
-        s exp(-2.5 (1 - s)): with it the content loss of the result, of that at full strength, is about s on
-        any picture (docs/decisions.md).
+        sqrt(s) exp(-1.25 (1 - s)). Alone it would change colours by most of the way at once, along the
+        border first, and forms late; so the result is laid over the content, too: :meth:`over`
+        (docs/decisions.md).
         """
-        return self.strength * math.exp(-_STEEPNESS * (1.0 - self.strength))
+        return math.sqrt(self.strength) * math.exp(-_STEEPNESS * (1.0 - self.strength))
+
+    def over(self, content: FloatImage, picture: FloatImage) -> FloatImage:
+        """What was optimised with this look, laid over its content with the strength as its opacity."""
+        return picture if self.strength == 1.0 else content + np.float32(self.strength) * (picture - content)
 
 
 def check_look(look: Look, content: FloatImage, styles: int, *, guided: bool) -> None:
@@ -80,6 +85,6 @@ def normalised(blend: Sequence[float] | None, count: int) -> list[float]:
     values = [1.0] * count if blend is None else [float(value) for value in blend]
     if len(values) != count:
         raise ConfigError(f"style weights: {len(values)} given for {count} style pictures; give one each")
-    if any(not (value > 0.0 and np.isfinite(value)) for value in values):
-        raise ConfigError(f"style weights: {values}: each must be greater than 0")
+    if any(not (value >= 0.0 and np.isfinite(value)) for value in values) or not sum(values) > 0.0:
+        raise ConfigError(f"style weights: {values}: none may be under 0, nor all 0")
     return [value / sum(values) for value in values]

@@ -43,7 +43,7 @@ class Stylizer:
     weights
         The network's weights.
     style_blend
-        A positive weight for each style picture; equal when not given.
+        A share for each style picture, at least 0 and not all 0; equal when not given.
     temporal_weight
         Of the squared distance to an anchor; with 0 there is no such term and no anchor may be given.
     guided

@@ -139,8 +139,7 @@ def test_another_mask_is_another_job(photo: Path, style: Path, tmp_path: Path) -
          "--mask: 2 masks for 1 style; give one each, in the order of the styles"),
         (("--mask", "hafl.png"), "hafl.png: there is no such file; did you mean half.png?"),
         (("--mask", ""), "--mask: is empty; give it a value or leave it out"),
-        (("--engine", "hub", "--strength", "0.5"),
-         "--mask, --mask-preserve and --strength need --engine optimize"),
+        (("--engine", "hub", "--mask", "half.png"), "--mask and --mask-preserve need --engine optimize"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_mask(

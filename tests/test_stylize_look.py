@@ -129,7 +129,7 @@ def plain(**settings: Any) -> Stylizer:
 def test_strength_is_a_factor_of_style_and_smoothing_and_of_nothing_else() -> None:
     picture, look = random_picture(24, 32, 5), Look(strength=0.4)
     whole, less = (plain().losses(picture, CONTENT, one) for one in (Look(), look))
-    assert look.factor == pytest.approx(0.4 * np.exp(-1.5))
+    assert look.factor == pytest.approx(0.4**0.5 * np.exp(-0.75))
     assert less["content"] == whole["content"]
     for name in ("style", "tv"):
         assert less[name] == pytest.approx(look.factor * whole[name], rel=1e-5)
