@@ -97,7 +97,7 @@ class FrameLoop:
             work.begin_at((self._alone + self._later * (before - 1)) if before else 0.0)
             shots = self._first_pass(work)
             if self._timeline.last_shot > len(shots):
-                self.display.warn(f"--shot {self._timeline.last_shot}: the clip has only {len(shots)} here")
+                self.display.warn(f"--shot {self._timeline.last_shot}: only {len(shots)} shots here")
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)

@@ -152,7 +152,7 @@ def test_a_shot_has_its_own_style(clip: Path, pictures: Path, tmp_path: Path) ->
               "--keep-run", "--overwrite")  # fmt: skip
     styles = ("--style", pictures / "red.png", "--style", pictures / "blue.png")
     ran = done(*common, *styles, "--shot", "1 style=1,0", "--shot", "2 style=0,1", "--shot", "5 strength=1")
-    assert "--shot 5: the clip has only 2 shots here" in ran.err
+    assert "--shot 5: only 2 shots here" in ran.err
     folder = tmp_path / "out.mkv.run" / "frames"
     both = [read_image(folder / f"{index:06d}.png") for index in range(6)]
     for name, frame in (("red.png", 0), ("blue.png", 3)):
@@ -179,15 +179,12 @@ def test_a_job_file_has_tables(clip: Path, pictures: Path, tmp_path: Path) -> No
         ('at = "00:00.1"', "when = 1", "[[keyframes]]: unknown key 'when'"),
         ("number = 1", "", "[[shots]]: number: missing; it says where"),
         ('ease = "hold"', "ease = 3", "unknown ease '3'"),
-        (
-            'command = "video"',
-            'command = "image"',
-            "[[keyframes]]: only a clip changes; the command is image",
-        ),
         ("[[shots]]", "[shots]", "shots: expected tables [[shots]]"),
     ):
         job.write_text(text.replace(before, after))
         assert message in refused("run", job)
+    job.write_text(text[: text.index("[settings]")].replace('"video"', '"image"') + text[text.index("[[") :])
+    assert "[[keyframes]]: only a clip changes; the command is image" in refused("run", job)
 
 
 @pytest.mark.parametrize(
