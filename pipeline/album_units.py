@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
 from pipeline.rundir import run_path
 from pipeline.settings import AlbumSettings
 
+if TYPE_CHECKING:
+    from stylize.types import FloatImage
+
 JOURNAL = "deepfusion-album.jsonl"
 """In the output folder: a line a finished photo, with what decided its look."""
+
+_PALETTE_PHOTOS, _PALETTE_SIDE = 200, 48
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
     photos = _without_results(list_pictures(job.content), job.content, job.output)
     if not photos:
         raise UsageError(f"{job.content}: there are no pictures in this folder")
+    if settings.together:
+        photos = _as_taken(photos)
     styles = list(_expanded(job.styles, job.output))
     pairs: list[tuple[Path, StyleSource, str | None]]
     if settings.pair == "cycle":
@@ -53,6 +62,39 @@ def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
         Unit(photo, style, _output_path(job, settings, photo, name, taken))  # one line a photo
         for photo, style, name in pairs
     ]
+
+
+def _as_taken(photos: Sequence[Path]) -> list[Path]:
+    """Photos in the order they were taken; those that do not say when stand behind, as they were."""
+    from video.exif import taken
+
+    times = {photo: taken(photo) for photo in photos}
+    return sorted(photos, key=lambda photo: (times[photo] is None, times[photo] or datetime.min))
+
+
+def common_palette(photos: Sequence[Path]) -> FloatImage:
+    """The colours of photos taken together: some of them, spread over all, each as large as the others.
+
+    Raises
+    ------
+    UsageError
+        If none of them can be read.
+    """
+    import numpy as np
+
+    from pipeline.contact_sheet import evenly
+    from video.errors import VideoError
+    from video.images import read_image, resize_image
+
+    small, problem = [], ""
+    for number in evenly(len(photos), _PALETTE_PHOTOS):
+        try:
+            small.append(resize_image(read_image(photos[number]), (_PALETTE_SIDE, _PALETTE_SIDE)))
+        except VideoError as error:  # named when its turn comes
+            problem = str(error)
+    if not small:
+        raise UsageError(f"{photos[0].parent}: of the photos none can be read ({problem})")
+    return np.concatenate(small)
 
 
 def _without_results(pictures: Sequence[Path], folder: Path, output: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.config import Job, job_text
+from pipeline.contact_sheet import SHEET_SUFFIXES
 from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
 from pipeline.masks import check_masks, mask_paths
@@ -92,10 +93,15 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
         check_target(options.progress_movie, tuple(ANIMATION_SUFFIXES), overwrite=options.overwrite)
         if options.progress_movie.suffix.lower() != ".webp":
             find_ffmpeg()
+    if options.contact_sheet is not None:
+        if job.command == "image":
+            raise UsageError("--contact-sheet: is for clips and albums; a picture needs none")
+        check_target(options.contact_sheet, SHEET_SUFFIXES, overwrite=options.overwrite)
     if options.save_settings is not None:
         check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
         job_text(job, options.save_settings.parent)
-    named = [path for path in (job.output, options.progress_movie, options.save_settings) if path is not None]
+    asked = (job.output, options.progress_movie, options.contact_sheet, options.save_settings)
+    named = [path for path in asked if path is not None]
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
     for path in named[1:]:

@@ -159,11 +159,20 @@ def presets(name: str | None) -> None:
 
 
 @cli.command("doctor")
-def doctor() -> None:
-    """Say what this machine has: versions, processors, ffmpeg, weights."""
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    type=PATH,
+    metavar="PICTURE",
+    help="Say instead how steady clips are in this style, or in those of a folder; may be repeated.",
+)
+def doctor(styles: tuple[Path, ...]) -> None:
+    """Say what this machine has: versions, processors, ffmpeg, weights; or what a style is like."""
     from pipeline.doctor import examine
+    from pipeline.steadiness import ranking
 
-    for line in examine():
+    for line in ranking(styles) if styles else examine():
         click.echo(line)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.keyframes import TABLES, table_of, text_of
-from pipeline.settings import SETTINGS, ImageSettings, build_settings, cut_file, flat, known_keys
+from pipeline.settings import SETTINGS, JobSettings, build_settings, cut_file, flat, known_keys
 from stylize.config import StylizeConfig, parse_start
 from stylize.errors import ConfigError
 from stylize.knobs import knobs_of, near_miss
@@ -53,7 +53,7 @@ class Job:
     styles: tuple[StyleSource, ...]
     output: Path
     stylize: StylizeConfig
-    settings: ImageSettings
+    settings: JobSettings
 
 
 def parse_style(text: str, base: Path = Path()) -> StyleSource:

@@ -134,12 +134,7 @@ def build_stylizer(
     config, settings = job.stylize, job.settings
     sources = [one for style in styles for one in pictures_of(style)]
     pictures = [
-        _at_scale(
-            read_picture(style.path, longer, config.minimum_side, style=True),
-            settings.style_scale,
-            config.minimum_side,
-        )
-        for style in sources
+        read_style(style.path, longer, settings.style_scale, config.minimum_side) for style in sources
     ]
     if settings.preserve_color == "luminance":
         pictures = [grey(picture) for picture in pictures]
@@ -176,14 +171,18 @@ def pictures_of(style: StyleSource) -> list[StyleSource]:
     return [StyleSource(path, style.weight / len(pictures)) for path in pictures]
 
 
-def _at_scale(style: FloatImage, scale: float, minimum_side: int) -> FloatImage:
-    """A style picture enlarged or reduced, but never too small for the network."""
-    from video.images import resize_image
+def read_style(path: Path, longer: int, scale: float, minimum_side: int) -> FloatImage:
+    """A style picture `scale` times as large as it would be, but never too small for the network.
 
-    height, width = style.shape[:2]
+    It is enlarged only where its file has no more pixels: what is larger than the content keeps its detail.
+    """
+    from video.images import read_image, resize_image
+
+    plain = read_picture(path, longer, minimum_side, style=True)
+    height, width = plain.shape[:2]
     scale = max(scale, minimum_side / min(height, width))
     size = (round(width * scale), round(height * scale))
-    return style if size == (width, height) else resize_image(style, size)
+    return plain if size == (width, height) else resize_image(read_image(path), size)
 
 
 def _quick_start(handle: str, styles: list[FloatImage], offline: bool) -> Callable[[FloatImage], FloatImage]:
@@ -227,6 +226,7 @@ class RunOptions:
     progress_movie: Path | None = None
     movie_seconds: float = 8.0
     movie_losses: bool = False
+    contact_sheet: Path | None = None
     save_settings: Path | None = None
     keep_run: bool = False
     restart: bool = False

@@ -34,6 +34,8 @@ class Plan:
         Predicted time for the whole job.
     memory, disk
         Bytes, predicted: the largest resident memory, and what files will take at the most.
+    fine_contrast
+        For a clip, of each style: how much frames made alone would flicker.
     """
 
     command: str
@@ -46,6 +48,7 @@ class Plan:
     memory: int
     disk: int
     warnings: list[str] = field(default_factory=list)
+    fine_contrast: dict[str, float] = field(default_factory=dict)
     exit_code: int = 0
 
     def to_json(self) -> str:
@@ -56,6 +59,8 @@ class Plan:
 
     def summary(self) -> str:
         """The plan for a person."""
+        from pipeline.steadiness import verdict
+
         unit = "frame" if self.command == "video" else "picture"
         return "\n".join(
             (
@@ -64,6 +69,10 @@ class Plan:
                 f"time    at most about {spoken_time(self.seconds)}",
                 f"memory  about {spoken_bytes(self.memory)}",
                 f"disk    up to {spoken_bytes(self.disk)}",
+                *(
+                    f"style   {name}: made alone, a frame in it {verdict(value)} (fine contrast {value:.3f})"
+                    for name, value in self.fine_contrast.items()
+                ),
             )
         )
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
 from pipeline.config import Job, job_text
+from pipeline.contact_sheet import Cell
 from pipeline.engine import RunOptions
 from pipeline.errors import PipelineError
 from pipeline.files import file_hash, write_durably
 from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import RunFolder, run_path
-from pipeline.settings import VideoSettings, flat
+from pipeline.settings import ImageSettings, JobSettings, VideoSettings, flat
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -82,6 +83,14 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def exif_for(photo: Path, settings: JobSettings) -> bytes:
+    """What goes into a result beside its pixels, as the settings want it."""
+    from video.exif import read_exif
+
+    keeps = isinstance(settings, ImageSettings) and settings.metadata == "keep"
+    return read_exif(photo) if keeps else b""
+
+
 def make_movie(folders: Sequence[Path], options: RunOptions, report: Report, display: Display) -> None:
     """Make the progress movie if one was asked for."""
     if options.progress_movie is None:
@@ -102,6 +111,17 @@ def make_movie(folders: Sequence[Path], options: RunOptions, report: Report, dis
         overwrite=options.overwrite,
     )
     report.also["progress movie"] = str(options.progress_movie)
+
+
+def make_contact_sheet(cells: Sequence[Cell], options: RunOptions, report: Report) -> None:
+    """Make the contact sheet if one was asked for."""
+    target = options.contact_sheet
+    if target is None or not cells:
+        return
+    from pipeline.contact_sheet import write_contact_sheet
+
+    paths = write_contact_sheet(cells, target, overwrite=options.overwrite)
+    report.also["contact sheet"] = ", ".join(map(str, paths))
 
 
 def save_settings(job: Job, options: RunOptions, backbone: str, report: Report) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.settings import ImageSettings
+from pipeline.settings import JobSettings
 
 if TYPE_CHECKING:
     from pipeline.clips import Clip
@@ -26,13 +26,13 @@ Masks = tuple["Plane", ...]
 """One plane for each mask of a job, in the order of `mask_paths`."""
 
 
-def mask_paths(settings: ImageSettings) -> list[Path]:
+def mask_paths(settings: JobSettings) -> list[Path]:
     """The masks of the styles in order, and after them what is preserved."""
     kept = [settings.mask_preserve] if settings.mask_preserve else []
     return [Path(one).expanduser() for one in (*settings.mask, *kept)]
 
 
-def check_masks(settings: ImageSettings, styles: int) -> None:
+def check_masks(settings: JobSettings, styles: int) -> None:
     """UsageError if there are more masks than styles, or masks for an engine that knows none."""
     if len(settings.mask) > styles:
         raise UsageError(
@@ -43,7 +43,7 @@ def check_masks(settings: ImageSettings, styles: int) -> None:
         raise UsageError("--mask and --mask-preserve need --engine optimize")
 
 
-def look_of(settings: ImageSettings, styles: int, masks: Masks, plain: Look | None = None) -> Look:
+def look_of(settings: JobSettings, styles: int, masks: Masks, plain: Look | None = None) -> Look:
     """What a job's settings and a picture's masks make of the styles.
 
     A style without a mask goes where the others do not; nothing goes where the picture is preserved.
@@ -73,7 +73,7 @@ def preserved(look: Look) -> Plane | None:
     return np.asarray(np.clip(1.0 - covered, 0.0, 1.0), np.float32)
 
 
-def mask_files(settings: ImageSettings, photos: Iterable[Path], root: Path) -> dict[Path, list[Path]]:
+def mask_files(settings: JobSettings, photos: Iterable[Path], root: Path) -> dict[Path, list[Path]]:
     """The masks of each photo of an album: each a picture, or in a folder the picture of the photo's name.
 
     Parameters
@@ -127,7 +127,7 @@ def masks_of_picture(files: Sequence[Path], content: FloatImage) -> Masks:
     return tuple(planes)
 
 
-def masks_of_clip(settings: ImageSettings, clip: Clip) -> Generator[Masks, None, None]:
+def masks_of_clip(settings: JobSettings, clip: Clip) -> Generator[Masks, None, None]:
     """The masks of each frame of a clip, in step with its frames; without an end for pictures.
 
     Raises
@@ -153,7 +153,7 @@ def masks_of_clip(settings: ImageSettings, clip: Clip) -> Generator[Masks, None,
             number += 1
 
 
-def check_clip_masks(settings: ImageSettings, clip: Clip) -> None:
+def check_clip_masks(settings: JobSettings, clip: Clip) -> None:
     """What `masks_of_clip` would refuse at the first frame, before any work."""
     with closing(masks_of_clip(settings, clip)) as masks:
         next(masks)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.engine import start_picture, unit_cost
 from pipeline.log import Work
 from pipeline.masks import preserved
-from pipeline.settings import ImageSettings
+from pipeline.settings import JobSettings
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -34,7 +34,7 @@ def follow(work: Work, label: str) -> Callable[[Progress], None]:
 def optimise(
     stylizer: Stylizer,
     content: FloatImage,
-    settings: ImageSettings,
+    settings: JobSettings,
     work: Work,
     label: str,
     snapshots: Path | None,

@@ -97,6 +97,8 @@ def run_options(function: Command) -> Command:
                          show_default=True, help="Length of the progress movie."),
             click.option("--movie-losses", is_flag=True,
                          help="Draw the loss curves under the progress movie."),
+            click.option("--contact-sheet", type=path, metavar="PATH",
+                         help="Also make a sheet of small pictures: .jpg, .png or .webp."),
             click.option("--save-settings", type=path, metavar="PATH",
                          help="Write a job file that does this run again with `deepfusion run`."),
             click.option("--keep-run", is_flag=True,

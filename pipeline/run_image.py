@@ -16,7 +16,7 @@ from pipeline.engine import (
 )
 from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
-from pipeline.finish import close_run, make_movie, open_run, save_settings
+from pipeline.finish import close_run, exif_for, make_movie, open_run, save_settings
 from pipeline.log import Display
 from pipeline.masks import look_of, mask_files, masks_of_picture
 from pipeline.memory import warn_of_excess
@@ -65,7 +65,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 stylizer, content, job.settings, work, "", snapshots, job.content.name,
                 look_of(job.settings, len(stylizer.styles), masks), checkpoint=run.checkpoint,
             )  # fmt: skip
-        write_image(job.output, result.picture, overwrite=True)
+        write_image(job.output, result.picture, exif=exif_for(job.content, job.settings))
         report.add(result)
         display.detail(result_line(result))
         if snapshots is not None:

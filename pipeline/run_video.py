@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.checks import check_inputs, check_outputs
 from pipeline.clips import Clip, open_clip
 from pipeline.config import Job
+from pipeline.contact_sheet import Cell, evenly, small
 from pipeline.engine import (
     RunOptions,
     build_stylizer,
@@ -17,7 +19,7 @@ from pipeline.engine import (
 )
 from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
-from pipeline.finish import close_run, make_movie, open_run, save_settings
+from pipeline.finish import close_run, make_contact_sheet, make_movie, open_run, save_settings
 from pipeline.frame_loop import FrameLoop
 from pipeline.keyframes import check_changes
 from pipeline.log import Display
@@ -26,11 +28,15 @@ from pipeline.memory import warn_of_excess
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
+from pipeline.steadiness import expected, warn_of_flicker
 
 if TYPE_CHECKING:
     from stylize.look import Look
     from stylize.types import FloatImage
     from video.encode import FrameWriter
+
+SHEET_FRAMES = 24
+"""Frames on a contact sheet, evenly spread."""
 
 
 def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -57,10 +63,12 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         first = _first_frame(clip, display)
         again = settings.frame_iterations if settings.steady else 0
-        return plan_pictures(
+        plan = plan_pictures(
             job, stylizer, [first], display,
             frames=len(clip.indices), later_iterations=again, sweeps=settings.passes,
         )  # fmt: skip
+        plan.fine_contrast = expected(job)
+        return plan
     report = Report("video", str(job.output), backbone=weights.name)
     run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
@@ -69,7 +77,9 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         run.remove_if_empty()
         raise
     display.note(f"writing {job.output}")
-    _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display)
+    shown = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
+    cells = _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display, shown)
+    make_contact_sheet(cells, options, report)
     report.frames = len(frames)
     movie = run.snapshots / "frame"
     make_movie([movie] if movie.exists() else [], options, report, display)
@@ -102,6 +112,8 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
         display.warn(note)
     check_clip_masks(settings, clip)
     check_changes(settings, len(job.styles), clip)
+    if len(clip.indices) > 1:
+        warn_of_flicker(job, settings, display)
     if settings.engine == "hub" and len(clip.indices) > 1:
         display.warn(
             "--engine hub makes every frame by itself, so the clip will flicker; the default does not"
@@ -113,17 +125,32 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     return clip
 
 
-def _encode(writer: FrameWriter, frames: list[tuple[Path, Look]], clip: Clip, display: Display) -> None:
-    """Put the frames together with the source's sound, each laid over its content as its look says."""
+def _encode(
+    writer: FrameWriter,
+    frames: Sequence[tuple[Path, Look]],
+    clip: Clip,
+    display: Display,
+    shown: Sequence[int],
+) -> list[Cell]:
+    """Put the frames together with the source's sound, each laid over its content as its look says.
+
+    Gives those whose place is in `shown`, for a contact sheet.
+    """
     from video.images import read_image
 
+    cells = []
     faint = any(look.strength < 1.0 for _, look in frames)
     with writer, closing(clip.contents(display)) as contents:
-        for path, look in frames:
+        for number, (path, look) in enumerate(frames):
             picture = read_image(path)
-            writer.write(look.over(next(contents)[1], picture) if faint else picture)
+            if faint:
+                picture = look.over(next(contents)[1], picture)
+            writer.write(picture)
+            if number in shown:
+                cells.append(Cell((small(picture),), f"frame {clip.wanted.start + number}"))
     for note in writer.notes:
         display.warn(note)
+    return cells
 
 
 def _writer(

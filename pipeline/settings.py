@@ -18,8 +18,8 @@ LONGEST_TERM = 32
 
 
 @dataclass(frozen=True)
-class ImageSettings:
-    """Settings that every job has; all there are for a single picture."""
+class JobSettings:
+    """Settings that every job has."""
 
     size: int = knob(
         512, "Longer side of the result in pixels; a smaller original is not enlarged.", minimum=16
@@ -92,7 +92,18 @@ def cut_file(cuts: str) -> Path | None:
 
 
 @dataclass(frozen=True)
-class VideoSettings(ImageSettings):
+class ImageSettings(JobSettings):
+    """Settings of a single picture."""
+
+    metadata: str = knob(
+        "keep",
+        "keep = the result has the photo's EXIF: date, camera, place; strip = it has none.",
+        choices=("keep", "strip"),
+    )
+
+
+@dataclass(frozen=True)
+class VideoSettings(JobSettings):
     """Settings of a clip."""
 
     frame_iterations: int = knob(
@@ -195,7 +206,11 @@ class AlbumSettings(ImageSettings):
         "Format of the results; same = each photo's own (PNG where that cannot be written).",
         choices=("same", "jpg", "png", "webp"),
     )
-
+    together: bool = knob(
+        False,
+        "The photos are one work: in the order they were taken, and with --preserve-color histogram in one "
+        "palette, that of all of them.",
+    )
     pair: str = knob(
         "each",
         "each = every photo in every style; cycle = one style a photo, in turn.",
@@ -203,9 +218,7 @@ class AlbumSettings(ImageSettings):
     )
 
 
-Settings = ImageSettings | VideoSettings | AlbumSettings
-
-SETTINGS: dict[str, type[ImageSettings]] = {
+SETTINGS: dict[str, type[JobSettings]] = {
     "image": ImageSettings,
     "video": VideoSettings,
     "album": AlbumSettings,
@@ -225,7 +238,7 @@ def known_keys(command: str | None = None) -> tuple[str, ...]:
     return tuple(key for key in keys if key not in TABLES)
 
 
-def build_settings(command: str, values: dict[str, Any]) -> tuple[StylizeConfig, Settings]:
+def build_settings(command: str, values: dict[str, Any]) -> tuple[StylizeConfig, JobSettings]:
     """The two configurations of a command from flat values; keys of other commands are left out.
 
     Raises

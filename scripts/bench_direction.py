@@ -7,10 +7,13 @@ Default settings on vgg19-slim. Each table says what is wanted; exits 1 if somet
 masks: two styles, each in one half of a photo. The style loss inside each mask, over that of a picture in
 that style alone inside the same mask.
 preserved: the largest change inside and outside --mask-preserve on the command line, in 255ths.
-strokes: how far the texture that the style has added resembles itself (the distance at which its
-autocorrelation has fallen to a half, mean over all directions), for --style-scale 0.5, 1 and 2.
+strokes: how far the texture of the result resembles itself (the distance at which its autocorrelation has
+fallen to a half, mean over all directions), for --style-scale 0.5, 1 and 2 and every painting. The content
+is a grey field, where all there is comes from the style: on a photo the measure cannot tell strokes from
+shading.
 colours: the mean difference of chroma between result and photo with --preserve-color luminance, in 255ths.
-strength: the content loss at 0.25, 0.5 and 0.75 over that at 1.
+strength: how far pixels and what the content term sees of them (the root of its loss) are from the photo
+at 0.25, 0.5 and 0.75, over that at 1.
 """
 
 from __future__ import annotations
@@ -20,23 +23,24 @@ import contextlib
 import os
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.cli import main as deepfusion
-from pipeline.engine import read_picture
+from pipeline.engine import read_picture, read_style
 from stylize.colors import grey, with_colors_of
 from stylize.config import StylizeConfig
 from stylize.look import Look, Plane
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import load_weights
-from video.images import read_image, resize_image, write_image
+from video.images import read_image, write_image
 
 PAIRS = (
     ("chelsea-cat", "vangogh-starry-night", "hokusai-great-wave"),
@@ -46,6 +50,7 @@ PAIRS = (
 CONFIG = StylizeConfig()
 WEIGHTS = load_weights("vgg19-slim")
 SCALES, STRENGTHS = (0.5, 1.0, 2.0), (0.25, 0.5, 0.75)
+BORDER = 16
 
 
 def stylizer(*styles: FloatImage, guided: bool = False) -> Stylizer:
@@ -53,28 +58,38 @@ def stylizer(*styles: FloatImage, guided: bool = False) -> Stylizer:
     return Stylizer(CONFIG, styles, WEIGHTS, guided=guided)
 
 
-def scaled(style: FloatImage, scale: float) -> FloatImage:
-    """A style picture at another size."""
-    return resize_image(style, (round(style.shape[1] * scale), round(style.shape[0] * scale)))
+def grey_field(size: int) -> FloatImage:
+    """A content without forms: mid-grey with a camera's noise, which gives the optimisation a place to begin.
 
-
-def stroke_length(picture: FloatImage, content: FloatImage) -> float:
-    """Pixels at which the autocorrelation of what was added to the luminance has fallen to a half.
-
-    Without what is larger than strokes, such as a sky that becomes darker as a whole: a Gaussian mean of
-    1/12 of the longer side is taken off.
+    On an exactly flat field the gradient is the same everywhere and texture grows from the borders alone.
     """
-    added = grey(picture - content)[..., 0]
-    added = added - cv2.GaussianBlur(added, (0, 0), max(added.shape) / 12)
-    power = np.abs(np.fft.fft2(added)) ** 2
-    correlation = np.fft.ifft2(power).real
-    correlation /= correlation[0, 0]
-    rows, columns = (np.minimum(np.arange(length), length - np.arange(length)) for length in added.shape)
+    noise = np.random.default_rng(0).normal(0.0, 2.0 / 255.0, (size, size, 3))
+    return np.clip(0.5 + noise, 0.0, 1.0).astype(np.float32)
+
+
+def stroke_length(texture: FloatImage) -> float:
+    """Pixels at which the autocorrelation of a texture's luminance has fallen to a half.
+
+    Mean over all directions; each lag is averaged over the pixels that it is known for. The outermost
+    pixels are left out, where the network sees its own padding. Infinite if it does not fall.
+    """
+    inner = grey(texture)[BORDER:-BORDER, BORDER:-BORDER, 0].astype(np.float64)
+    inner -= inner.mean()
+    lags = [2 * length for length in inner.shape]
+
+    def correlation(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.fft.ifft2(np.abs(np.fft.fft2(values, lags)) ** 2).real
+
+    found = correlation(inner) / np.maximum(correlation(np.ones_like(inner)), 1.0)
+    rows, columns = (np.minimum(np.arange(length), length - np.arange(length)) for length in lags)
     distance = np.hypot(rows[:, None], columns[None, :])
-    rings = [correlation[(distance >= r - 0.5) & (distance < r + 0.5)].mean() for r in range(40)]
-    below = next(r for r, value in enumerate(rings) if value < 0.5)
-    before, after = rings[below - 1], rings[below]
-    return below - 1 + (before - 0.5) / (before - after)
+    before = found[0, 0]
+    for r in range(1, min(inner.shape) // 2):
+        after = found[(distance >= r - 0.5) & (distance < r + 0.5)].mean()
+        if after < 0.5 * found[0, 0]:
+            return float(r - 1 + (before - 0.5 * found[0, 0]) / (before - after))
+        before = after
+    return float("inf")
 
 
 def chroma_difference(one: FloatImage, other: FloatImage) -> float:
@@ -134,13 +149,6 @@ class Pair:
         inside, outside = change[half(self.content) == 1].max(), change[half(self.content) == 0].max()
         return [(self.names[0], [f"{inside:.1f}", f"{outside:.0f}"], inside <= 1.0 < outside)]
 
-    def strokes(self) -> list[tuple[str, list[str], bool]]:
-        """The length of strokes at each scale."""
-        made = [stylizer(scaled(self.styles[0], scale)).stylize(self.content).picture for scale in SCALES]
-        self.pictures += made
-        lengths = [stroke_length(picture, self.content) for picture in made]
-        return [(self.names[0], [f"{length:.2f}" for length in lengths], lengths == sorted(lengths))]
-
     def colours(self) -> list[tuple[str, list[str], bool]]:
         """How far the colours are from the photo's."""
         picture = stylizer(grey(self.styles[0])).stylize(grey(self.content)).picture
@@ -149,12 +157,32 @@ class Pair:
         return [(self.names[0], [f"{difference:.2f}"], difference < 2.0)]
 
     def strength(self) -> list[tuple[str, list[str], bool]]:
-        """How much of the content loss each strength has."""
+        """How far from the photo each strength is."""
         engine = stylizer(self.styles[0])
-        made = [engine.stylize(self.content, look=Look(strength=strength)).picture for strength in STRENGTHS]
+        made = []
+        for look in map(Look, STRENGTHS):
+            made.append(look.over(self.content, engine.stylize(self.content, look=look).picture))
         self.pictures += made
-        costs = [engine.losses(one, self.content)["content"] for one in (*made, self.alone[0])]
-        return [(self.names[0], [f"{cost / costs[-1]:.2f}" for cost in costs[:-1]], costs == sorted(costs))]
+        cells, rising = [], True
+        for distance in (
+            lambda one: float(np.abs(one - self.content).mean()),
+            lambda one: engine.losses(one, self.content)["content"] ** 0.5,
+        ):
+            far = [distance(one) for one in (*made, self.alone[0])]
+            cells += [f"{one / far[-1]:.2f}" for one in far[:-1]]
+            rising = rising and far == sorted(far)
+        return [(self.names[0], cells, rising)]
+
+
+def strokes(media: Path, size: int) -> list[tuple[str, list[str], bool]]:
+    """The length of strokes at each scale, for every painting."""
+    found = []
+    for file in sorted((media / "paintings").iterdir()):
+        styles = [read_style(file, size, scale, CONFIG.minimum_side) for scale in SCALES]
+        made = [stylizer(style).stylize(grey_field(size)).picture for style in styles]
+        lengths = [stroke_length(picture) for picture in made]
+        found.append((file.stem, [f"{length:.2f}" for length in lengths], lengths == sorted(set(lengths))))
+    return found
 
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -165,7 +193,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "preserved": ("largest change inside, 255ths (wanted: at most 1)", "outside"),
     "strokes": tuple(f"stroke length at {scale:g}, px (wanted: rising)" for scale in SCALES),
     "colours": ("mean difference of chroma, 255ths (wanted: under 2)",),
-    "strength": tuple(f"content loss at {strength}, of that at 1" for strength in STRENGTHS),
+    "strength": tuple(
+        f"{of} at {strength}, of that at 1 (wanted: rising)"
+        for of in ("change of pixels", "change in block4_conv2")
+        for strength in STRENGTHS
+    ),
 }
 """What is measured, and the heads of its columns."""
 
@@ -180,19 +212,22 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     parser.add_argument("--sheet", type=Path, help="all pictures, a row a pair")
     options = parser.parse_args()
-    pairs = [Pair(options.media, options.size, *names) for names in PAIRS]
+    pairs: list[Pair] = []
+    if options.sheet is not None or set(options.part) != {"strokes"}:
+        pairs = [Pair(options.media, options.size, *names) for names in PAIRS]
     held = True
     for part in options.part:
         print(f"| {part} | {' | '.join(PARTS[part])} |\n| --- |{' ---: |' * len(PARTS[part])}")
-        for pair in pairs:
-            for name, cells, good in getattr(pair, part)():
-                held = held and good
-                print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        by_pair = (getattr(pair, part)() for pair in pairs)
+        rows = [strokes(options.media, options.size)] if part == "strokes" else by_pair
+        for name, cells, good in chain.from_iterable(rows):
+            held = held and good
+            print(f"| {name} | {' | '.join(cells)} |", flush=True)
         print()
     if options.sheet is not None:
-        rows = [np.concatenate(pair.pictures, axis=1) for pair in pairs]
-        wide = max(row.shape[1] for row in rows)
-        padded = [np.pad(row, ((0, 4), (0, wide - row.shape[1]), (0, 0))) for row in rows]
+        strips = [np.concatenate(pair.pictures, axis=1) for pair in pairs]
+        wide = max(strip.shape[1] for strip in strips)
+        padded = [np.pad(strip, ((0, 4), (0, wide - strip.shape[1]), (0, 0))) for strip in strips]
         write_image(options.sheet, np.concatenate(padded), overwrite=True)
     sys.exit(not held)
 

@@ -14,6 +14,8 @@ from stylize.types import FloatImage
 def start_picture(config: StylizeConfig, content: FloatImage, style: FloatImage) -> FloatImage:
     """The configured start for a content; the same for the same seed and shape.
 
+    Noise is the same wherever pictures of one longer side, upright or not, both have a pixel.
+
     Parameters
     ----------
     content
@@ -38,7 +40,8 @@ def start_picture(config: StylizeConfig, content: FloatImage, style: FloatImage)
         return covering(style, *content.shape[:2])
     if start.is_ready:
         raise ConfigError(f"init: {config.init!r}: read or make that picture and pass it as `initial`")
-    unit = np.random.default_rng(config.seed).uniform(-1.0, 1.0, content.shape)
+    height, width, _ = content.shape
+    unit = np.random.default_rng(config.seed).uniform(-1.0, 1.0, (height, max(height, width), 3))[:, :width]
     noise = np.asarray(IMAGENET_MEAN) / 255.0 + config.noise_amplitude * unit
     if start.kind == "noise":
         mixed = noise

@@ -96,7 +96,9 @@ def read_image(
     return picture
 
 
-def write_image(path: Path, picture: FloatImage, *, quality: int = 95, overwrite: bool = True) -> None:
+def write_image(
+    path: Path, picture: FloatImage, *, quality: int = 95, overwrite: bool = True, exif: bytes = b""
+) -> None:
     """Write a picture as 8-bit sRGB, completely or not at all.
 
     Parameters
@@ -109,6 +111,8 @@ def write_image(path: Path, picture: FloatImage, *, quality: int = 95, overwrite
         1 to 100, for JPEG and WebP. PNG and TIFF lose nothing but the rounding to 8 bits.
     overwrite
         Whether an existing file may be replaced.
+    exif
+        A block to go with it (:func:`video.exif.read_exif`).
 
     Raises
     ------
@@ -126,7 +130,8 @@ def write_image(path: Path, picture: FloatImage, *, quality: int = 95, overwrite
     image = Image.fromarray(to_uint8(picture))
     buffer = io.BytesIO()
     try:
-        image.save(buffer, **_save_options(path.suffix.lower(), quality))
+        options = _save_options(path.suffix.lower(), quality)
+        image.save(buffer, **(options | {"exif": exif} if exif else options))
     except (OSError, ValueError) as error:
         raise EncodeError(f"cannot write {path}: {error}") from error
     with partial_file(target) as partial:

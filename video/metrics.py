@@ -1,14 +1,23 @@
-"""How steady a clip is: the warping error, for any two clips, whoever made them."""
+"""How steady a clip is: the warping error, for any two clips; and how steady a style lets one be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
+from .decode import fit_size
 from .errors import InputError
 from .flow import FlowEstimator, Mask, reliability, warp
-from .images import FloatImage
+from .images import FloatImage, resize_image
+
+STEADY, LIVELY = 0.085, 0.12
+"""Fine contrast under which a style flickers less than most, and over which more: about the quarters of
+12 paintings and photos."""
+
+_JUDGED_SIDE = 160
+_FINE = 1 / 25
 
 
 @dataclass(frozen=True)
@@ -79,3 +88,17 @@ def masked_error(one: FloatImage, other: FloatImage, mask: Mask) -> float:
     total = float(mask.sum())
     squared = np.mean((one - other) ** 2, axis=-1)
     return float(np.sum(mask * squared) / total) if total > 0 else 0.0
+
+
+def fine_contrast(style: FloatImage, scale: float = 1.0) -> float:
+    """How much frames flicker that are stylized alone in this style: the contrast of its fine structures.
+
+    The root mean square of the picture less its Gaussian mean, of a 25th of the frames' longer side, over
+    pixels and channels, at a longer side of 160 pixels times `scale` (of the strokes). Its rank correlation
+    with the warping error of such frames is 0.95 over 12 pictures, and no measure of Gram matrices, with
+    their trace (Gupta et al. 2017) among them, ranks better: scripts/bench_flicker.py.
+    """
+    height, width = style.shape[:2]
+    small = resize_image(style, fit_size(width, height, max(1, round(_JUDGED_SIDE * scale))))
+    fine = small - cv2.GaussianBlur(small, (0, 0), _FINE * _JUDGED_SIDE)
+    return float(np.sqrt(np.square(fine).mean()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,13 +40,20 @@ def decode_picture(path: Path, pixel_limit: int) -> tuple[Bytes, Bytes | None]:
         with open(path, "rb") as file:
             formats = check_content(path, file.read(512))
             file.seek(0)
-            with _PILLOW, warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # damaged metadata and the like: the pixels decide
+            with quiet_pillow():
                 return _decode(path, file, formats, pixel_limit)
     except PermissionError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory for this picture; scale it down first") from error
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Pillow for one reader, without its warnings of damaged metadata and the like: the pixels decide."""
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def count_pages(path: Path) -> int:
@@ -54,8 +63,7 @@ def count_pages(path: Path) -> int:
     """
     from PIL import Image
 
-    with open(path, "rb") as file, _PILLOW, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with open(path, "rb") as file, quiet_pillow():
         formats = [name for name in check_content(path, file.read(512)) if name in Image.OPEN]
         file.seek(0)
         try:
