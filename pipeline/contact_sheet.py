@@ -27,15 +27,15 @@ _TYPE = 13
 _PAPER, _INK = (24, 24, 28), (214, 214, 220)
 
 
-def small(picture: FloatImage) -> Small:
-    """A picture at the size that it has on a sheet."""
+def small(picture: FloatImage, side: int = SIDE) -> Small:
+    """A picture at the size that it has on a sheet: its longer side has at most `side` pixels."""
     from PIL import Image
 
     from video.decode import fit_size
     from video.images import resize_image, to_uint8
 
     height, width = picture.shape[:2]
-    return Image.fromarray(to_uint8(resize_image(picture, fit_size(width, height, SIDE))))
+    return Image.fromarray(to_uint8(resize_image(picture, fit_size(width, height, side))))
 
 
 @dataclass(frozen=True)

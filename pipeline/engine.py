@@ -124,10 +124,12 @@ def build_stylizer(
     *,
     palette: FloatImage | None = None,
     offline: bool = False,
+    like: Stylizer | None = None,
 ) -> Stylizer:
     """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels.
 
-    Where the settings ask for it the style pictures are given the colours of `palette`.
+    Where the settings ask for it the style pictures are given the colours of `palette`. What is compiled is
+    shared with `like`, a stylizer of the same job with other style pictures, where it can be.
     """
     from stylize.colors import grey, transferred
 
@@ -144,14 +146,17 @@ def build_stylizer(
     from pipeline.memory import budget
     from stylize.stylizer import Stylizer
 
+    blend = [style.weight for style in sources]
     quick = None
     if settings.engine == "hub" or parse_start(config.init).kind == "hub":
         quick = _quick_start(settings.hub_model, pictures, offline)
+    if like is not None and quick is None and not config.rescale_activations:
+        return like.restyled(pictures, blend)
     return Stylizer(
         config,
         pictures,
         weights,
-        style_blend=[style.weight for style in sources],
+        style_blend=blend,
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
         guided=bool(mask_paths(settings)),
         quick=quick,
@@ -227,6 +232,7 @@ class RunOptions:
     movie_seconds: float = 8.0
     movie_losses: bool = False
     contact_sheet: Path | None = None
+    preview: int = 0
     save_settings: Path | None = None
     keep_run: bool = False
     restart: bool = False

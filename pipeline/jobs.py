@@ -10,7 +10,11 @@ from pipeline.report import Report
 
 
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
-    """Do a job, or plan it when a dry run was asked for."""
+    """Do a job, or plan it when a dry run was asked for, or show what to expect of it."""
+    if options.preview:
+        from pipeline.preview import run_preview
+
+        return run_preview(job, options, display)
     if job.command == "video":
         from pipeline.run_video import run_video
 

@@ -126,6 +126,7 @@ def _do_units(
                         weights,
                         display,
                         palette=content if palette is None else palette,
+                        like=stylizer,
                         offline=offline,
                     )
                     style = unit.style

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -82,21 +83,35 @@ class Stylizer:
         self.config = config
         self._warn = on_warning
         self._quick = quick
-        self.styles = [
-            check_picture(style, f"style {number}", minimum_side=config.minimum_side)
-            for number, style in enumerate(styles, start=1)
-        ]
-        if not self.styles:
-            raise ConfigError("no style picture given")
+        self.styles = _checked(styles, config)
         backbone = Vgg19(weights, pooling=config.pooling, mixed=mixed)
         self.backbone = backbone.rescaled(self.styles) if config.rescale_activations else backbone
         self.objective: Objective = build_objective(config, temporal_weight, guided=guided)
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
         self.guided = guided
+        self._style = self._aims(style_blend)
+
+    def restyled(self, styles: Sequence[FloatImage], style_blend: Sequence[float] | None = None) -> Stylizer:
+        """The same after other style pictures; it shares what is compiled.
+
+        Raises
+        ------
+        ConfigError, ShapeError
+            Like the constructor; and if the network was rescaled to the styles it had.
+        """
+        if self.config.rescale_activations:
+            raise ConfigError("a network rescaled to its style pictures cannot take others")
+        other = copy(self)
+        other.styles = _checked(styles, self.config)
+        other._style = other._aims(style_blend)
+        return other
+
+    def _aims(self, style_blend: Sequence[float] | None) -> dict[str, StyleTargets]:
+        """The targets of the style term, if there is one."""
         blend = normalised(style_blend, len(self.styles))
-        self._style = {
-            term.name: StyleTargets(self.evaluator, term, self.styles, blend, config.minimum_side)
+        return {
+            term.name: StyleTargets(self.evaluator, term, self.styles, blend, self.config.minimum_side)
             for term in self.objective.terms
             if term.name == "style"
         }
@@ -267,3 +282,13 @@ class Stylizer:
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
         return start_picture(self.config, content, self.styles[0])
+
+
+def _checked(styles: Sequence[FloatImage], config: StylizeConfig) -> list[FloatImage]:
+    """Style pictures that can be used; ConfigError or ShapeError otherwise."""
+    if not styles:
+        raise ConfigError("no style picture given")
+    return [
+        check_picture(style, f"style {number}", minimum_side=config.minimum_side)
+        for number, style in enumerate(styles, start=1)
+    ]

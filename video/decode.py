@@ -172,7 +172,7 @@ def _read_clip(
     count = 0
     with FfmpegProcess(decode_arguments(clip, size, stop=frames.stop), read=True) as process:
         while frames.stop is None or count < frames.stop:
-            if not _fill(process, buffer, clip):
+            if not fill_frame(process, buffer, clip):
                 break
             count += 1
             if count > frames.start:
@@ -181,7 +181,7 @@ def _read_clip(
         _report(clip, frames, count, status, process, on_warning)
 
 
-def _fill(process: FfmpegProcess, buffer: bytearray, clip: ClipInfo) -> bool:
+def fill_frame(process: FfmpegProcess, buffer: bytearray, clip: ClipInfo) -> bool:
     """Read one frame into `buffer`; False at the end of the clip (a part of a frame counts as nothing)."""
     stalled = threading.Event()
 
@@ -228,11 +228,13 @@ def _report(
         raise _behind_the_end(clip, frames, count)
 
 
-def decode_arguments(clip: ClipInfo, size: tuple[int, int], *, stop: int | None = None) -> list[str]:
+def decode_arguments(
+    clip: ClipInfo, size: tuple[int, int], *, stop: int | None = None, seek: float = 0.0
+) -> list[str]:
     """Arguments for ffmpeg to write raw 8-bit frames of `size` (width, height) to its standard output.
 
     ffmpeg turns the pictures upright before the filters; ``passthrough`` keeps it from repeating or dropping
-    frames to even out their times.
+    frames to even out their times. Seeking, in seconds, is exact in most formats only.
     """
     import ffmpeg
 
@@ -246,7 +248,8 @@ def decode_arguments(clip: ClipInfo, size: tuple[int, int], *, stop: int | None 
     if stop is not None:
         options["frames:v"] = stop
     decoder = {"c:v": clip.decoder} if clip.decoder and has_encoder(clip.decoder) else {}  # same library
-    source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **decoder, **input_options())
+    place = {"ss": f"{seek:.3f}"} if seek else {}
+    source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **place, **decoder, **input_options())
     return [str(arg) for arg in ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options).get_args()]
 
 

@@ -1,0 +1,143 @@
+"""Some pictures of a job that stand for all of them, at a small size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import Job, StyleSource
+from pipeline.contact_sheet import evenly
+from pipeline.engine import read_picture
+from pipeline.errors import PipelineError
+from pipeline.log import Display
+from pipeline.masks import look_of, mask_files, masks_of_clip, masks_of_picture
+from pipeline.settings import AlbumSettings, VideoSettings
+
+if TYPE_CHECKING:
+    from pipeline.clips import Clip
+    from stylize.look import Look
+    from stylize.types import FloatImage
+
+AREA = 256 * 171
+"""Pixels of a sample's picture: 256 on the longer side at 3:2."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a job.
+
+    Attributes
+    ----------
+    content
+        At the sample's size.
+    longer
+        The longer side of the full-size result.
+    look
+        For the content.
+    styles, palette
+        As for `build_stylizer`.
+    """
+
+    content: FloatImage
+    longer: int
+    look: Look
+    styles: tuple[StyleSource, ...]
+    palette: FloatImage | None
+    caption: str
+
+
+def sample_side(width: int, height: int, size: int) -> int:
+    """The longer side of the sample of a picture whose result would have at most `size`."""
+    longer, shorter = max(width, height), min(width, height)
+    return max(16, min(size, longer, round(math.sqrt(AREA * longer / shorter))))
+
+
+def samples_of(job: Job, count: int, display: Display) -> Iterator[Sample]:
+    """At most `count` pictures that stand for a job's: its picture, or frames or photos spread over all.
+
+    A photo that cannot be read is named and left out.
+    """
+    if job.command == "video":
+        return _frames(job, count, display)
+    if job.command == "album":
+        return _photos(job, count, display)
+    return iter([_photo(job, job.content, job.styles, None, job.content.parent)])
+
+
+def _photo(
+    job: Job, path: Path, styles: tuple[StyleSource, ...], palette: FloatImage | None, root: Path
+) -> Sample:
+    from video.images import read_image
+
+    own_palette = palette is None and job.settings.preserve_color == "histogram"
+    height, width = read_image(path).shape[:2]
+    side = sample_side(width, height, job.settings.size)
+    content = read_picture(path, side, job.stylize.minimum_side)
+    files = mask_files(job.settings, [path], root)
+    masks = masks_of_picture(files[path], content)
+    return Sample(
+        content, min(job.settings.size, max(height, width)),
+        look_of(job.settings, len(styles), masks), styles,
+        content if own_palette else palette, path.name,
+    )  # fmt: skip
+
+
+def _photos(job: Job, count: int, display: Display) -> Iterator[Sample]:
+    """Photos of an album, spread over all of it and over its styles; those of one style stand together."""
+    from pipeline.album_journal import has_common_palette
+    from pipeline.album_units import common_palette, plan_units
+    from stylize.errors import StylizeError
+    from video.errors import VideoError
+
+    assert isinstance(job.settings, AlbumSettings)
+    units = plan_units(job, job.settings)
+    photos = list(dict.fromkeys(unit.photo for unit in units))
+    palette = common_palette(photos) if has_common_palette(job) else None
+    several = len({unit.style for unit in units}) > 1
+    for number in evenly(len(units), count):
+        unit = units[number]
+        try:
+            one = _photo(job, unit.photo, (unit.style,), palette, job.content)
+        except (VideoError, StylizeError, PipelineError) as error:
+            display.error(f"failed: {error}")
+            continue
+        yield replace(one, caption=f"{one.caption}  {unit.style.path.stem}" if several else one.caption)
+
+
+def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
+    """Frames spread over a clip, each like a picture of its own, with the look of its place."""
+    from pipeline.clips import open_clip
+    from pipeline.engine import pictures_of
+    from pipeline.keyframes import Timeline, check_changes
+    from video.decode import FrameRange
+    from video.glimpse import glimpses
+
+    settings = job.settings
+    assert isinstance(settings, VideoSettings)
+    clip = open_clip(job.content, settings, job.stylize.minimum_side)
+    check_changes(settings, len(job.styles), clip)
+    longer = max(clip.size)
+    clip = open_clip(
+        job.content, replace(settings, size=sample_side(*clip.size, settings.size)), job.stylize.minimum_side
+    )
+    counts = [len(pictures_of(style)) for style in job.styles]
+    timeline = Timeline(look_of(settings, sum(counts), ()), settings.keyframe, settings.shot, clip, counts)
+    chosen = [clip.indices[place] for place in evenly(len(clip.indices), count)] or [clip.wanted.start]
+    palette: FloatImage | None = None
+    for index, content in glimpses(clip.source, chosen, clip.size):
+        if palette is None and settings.preserve_color == "histogram":
+            palette = content
+        with closing(masks_of_clip(settings, replace(clip, wanted=FrameRange(index, index + 1)))) as masks:
+            look = look_of(settings, sum(counts), next(masks), timeline.at(index, _shot_of(index, clip)))
+        yield Sample(content, longer, look, job.styles, palette, f"frame {index}")
+
+
+def _shot_of(index: int, clip: Clip) -> int:
+    """The number of the shot that a frame is in; 0, which no shot has, where cuts are still to be found."""
+    if isinstance(clip.cuts, str):
+        return 1 if clip.cuts == "none" else 0
+    return 1 + sum(clip.wanted.start < cut <= index for cut in clip.cuts)
