@@ -232,7 +232,7 @@ class RunOptions:
     movie_seconds: float = 8.0
     movie_losses: bool = False
     contact_sheet: Path | None = None
-    preview: int = 0
+    preview: int | None = None
     save_settings: Path | None = None
     keep_run: bool = False
     restart: bool = False

@@ -108,7 +108,7 @@ def run_options(function: Command) -> Command:
             click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
             click.option("--dry-run", is_flag=True,
                          help="Check everything, time a few iterations, print time, memory and disk needed."),
-            click.option("--preview", type=click.IntRange(1, 60), default=0, metavar="N",
+            click.option("--preview", type=click.IntRange(1, 60), metavar="N",
                          help="Only show what to expect: N frames or photos, small, on a sheet beside OUT."),
             click.option("--offline", is_flag=True, help="Never download weights."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),

@@ -48,6 +48,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     from video.outputs import check_target
 
     began = time.perf_counter()
+    count = options.preview or 1
     check_inputs(job)
     sheet = job.output.with_name(f"{job.output.name}.preview.png")
     check_target(sheet, (".png",), overwrite=True)
@@ -55,11 +56,11 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     report = Report("preview", str(sheet), backbone=weights.name)
     engine = _Engine(job, weights, display, options.offline)
     cells = []
-    with display.work(float((COARSE_ITERATIONS / 2 + LAST_ITERATIONS) * options.preview)) as work:
-        for number, one in enumerate(samples_of(job, options.preview, display), start=1):
-            picture = engine.made(one, work, f"{number}/{options.preview} {one.caption}  ", report)
+    with display.work(float((COARSE_ITERATIONS / 2 + LAST_ITERATIONS) * count)) as work:
+        for number, one in enumerate(samples_of(job, count, display), start=1):
+            picture = engine.made(one, work, f"{number}/{count} {one.caption}  ", report)
             cells.append(Cell((small(one.content, 256), small(picture, 256)), one.caption))
-            work.move_to(work.total * number / options.preview)
+            work.move_to(work.total * number / count)
     if not cells:
         raise PipelineError(f"{job.content}: nothing of it could be read")
     write_contact_sheet(cells, sheet, overwrite=True)

@@ -276,3 +276,68 @@ def test_a_result_that_cannot_be_written_is_named(photos: Path, style: Path, tmp
     assert ran.code == 1
     assert f"failed: {output}/Sea side: the folder cannot be made: File exists\n" in ran.err
     assert (output / "b.jpg").exists()
+
+
+def dated(path: Path, date: str, color: tuple[int, int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Camera"
+    exif.get_ifd(0x8769)[0x9003] = date
+    save(path, exif=exif)
+    with Image.open(path) as image:
+        Image.blend(image, Image.new("RGB", image.size, color), 0.7).save(path, exif=exif)
+
+
+@pytest.fixture
+def dated_photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "dated"
+    dated(folder / "a.jpg", "2024:05:06 12:00:00", (200, 40, 40))
+    dated(folder / "b.jpg", "2024:05:06 11:00:00", (40, 200, 40))
+    save(folder / "c.png")
+    return folder
+
+
+def test_photos_together_are_in_the_order_they_were_taken(
+    dated_photos: Path, styles: Path, tmp_path: Path
+) -> None:
+    def order(*arguments: object) -> list[str]:
+        output = tmp_path / f"out{len(arguments)}"
+        done(*run(dated_photos, styles / "red.png", output, *arguments))
+        lines = (output / JOURNAL).read_text().splitlines()
+        return list(dict.fromkeys(json.loads(line)["output"] for line in lines))
+
+    assert order() == ["a.jpg", "b.jpg", "c.png"]
+    assert order("--together") == ["b.jpg", "a.jpg", "c.png"]
+
+
+def test_photos_together_share_a_palette(dated_photos: Path, style: Path, tmp_path: Path) -> None:
+    def means(*arguments: object) -> tuple[Path, np.ndarray]:
+        output = tmp_path / f"out{len(arguments)}"
+        done(*run(dated_photos, style, output, "--preserve-color", "histogram", "--iterations", "30",
+                  "--content-weight", "0", *arguments))  # fmt: skip
+        return output, np.array([pixels(output / name).mean(axis=(0, 1)) for name in ("a.jpg", "b.jpg")])
+
+    _, apart = means()
+    output, together = means("--together")
+    assert np.abs(together[0] - together[1]).max() < np.abs(apart[0] - apart[1]).max()
+    command = run(dated_photos, style, output, "--preserve-color", "histogram", "--iterations", "30",
+                  "--content-weight", "0", "--together")  # fmt: skip
+    assert "3              0" in done(*command).err
+    save(dated_photos / "d.png")  # one more changes the palette of all
+    assert "is not of this job" in refused(*command)
+
+
+def test_metadata_is_kept_or_stripped(dated_photos: Path, style: Path, tmp_path: Path) -> None:
+    def camera(path: Path) -> str | None:
+        with Image.open(path) as image:
+            return image.getexif().get(0x010F)
+
+    output = tmp_path / "out"
+    done(*run(dated_photos, style, output))
+    assert [camera(output / name) for name in ("a.jpg", "b.jpg", "c.png")] == ["Camera", "Camera", None]
+    assert "is not of this job" in refused(*run(dated_photos, style, output, "--metadata", "strip"))
+    done(*run(dated_photos, style, output, "--metadata", "strip", "--overwrite"))
+    assert camera(output / "a.jpg") is None
+    for choice, expected in (("keep", "Camera"), ("strip", None)):
+        target = tmp_path / f"{choice}.png"
+        done("image", dated_photos / "a.jpg", "--style", style, "-o", target, *QUICK, "--metadata", choice)
+        assert camera(target) == expected

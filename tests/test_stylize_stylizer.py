@@ -365,3 +365,19 @@ def test_initial_runs_at_full_size_only() -> None:
 def test_small_pictures_have_one_level() -> None:
     engine = tiny_stylizer(levels=4)
     assert engine.stylize(CONTENT).iterations == 3
+
+
+def test_a_stylizer_takes_other_styles_without_compiling_anew() -> None:
+    first = tiny_stylizer([STYLE])
+    first.stylize(CONTENT)
+    other = first.restyled([OTHER_STYLE, STYLE], (3.0, 1.0))
+    made = other.stylize(CONTENT)
+    fresh = Stylizer(tiny_config(), [OTHER_STYLE, STYLE], tiny_weights(), style_blend=(3.0, 1.0))
+    np.testing.assert_array_equal(made.picture, fresh.stylize(CONTENT).picture)
+    height, width, _ = CONTENT.shape
+    assert other.evaluator.minimizer(height, width) is first.evaluator.minimizer(height, width)
+    np.testing.assert_array_equal(first.styles[0], STYLE)
+    with pytest.raises(ConfigError, match="no style picture given"):
+        first.restyled([])
+    with pytest.raises(ConfigError, match="rescaled to its style pictures"):
+        tiny_stylizer(rescale_activations=True).restyled([OTHER_STYLE])

@@ -112,7 +112,7 @@ def write_image(
     overwrite
         Whether an existing file may be replaced.
     exif
-        A block to go with it (:func:`video.exif.read_exif`).
+        A block to go with it (:func:`video.exif.read_exif`); a TIFF that has one is not compressed.
 
     Raises
     ------
@@ -129,9 +129,16 @@ def write_image(
         raise EncodeError(f"cannot write {path}: expected a picture of shape (H, W, 3), got {picture.shape}")
     image = Image.fromarray(to_uint8(picture))
     buffer = io.BytesIO()
+    options = _save_options(path.suffix.lower(), quality)
     try:
-        options = _save_options(path.suffix.lower(), quality)
-        image.save(buffer, **(options | {"exif": exif} if exif else options))
+        try:
+            # What compresses TIFF, libtiff, cannot write the directories of such a block.
+            image.save(buffer, **(options | {"exif": exif, "compression": None} if exif else options))
+        except Exception:  # a damaged block raises nearly anything; the pixels decide
+            if not exif:
+                raise
+            buffer = io.BytesIO()
+            image.save(buffer, **options)
     except (OSError, ValueError) as error:
         raise EncodeError(f"cannot write {path}: {error}") from error
     with partial_file(target) as partial:
