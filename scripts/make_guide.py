@@ -2,9 +2,10 @@
 
     python scripts/make_guide.py MEDIA [--only NAME ...]
 
-Reads the commands from docs/guide.md: every block that begins `deepfusion image` stands above a picture,
-`images/guide/NAME.jpg`; its lines' results are put side by side in it, at the size of this page. MEDIA has
-folders `photos` and `paintings` with the files that the guide names; masks are drawn here.
+Reads the commands from docs/guide.md: every block of commands that stands above a picture,
+`images/guide/NAME.jpg`, makes it. Pictures are put side by side in it, at the size of this page; of clips and
+albums it is the contact sheet, and of a preview its sheet. MEDIA has folders `photos`, `paintings` and
+`videos` with the files that the guide names; masks are drawn here.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ import numpy as np
 from make_pictures import row
 
 from pipeline.cli import main as deepfusion
-from video.images import read_image, write_image
+from stylize.types import FloatImage
+from video.decode import fit_size
+from video.images import read_image, resize_image, write_image
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide.md"
 SIZE = ("--size", "320", "--backbone", "vgg19-slim", "-q", "--overwrite")
-BLOCK = re.compile(r"```sh\n(deepfusion image .*?)```\s*!\[[^\]]*\]\(images/guide/([\w-]+)\.jpg\)", re.S)
+WIDEST = 1440
+BLOCK = re.compile(r"```sh\n(deepfusion [^`]*?)```\s*!\[[^\]]*\]\(images/guide/([\w-]+)\.jpg\)", re.S)
 
 
 def blocks(text: str) -> dict[str, list[list[str]]]:
@@ -51,6 +55,22 @@ def draw_masks(photo: Path, folder: Path) -> None:
     write_image(folder / "around.png", np.dstack([1.0 - face] * 3))
 
 
+def shown_by(arguments: list[str]) -> Path:
+    """The file that shows what a command has made."""
+    if "--contact-sheet" in arguments:
+        return Path(arguments[arguments.index("--contact-sheet") + 1])
+    output = Path(arguments[arguments.index("-o") + 1])
+    return output.with_name(f"{output.name}.preview.png") if "--preview" in arguments else output
+
+
+def page(results: list[FloatImage]) -> FloatImage:
+    """Pictures in a row; a single one as it is, but no wider than a page."""
+    if len(results) > 1:
+        return row(results)
+    height, width, _ = results[0].shape
+    return resize_image(results[0], fit_size(width, height, max(WIDEST, height)))
+
+
 def main() -> None:
     """Run the commands of every picture in a folder with the media; write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -61,9 +81,10 @@ def main() -> None:
     images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for kind in ("photos", "paintings"):
+        for kind in ("photos", "paintings", "videos"):
             for file in (options.media / kind).iterdir():
                 (folder / file.name).symlink_to(file.resolve())
+        (folder / "photos").symlink_to((options.media / "photos").resolve())
         draw_masks(folder / "chelsea-cat.png", folder)
         os.chdir(folder)
         for name, commands in blocks(GUIDE.read_text(encoding="utf-8")).items():
@@ -74,8 +95,8 @@ def main() -> None:
                 print(f"{name}: deepfusion {shlex.join(arguments)}", flush=True)
                 with contextlib.suppress(SystemExit):
                     deepfusion([*arguments, *SIZE])
-                results.append(read_image(Path(arguments[arguments.index("-o") + 1])))
-            write_image(images / f"{name}.jpg", row(results), quality=85)
+                results.append(read_image(shown_by(arguments)))
+            write_image(images / f"{name}.jpg", page(results), quality=85)
 
 
 if __name__ == "__main__":
