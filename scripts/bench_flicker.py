@@ -41,7 +41,7 @@ from stylize.types import FloatImage
 from stylize.weights import load_weights
 from video.decode import FrameRange, fit_size, read_frames
 from video.images import from_uint8, resize_image, to_uint8
-from video.metrics import ConsistencyMeter
+from video.metrics import LIVELY, ConsistencyMeter
 from video.probe import probe
 
 CLIPS = ("flower", "friday-speech")
@@ -263,7 +263,7 @@ CANDIDATES: Mapping[str, Measure] = {
     "fine contrast, 1/13": fine_contrast(1 / 13),
 }
 CHOSEN = "fine contrast, 1/25"
-BAR = 0.12
+BAR = LIVELY
 """A style whose fine contrast is over this flickers more than most."""
 
 
