@@ -15,6 +15,7 @@ from pipeline.config import Job
 from pipeline.engine import RunOptions, pictures_of, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
+from pipeline.kept import KeptContents
 from pipeline.keyframes import Timeline, difference
 from pipeline.log import Display, Work
 from pipeline.masks import Masks, look_of, mask_paths, masks_of_clip
@@ -23,6 +24,7 @@ from pipeline.optimise import optimise, result_line
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
 from pipeline.settings import VideoSettings
+from pipeline.watch import Ended
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -61,6 +63,7 @@ class FrameLoop:
     display: Display
     _finished: dict[tuple[int, int], Frame] = field(init=False)
     _timeline: Timeline = field(init=False)
+    _contents: KeptContents = field(init=False)
     _motion: MotionModel = field(init=False)
     _alone: float = field(init=False)
     _later: float = field(init=False)
@@ -68,6 +71,7 @@ class FrameLoop:
     def __post_init__(self) -> None:
         width, height = self.clip.size
         self._motion = MotionModel(max(self.settings.long_term))
+        self._contents = KeptContents(self.run, len(mask_paths(self.settings)))
         self._timeline = Timeline(
             look_of(self.settings, len(self.stylizer.styles), ()),
             self.settings.keyframe, self.settings.shot, self.clip,
@@ -103,6 +107,12 @@ class FrameLoop:
                     self._later_pass(sweep, number, shot, work)
         if not shots:
             raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
+        errors = [
+            frame.error
+            for (sweep, _), frame in self._finished.items()
+            if sweep == self.settings.passes and frame.error is not None
+        ]
+        self.report.warping_error = sum(errors) / len(errors) if errors else None
         return [
             (self.run.frame_path(index, self.settings.passes), self._timeline.at(index, number))
             for number, shot in enumerate(shots, start=1)
@@ -120,11 +130,12 @@ class FrameLoop:
                     self._motion.begin_shot()
                 shots[-1].append(index)
                 if self.settings.passes > 1:
-                    self._keep_content(seen)
+                    self._contents.keep(index, seen.content, seen.masks)
                 if (1, index) in self._finished:
                     self.report.skipped += 1
-                    if seen.links:  # for what the frames that are not finished take from it
+                    if seen.links and self.settings.follows_flow:  # for what the next ones take from it
                         self._guide(seen, 1)
+                    self._tell(seen, 1, found=True)
                 else:
                     if seen.begins and len(shots) > 1:
                         work.grow(self._alone - self._later)
@@ -153,8 +164,8 @@ class FrameLoop:
         self._motion.begin_shot()
         before = None
         order = shot if sweep % 2 else shot[::-1]
-        contents = ((index, _read(self.run.content_path(index)), index == order[0]) for index in order)
-        masks = (self._kept_masks(index) for index in order)
+        contents = ((index, self._contents.content(index), index == order[0]) for index in order)
+        masks = (self._contents.masks(index) for index in order)
         there = frozenset(self._finished)
         linked = self._linked(contents, masks, lambda index: (sweep, index) not in there, number - 1)
         with closing(ahead(linked)) as frames:
@@ -173,13 +184,13 @@ class FrameLoop:
         shot: int = 0,
     ) -> Generator[_Seen, None, None]:
         """Frames with their masks, and the links of those that are wanted; the last shot before is `shot`."""
-        tracker = FlowTracker(self.settings.long_term, self.settings.flow_quality)
-        follows = self.settings.steady and self.settings.temporal == "flow"
+        distances = self.settings.long_term if self.settings.follows_flow else (1,)
+        tracker = FlowTracker(distances, self.settings.flow_quality)
         for (index, content, begins), planes in zip(frames, masks, strict=False):
             if begins:
                 tracker.begin_shot()
                 shot += 1
-            links = tracker.look(content, wanted=follows and wanted(index))
+            links = tracker.look(content, wanted=wanted(index))
             yield _Seen(index, content, begins, shot, planes, links)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
@@ -209,12 +220,38 @@ class FrameLoop:
         frame = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
             previous=self._hash(sweep, before), own=self._hash(sweep - 1, index),
+            error=None if before is None else self._error(seen, sweep, before, look, path),
         )  # fmt: skip
         self.run.commit(frame)
         self._finished[sweep, index] = frame
         self.report.add(result)
+        self._tell(seen, sweep)
         self.display.detail(f"{label}{result_line(result)}")
         work.move_to(done + (self._alone if alone else self._later))
+
+    def _error(self, seen: _Seen, sweep: int, before: int, look: Look, path: Path) -> float | None:
+        """The warping error between a frame and the one before it in its pass, as they will be shown."""
+        from video.metrics import warping_error
+
+        if not seen.links or sweep < self.settings.passes:
+            return None
+        picture = look.over(seen.content, _read(path))
+        past_content, past_picture = self._motion.last()
+        past = self._timeline.at(before, seen.shot).over(past_content, past_picture)
+        there, back = seen.links[0].found
+        if sweep % 2:
+            return warping_error(past, picture, back, there)
+        return warping_error(picture, past, there, back)
+
+    def _tell(self, seen: _Seen, sweep: int, *, found: bool = False) -> None:
+        """Tell those who look on that a frame is finished in the last pass."""
+        frame = self._finished[sweep, seen.index]
+        if sweep == self.settings.passes:
+            ended = Ended(
+                f"frame {seen.index}", self.run.frames / frame.file, frame.losses, frame.evaluations,
+                frame.seconds, frame.error, seen.begins, found,
+            )  # fmt: skip
+            self.display.watchers.picture_ends(ended)
 
     def _limit(self, anchor: Anchor | None) -> int:
         """The most iterations for a frame with a past: nearer to a first frame's the more of it is new."""
@@ -243,30 +280,6 @@ class FrameLoop:
         wanted = max(self.settings.movie_frame, self.clip.wanted.start)
         shown = self.options.wants_snapshots and index == wanted and sweep == 1
         return self.run.snapshots / "frame" if shown else None
-
-    def _keep_content(self, seen: _Seen) -> None:
-        """Keep a decoded frame and its masks for later passes; what is there already is of the same clip."""
-        import numpy as np
-
-        from video.images import write_image
-
-        path = self.run.content_path(seen.index)
-        path.parent.mkdir(exist_ok=True)
-        for file, picture in (
-            (path, seen.content),
-            *((_mask_path(path, number), np.dstack([plane] * 3)) for number, plane in enumerate(seen.masks)),
-        ):
-            if not file.exists():
-                write_image(file, picture)
-
-    def _kept_masks(self, index: int) -> Masks:
-        path = self.run.content_path(index)
-        count = len(mask_paths(self.settings))
-        return tuple(_read(_mask_path(path, number))[..., 0] for number in range(count))
-
-
-def _mask_path(content: Path, number: int) -> Path:
-    return content.with_name(f"{content.stem}-mask{number}.png")
 
 
 def _read(path: Path) -> FloatImage:

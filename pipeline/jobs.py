@@ -11,6 +11,16 @@ from pipeline.report import Report
 
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     """Do a job, or plan it when a dry run was asked for, or show what to expect of it."""
+    report: Report | None = None
+    try:
+        outcome = _run(job, options, display)
+        report = outcome if isinstance(outcome, Report) else None
+        return outcome
+    finally:
+        display.watchers.job_ends(report)
+
+
+def _run(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.preview:
         from pipeline.preview import run_preview
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.watch import Watchers
+
 _PLAIN_INTERVAL = 10.0
 _SPEED_WINDOW = 30.0
 _TOLD_BYTES = 8_000_000
@@ -42,6 +44,7 @@ class Work:
         self.total = max(total, 1e-9)
         self.done = 0.0
         self.text = ""
+        self.watchers = Watchers()
         self._marks: deque[tuple[float, float]] = deque()
 
     def advance(self, amount: float, text: str) -> None:
@@ -50,12 +53,16 @@ class Work:
         self.text = text
         if amount > 0.0:
             self._mark()
-        self.show()
+        self._moved()
 
     def move_to(self, done: float) -> None:
         """A unit ended, perhaps before its limit: exactly this much is done now."""
         self.done = min(self.total, done)
+        self._moved()
+
+    def _moved(self) -> None:
         self.show()
+        self.watchers.work_moves(self)
 
     def grow(self, amount: float) -> None:
         """The job turns out to be longer by this much."""
@@ -132,6 +139,7 @@ class Display:
         self.verbosity = verbosity
         self.stream = sys.stderr if stream is None else stream
         self.warnings: list[str] = []
+        self.watchers = Watchers()
         self._log: Path | None = None
 
     def log_to(self, path: Path) -> None:
@@ -159,6 +167,7 @@ class Display:
         text = " ".join(text.splitlines())
         if text not in self.warnings:
             self.warnings.append(text)
+            self.watchers.warned(text)
             self.note(f"note: {text}")
 
     def error(self, text: str) -> None:
@@ -181,6 +190,12 @@ class Display:
     @contextmanager
     def work(self, total: float) -> Iterator[Work]:
         """Show the progress of a job of `total` units while the block runs."""
+        with self._work(total) as work:
+            work.watchers = self.watchers
+            yield work
+
+    @contextmanager
+    def _work(self, total: float) -> Iterator[Work]:
         if self.verbosity < 0:
             yield Work(total)
         elif self.stream.isatty():

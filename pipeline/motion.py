@@ -57,11 +57,14 @@ class Link:
         Shape (H, W, 2), from the frame to the earlier one.
     trusted
         Shape (H, W), in [0, 1].
+    found
+        The flows to the earlier frame and back, as they were found: what the warping error is measured with.
     """
 
     distance: int
     flow: Flow
     trusted: Mask
+    found: tuple[Flow, Flow]
 
 
 def loosened(anchor: Anchor, change: float) -> Anchor:
@@ -113,7 +116,8 @@ class FlowTracker:
         found, found_back = self._flow.both(content, past)
         flow, back = settle(found, found_back, content, past)
         trusted = reliability(flow, back, content, past, edges=found, boundary=TOLERANT_BOUNDARY)
-        return Link(distance, flow, np.where(leaves_border(flow, BORDER), np.float32(0.0), trusted))
+        trusted = np.where(leaves_border(flow, BORDER), np.float32(0.0), trusted)
+        return Link(distance, flow, trusted, (found, found_back))
 
 
 class MotionModel:
@@ -142,6 +146,10 @@ class MotionModel:
         ages = np.full(content.shape[:2], SETTLING, np.uint8) if self._ages is None else self._ages
         self._past.append(_Past(content, picture, ages))
         self._ages = None
+
+    def last(self) -> tuple[FloatImage, FloatImage]:
+        """Content and stylized picture of the last frame; there must be one."""
+        return self._past[-1].content, self._past[-1].picture
 
     def last_picture(self) -> FloatImage | None:
         """The stylized frame before this one; None for the first of a shot."""

@@ -11,6 +11,7 @@ from pipeline.engine import start_picture, unit_cost
 from pipeline.log import Work
 from pipeline.masks import preserved
 from pipeline.settings import JobSettings
+from pipeline.watch import Begun
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -84,11 +85,13 @@ def optimise(
         work.advance(unit_cost(stylizer.config, content.shape), label)
         return replace(result, picture=finish(result.picture, laid_over))
 
+    work.watchers.picture_begins(Begun(title, content))
     recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
 
     def report(progress: Progress) -> None:
         check()
         show(progress)
+        work.watchers.iterated(progress, lambda: finish(progress.picture()))
         if recorder is not None:
             recorder(replace(progress, picture=lambda: finish(progress.picture())))
 

@@ -25,6 +25,10 @@ class Report:
         Pictures made now, and found finished.
     failed
         What went wrong, by the name in the output.
+    also
+        Other files made, by what they are.
+    warping_error
+        Of a clip: how much it flickers (`deepfusion score` says the same, but for the encoding).
     """
 
     command: str
@@ -39,6 +43,7 @@ class Report:
     skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     also: dict[str, str] = field(default_factory=dict)
+    warping_error: float | None = None
 
     def add(self, result: Any) -> None:
         """Count one :class:`stylize.stylizer.Result`."""
@@ -62,6 +67,8 @@ class Report:
         unit = "frame" if self.command == "video" else "picture"
         counted = f"{self.frames} {unit}{'s' if self.frames != 1 else ''}"
         parts = [counted, spoken_time(self.seconds), f"{self.evaluations} evaluations", self.backbone]
+        if self.warping_error is not None:
+            parts.append(f"warping error {1e4 * self.warping_error:.2f}e-4")
         if self.skipped:
             parts.insert(1, f"{self.skipped} already there")
         if self.failed:

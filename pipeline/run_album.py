@@ -36,6 +36,7 @@ from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
+from pipeline.watch import Ended
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -76,6 +77,10 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return _plan(job, todo, weights, display, offline=options.offline)
     report = Report("album", str(job.output), backbone=weights.name, frames=len(units), skipped=len(finished))
+    display.watchers.job_begins(job, weights.name)
+    for unit in units:
+        if unit in finished:
+            display.watchers.picture_ends(Ended(unit.photo.name, unit.output, found=True))
     run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
     try:
         snapshots = run.snapshots if options.wants_snapshots else None
@@ -135,6 +140,9 @@ def _do_units(
                 result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name, look)
                 write_result(job, unit, keys[unit], result.picture)
                 report.add(result)
+                display.watchers.picture_ends(
+                    Ended(unit.photo.name, unit.output, result.losses, result.evaluations, result.seconds)
+                )
                 display.detail(f"{label}{result_line(result)}")
                 movies += [folder] if folder else []
             except (VideoError, StylizeError, PipelineError) as error:

@@ -23,6 +23,7 @@ from pipeline.memory import warn_of_excess
 from pipeline.optimise import optimise, result_line
 from pipeline.precision import settled
 from pipeline.report import Report
+from pipeline.watch import Ended
 
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -55,6 +56,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), backbone=weights.name, frames=1)
+    display.watchers.job_begins(job, weights.name)
     run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
@@ -67,6 +69,9 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             )  # fmt: skip
         write_image(job.output, result.picture, exif=exif_for(job.content, job.settings))
         report.add(result)
+        display.watchers.picture_ends(
+            Ended(job.content.name, job.output, result.losses, result.evaluations, result.seconds)
+        )
         display.detail(result_line(result))
         if snapshots is not None:
             make_movie([snapshots], options, report, display)

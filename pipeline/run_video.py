@@ -70,6 +70,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         plan.fine_contrast = expected(job)
         return plan
     report = Report("video", str(job.output), backbone=weights.name)
+    display.watchers.job_begins(job, weights.name)
     run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
         frames = FrameLoop(job, settings, clip, stylizer, run, options, report, display).run_all()

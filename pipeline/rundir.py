@@ -46,6 +46,8 @@ class Frame:
     previous, own
         The hashes of the finished frames that it came from: the one before it in its shot and pass, and
         what the pass before made of the same frame. Empty when there is none.
+    error
+        The warping error between it and the one before it in its shot and pass.
     """
 
     index: int
@@ -57,6 +59,7 @@ class Frame:
     sweep: int = 1
     previous: str = ""
     own: str = ""
+    error: float | None = None
 
 
 def run_path(output: Path) -> Path:

@@ -189,7 +189,12 @@ class VideoSettings(JobSettings):
     @property
     def anchor_weight(self) -> float:
         """The weight of the temporal term; 0 where frames are not held to the ones before."""
-        return self.temporal_weight if self.temporal == "flow" and self.steady else 0.0
+        return self.temporal_weight if self.follows_flow else 0.0
+
+    @property
+    def follows_flow(self) -> bool:
+        """Whether frames are moved along the optical flow."""
+        return self.steady and self.temporal == "flow"
 
     @property
     def steady(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .decode import fit_size
 from .errors import InputError
-from .flow import FlowEstimator, Mask, reliability, warp
+from .flow import Flow, FlowEstimator, Mask, reliability, warp
 from .images import FloatImage, resize_image
 
 STEADY, LIVELY = 0.085, 0.12
@@ -81,6 +81,11 @@ class ConsistencyMeter:
     def begin_shot(self) -> None:
         """Forget the last frame: across a cut nothing is comparable."""
         self._last = None
+
+
+def warping_error(last: FloatImage, output: FloatImage, flow: Flow, back: Flow) -> float:
+    """The warping error of `output` after `last`, by the flows of their contents to it and back."""
+    return masked_error(last, warp(output, flow), reliability(flow, back, soft=False))
 
 
 def masked_error(one: FloatImage, other: FloatImage, mask: Mask) -> float:
