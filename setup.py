@@ -85,6 +85,7 @@ setup(
         "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",
+            "tensorboard>=2.20,<3",  # reads what we write for it
             "mypy>=2.4,<2.5",
             "pytest>=9,<10",
             "ruff>=0.17,<0.18",

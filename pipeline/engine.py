@@ -233,6 +233,7 @@ class RunOptions:
     movie_losses: bool = False
     contact_sheet: Path | None = None
     preview: int | None = None
+    tensorboard: Path | None = None
     save_settings: Path | None = None
     keep_run: bool = False
     restart: bool = False

@@ -12,6 +12,10 @@ from pipeline.report import Report
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     """Do a job, or plan it when a dry run was asked for, or show what to expect of it."""
     report: Report | None = None
+    if options.tensorboard is not None:
+        from pipeline.tensorboard import TensorBoardWatcher
+
+        display.watchers.each.append(TensorBoardWatcher(options.tensorboard))
     try:
         outcome = _run(job, options, display)
         report = outcome if isinstance(outcome, Report) else None
