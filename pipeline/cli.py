@@ -14,7 +14,8 @@ from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.interrupt import Stopped, listen
 from pipeline.log import Display
-from pipeline.options import Length, NearMissChoice, given, require, run_options, setting_options
+from pipeline.options import Length, NearMissChoice, as_option, given, require, run_options, setting_options
+from stylize.errors import ConfigError
 
 PATH = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -61,7 +62,12 @@ def _job_command(command: str, content: str, output: str, text: str) -> None:
         )
         target = require(values.pop("output"), f"-o {output}", "where the result goes")
         preset = values.pop("preset")
-        job = build_job(command, values.pop("content"), styles, target, preset=preset, overrides=overrides)
+        try:
+            job = build_job(
+                command, values.pop("content"), styles, target, preset=preset, overrides=overrides
+            )
+        except ConfigError as error:
+            raise UsageError(as_option(str(error), overrides)) from None
         start(job, values)
 
 

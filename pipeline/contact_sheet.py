@@ -47,7 +47,7 @@ class Cell:
     pictures
         From :func:`small`, or functions that give one: many wait on disk until their page is drawn.
     caption
-        Cut to the width of the cell.
+        Each of its lines is cut to the width of the cell.
     """
 
     pictures: tuple[Small | Callable[[], Small], ...]
@@ -98,7 +98,8 @@ def _draw(cells: Sequence[Cell]) -> Any:
     width = max(picture.width for pictures in drawn for picture in pictures)
     rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
     heights = [[max(column) for column in zip(*_heights(row), strict=True)] for row in rows]
-    band = 2 * _TYPE
+    lines = max(cell.caption.count("\n") + 1 for cell in cells)
+    band = (lines + 1) * (_TYPE + 2)
     whole = [sum(height) + _GAP * (len(height) - 1) // 2 + band for height in heights]
     size = (columns * (width + _GAP) + _GAP, sum(whole) + _GAP * (len(rows) + 1))
     sheet = Image.new("RGB", size, _PAPER)
@@ -112,9 +113,10 @@ def _draw(cells: Sequence[Cell]) -> Any:
                     picture, (left + (width - picture.width) // 2, under + (height - picture.height) // 2)
                 )
                 under += height + _GAP // 2
-            text = _cut(cells[number * columns + column].caption, width, font)
-            place = (left + width / 2, top + whole[number] - band / 2)
-            draw.text(place, text, _INK, font, anchor="mm")
+            caption = cells[number * columns + column].caption.split("\n")
+            for line, text in enumerate(caption):
+                height = top + whole[number] - band + (line + 1) * (_TYPE + 2)
+                draw.text((left + width / 2, height), _cut(text, width, font), _INK, font, anchor="mm")
         top += whole[number] + _GAP
     return np.asarray(sheet)
 

@@ -16,7 +16,7 @@ from pipeline.engine import RunOptions, pictures_of, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
 from pipeline.kept import KeptContents
-from pipeline.keyframes import Timeline, difference
+from pipeline.keyframes import Timeline, difference, missing_shot
 from pipeline.log import Display, Work
 from pipeline.masks import Masks, look_of, mask_paths, masks_of_clip
 from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel, loosened
@@ -101,7 +101,7 @@ class FrameLoop:
             work.begin_at((self._alone + self._later * (before - 1)) if before else 0.0)
             shots = self._first_pass(work)
             if self._timeline.last_shot > len(shots):
-                self.display.warn(f"--shot {self._timeline.last_shot}: only {len(shots)} shots here")
+                self.display.warn(missing_shot(self._timeline.last_shot, len(shots)))
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)

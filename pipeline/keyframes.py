@@ -217,9 +217,28 @@ def check_changes(settings: VideoSettings, styles: int, clip: Clip) -> None:
                     f"--{setting} {text!r}: {len(change.style)} shares for {styles} "
                     f"style{'s' if styles > 1 else ''}; give one each, 0 for none"
                 )
+            shots = _shots_of(clip)
+            if setting == "shot" and shots and int(change.at) > shots:
+                raise UsageError(f"--shot {text!r}: there {_are(shots)} in what is stylized")
             total = clip.source.frames
             if setting == "keyframe" and total and _frame_at(change.at, clip) > total:
                 raise UsageError(f"--keyframe {text!r}: the clip ends before, with frame {total - 1}")
+
+
+def _shots_of(clip: Clip) -> int:
+    """How many shots there are in what is wanted of a clip; 0 if they are still to be found."""
+    if isinstance(clip.cuts, str):
+        return 1 if clip.cuts == "none" else 0
+    return 1 + sum(cut in clip.indices and cut > clip.wanted.start for cut in clip.cuts)
+
+
+def _are(shots: int) -> str:
+    return "is only 1 shot" if shots == 1 else f"are only {shots} shots"
+
+
+def missing_shot(number: int, shots: int) -> str:
+    """What to say of a shot that turned out not to exist."""
+    return f"--shot {number}: there {_are(shots)} in what was stylized"
 
 
 def difference(one: Look, other: Look) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,7 @@ def run_options(function: Command) -> Command:
             click.option("--dry-run", is_flag=True,
                          help="Check everything, time a few iterations, print time, memory and disk needed."),
             click.option("--preview", type=click.IntRange(1, 60), metavar="N",
-                         help="Only show what to expect: N frames or photos, small, on a sheet beside OUT."),
+                         help="Only show what to expect: N frames or photos, small, on OUT.preview.png."),
             click.option("--offline", is_flag=True, help="Never download weights."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
             click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
@@ -135,6 +135,12 @@ def given(values: dict[str, Any], command: str) -> dict[str, Any]:
             if value is not None:
                 overrides[name] = value
     return overrides
+
+
+def as_option(text: str, given: Container[str]) -> str:
+    """What is wrong with a setting (`name: why`), with the option's name if that is how it was given."""
+    name, colon, why = text.partition(":")
+    return f"--{name.replace('_', '-')}:{why}" if colon and name in given else text
 
 
 def require(value: Any, flag: str, purpose: str) -> Any:

@@ -18,7 +18,7 @@ from pipeline.checks import check_inputs
 from pipeline.config import Job
 from pipeline.contact_sheet import Cell, small, write_contact_sheet
 from pipeline.engine import RunOptions, build_stylizer, choose_weights
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display, Work
 from pipeline.optimise import optimise
 from pipeline.report import Report
@@ -48,7 +48,8 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     from video.outputs import check_target
 
     began = time.perf_counter()
-    count = options.preview or 1
+    count = 1 if job.command == "image" else options.preview or 1
+    _check_options(options)
     check_inputs(job)
     sheet = job.output.with_name(f"{job.output.name}.preview.png")
     check_target(sheet, (".png",), overwrite=True)
@@ -57,17 +58,31 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     engine = _Engine(job, weights, display, options.offline)
     cells = []
     with display.work(float((COARSE_ITERATIONS / 2 + LAST_ITERATIONS) * count)) as work:
-        for number, one in enumerate(samples_of(job, count, display), start=1):
-            picture = engine.made(one, work, f"{number}/{count} {one.caption}  ", report)
+        for number, one in enumerate(samples_of(job, count, report, display), start=1):
+            picture = engine.made(one, work, f"{' '.join(one.caption.split())}  ", report)
             cells.append(Cell((small(one.content, 256), small(picture, 256)), one.caption))
             work.move_to(work.total * number / count)
     if not cells:
-        raise PipelineError(f"{job.content}: nothing of it could be read")
+        raise PipelineError(f"{job.content}: there is nothing that a preview could be made of")
     write_contact_sheet(cells, sheet, overwrite=True)
     report.frames = report.done
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report
+
+
+def _check_options(options: RunOptions) -> None:
+    """UsageError for what a preview does not make."""
+    for flag, given in (
+        ("--dry-run", options.dry_run),
+        ("--progress-movie", options.progress_movie),
+        ("--contact-sheet", options.contact_sheet),
+        ("--save-settings", options.save_settings),
+        ("--tensorboard", options.tensorboard),
+        ("--keep-run", options.keep_run),
+    ):
+        if given:
+            raise UsageError(f"{flag}: --preview makes nothing but its sheet; leave one of them out")
 
 
 def corrected(config: StylizeConfig, ratio: float) -> StylizeConfig:
@@ -139,14 +154,15 @@ class _Engine:
         begun = None
         if coarse:
             tall, wide = coarse[-1]
-            first = replace(config, iterations=COARSE_ITERATIONS, levels=len(coarse))
+            first = replace(config, iterations=min(config.iterations, COARSE_ITERATIONS), levels=len(coarse))
             stylizer = self._stylizer("coarse", one, first, (tall, wide))
             scaled = resize_image(one.content, (wide, tall))
             look = _resized(one.look, tall, wide)
             result = optimise(stylizer, scaled, settings, work, label, None, "", look, laid_over=False)
             report.evaluations += result.evaluations
             begun = resize_image(result.picture, (width, height))
-        last = replace(corrected(config, ratio), iterations=LAST_ITERATIONS, levels=1)
+        last = corrected(config, ratio)
+        last = replace(last, iterations=min(config.iterations, LAST_ITERATIONS), levels=1)
         stylizer = self._stylizer(str(last), one, last, (height, width))
         result = optimise(stylizer, one.content, settings, work, label, None, "", one.look, initial=begun)
         report.add(result)

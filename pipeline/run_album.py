@@ -176,7 +176,7 @@ def _cells(units: Sequence[Unit]) -> list[Cell]:
     return [
         Cell(
             (partial(_read_small, unit.output),),
-            f"{unit.photo.name}  {unit.style.path.stem}" if several else unit.photo.name,
+            f"{unit.photo.name}\n{unit.style.path.stem}" if several else unit.photo.name,
         )
         for unit in units
     ]

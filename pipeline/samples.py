@@ -15,6 +15,7 @@ from pipeline.engine import read_picture
 from pipeline.errors import PipelineError
 from pipeline.log import Display
 from pipeline.masks import look_of, mask_files, masks_of_clip, masks_of_picture
+from pipeline.report import Report
 from pipeline.settings import AlbumSettings, VideoSettings
 
 if TYPE_CHECKING:
@@ -56,15 +57,15 @@ def sample_side(width: int, height: int, size: int) -> int:
     return max(16, min(size, longer, round(math.sqrt(AREA * longer / shorter))))
 
 
-def samples_of(job: Job, count: int, display: Display) -> Iterator[Sample]:
+def samples_of(job: Job, count: int, report: Report, display: Display) -> Iterator[Sample]:
     """At most `count` pictures that stand for a job's: its picture, or frames or photos spread over all.
 
-    A photo that cannot be read is named and left out.
+    A photo that cannot be read is named, in the report too, and left out.
     """
     if job.command == "video":
         return _frames(job, count, display)
     if job.command == "album":
-        return _photos(job, count, display)
+        return _photos(job, count, report, display)
     return iter([_photo(job, job.content, job.styles, None, job.content.parent)])
 
 
@@ -86,7 +87,7 @@ def _photo(
     )  # fmt: skip
 
 
-def _photos(job: Job, count: int, display: Display) -> Iterator[Sample]:
+def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[Sample]:
     """Photos of an album, spread over all of it and over its styles; those of one style stand together."""
     from pipeline.album_journal import has_common_palette
     from pipeline.album_units import common_palette, plan_units
@@ -103,9 +104,10 @@ def _photos(job: Job, count: int, display: Display) -> Iterator[Sample]:
         try:
             one = _photo(job, unit.photo, (unit.style,), palette, job.content)
         except (VideoError, StylizeError, PipelineError) as error:
+            report.failed[unit.photo.relative_to(job.content).as_posix()] = str(error)
             display.error(f"failed: {error}")
             continue
-        yield replace(one, caption=f"{one.caption}  {unit.style.path.stem}" if several else one.caption)
+        yield replace(one, caption=f"{one.caption}\n{unit.style.path.stem}" if several else one.caption)
 
 
 def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
@@ -128,16 +130,27 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     timeline = Timeline(look_of(settings, sum(counts), ()), settings.keyframe, settings.shot, clip, counts)
     chosen = [clip.indices[place] for place in evenly(len(clip.indices), count)] or [clip.wanted.start]
     palette: FloatImage | None = None
+    starts = _shot_starts(clip, chosen[-1], display) if settings.shot else []
+
+    def shot_of(index: int) -> int:
+        return sum(start <= index for start in starts)
+
     for index, content in glimpses(clip.source, chosen, clip.size):
         if palette is None and settings.preserve_color == "histogram":
             palette = content
         with closing(masks_of_clip(settings, replace(clip, wanted=FrameRange(index, index + 1)))) as masks:
-            look = look_of(settings, sum(counts), next(masks), timeline.at(index, _shot_of(index, clip)))
+            look = look_of(settings, sum(counts), next(masks), timeline.at(index, shot_of(index)))
         yield Sample(content, longer, look, job.styles, palette, f"frame {index}")
 
 
-def _shot_of(index: int, clip: Clip) -> int:
-    """The number of the shot that a frame is in; 0, which no shot has, where cuts are still to be found."""
-    if isinstance(clip.cuts, str):
-        return 1 if clip.cuts == "none" else 0
-    return 1 + sum(clip.wanted.start < cut <= index for cut in clip.cuts)
+def _shot_starts(clip: Clip, last: int, display: Display) -> list[int]:
+    """The frames up to `last` that begin a shot. To find them the clip is decoded up to there."""
+    from video.scenes import with_shot_starts
+
+    starts = []
+    with closing(clip.contents(display)) as frames:
+        for index, _, begins in with_shot_starts(frames, clip.cuts):
+            if index > last:
+                break
+            starts += [index] * begins
+    return starts

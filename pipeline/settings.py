@@ -140,14 +140,15 @@ class VideoSettings(JobSettings):
     keyframe: tuple[str, ...] = knob(
         (),
         "At a time (00:02, 2.5s) or a frame: strength=S, style=A,B (a share for each --style), or both; "
-        "ease=smooth|linear|hold is the way there from the keyframe before. May be repeated.",
+        "ease=smooth|linear|hold is the way there from the keyframe before. Goes before --strength and the "
+        "styles' weights. May be repeated.",
         metavar='"AT strength=S style=A,B ease=E"',
         multiple=True,
     )
     shot: tuple[str, ...] = knob(
         (),
-        "In shot N, counted from 1: strength=S, style=A,B, or both, whatever the keyframes say. May be "
-        "repeated.",
+        "In shot N, counted from 1 in what is stylized: strength=S, style=A,B, or both, whatever the "
+        "keyframes say. May be repeated.",
         metavar='"N strength=S style=A,B"',
         multiple=True,
     )
@@ -176,8 +177,8 @@ class VideoSettings(JobSettings):
             texts = tuple(text_of(setting, table_of(setting, text)) for text in getattr(self, setting))
             object.__setattr__(self, setting, texts)
             places = [parse_change(setting, text).at for text in texts]
-            if setting == "shot" and len(set(places)) < len(places):
-                raise ConfigError("shot: a shot is named twice; say all of it at once")
+            if len(set(places)) < len(places):
+                raise ConfigError(f"{setting}: a {setting} is named twice; say all of it at once")
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from pipeline.checks import check_exists
@@ -15,11 +16,14 @@ from pipeline.settings import VideoSettings
 def fine_contrasts(paths: Sequence[Path], scale: float = 1.0) -> dict[Path, float]:
     """The fine contrast of style pictures, and of those in folders, the steadiest first.
 
+    What cannot be read in a folder is left out.
+
     Raises
     ------
     UsageError, InputError
         For what is not there or is no picture.
     """
+    from video.errors import VideoError
     from video.images import list_pictures, read_image
     from video.metrics import fine_contrast
 
@@ -29,7 +33,9 @@ def fine_contrasts(paths: Sequence[Path], scale: float = 1.0) -> dict[Path, floa
         pictures = list_pictures(path) if path.is_dir() else [path]
         if not pictures:
             raise UsageError(f"{path}: there are no pictures in this folder")
-        found.update({picture: fine_contrast(read_image(picture), scale) for picture in pictures})
+        for picture in pictures:
+            with suppress(VideoError) if path.is_dir() else nullcontext():
+                found[picture] = fine_contrast(read_image(picture), scale)
     return dict(sorted(found.items(), key=lambda entry: entry[1]))
 
 

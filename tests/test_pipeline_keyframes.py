@@ -151,13 +151,20 @@ def test_a_shot_has_its_own_style(clip: Path, pictures: Path, tmp_path: Path) ->
     common = ("video", clip, "-o", tmp_path / "out.mkv", "--cuts", cuts, *QUICK, "--iterations", "20",
               "--keep-run", "--overwrite")  # fmt: skip
     styles = ("--style", pictures / "red.png", "--style", pictures / "blue.png")
-    ran = done(*common, *styles, "--shot", "1 style=1,0", "--shot", "2 style=0,1", "--shot", "5 strength=1")
-    assert "--shot 5: only 2 shots here" in ran.err
+    shots = ("--shot", "1 style=1,0", "--shot", "2 style=0,1")
+    said = refused(*common, *styles, *shots, "--shot", "5 strength=1")
+    assert said == "--shot '5 strength=1': there are only 2 shots in what is stylized"
+    done(*common, *styles, *shots)
     folder = tmp_path / "out.mkv.run" / "frames"
     both = [read_image(folder / f"{index:06d}.png") for index in range(6)]
     for name, frame in (("red.png", 0), ("blue.png", 3)):
         done(*common, "--style", pictures / name, "--restart")
         np.testing.assert_allclose(read_image(folder / f"{frame:06d}.png"), both[frame], atol=2 / 255)
+
+
+def test_a_shot_that_was_not_found_is_said(clip: Path, style: Path, tmp_path: Path) -> None:
+    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK, "--shot", "5 strength=1")
+    assert "--shot 5: there is only 1 shot in what was stylized" in ran.err
 
 
 def test_a_job_file_has_tables(clip: Path, pictures: Path, tmp_path: Path) -> None:
@@ -195,6 +202,8 @@ def test_a_job_file_has_tables(clip: Path, pictures: Path, tmp_path: Path) -> No
         (("--keyframe", "00:10 strength=1"), "the clip ends before, with frame 5"),
         (("--shot", "1 strength=1", "--shot", "1 style=1"),
          "shot: a shot is named twice; say all of it at once"),
+        (("--keyframe", "3 strength=1", "--keyframe", "3 style=1"),
+         "keyframe: a keyframe is named twice; say all of it at once"),
         (("--keyframe", "x"), "keyframe: 'x': changes nothing; give strength=S or style=A,B"),
     ],
 )  # fmt: skip

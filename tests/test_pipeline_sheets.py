@@ -147,12 +147,50 @@ def test_a_preview_of_an_album_and_of_a_picture(photo: Path, pictures: Path, tmp
     write_image(photos / "a.png", read_image(photo))
     (photos / "b.jpg").write_text("no picture")
     common = ("--style", pictures / "red.png", *FEW, "--preview", "9")
-    ran = done("album", photos, *common, "--style", pictures / "blue.png", "-o", tmp_path / "out")
+    ran = deepfusion("album", photos, *common, "--style", pictures / "blue.png", "-o", tmp_path / "out")
+    assert ran.code == 1
     assert "failed: " in ran.err
-    assert ran.out.startswith(f"{tmp_path / 'out.preview.png'}  (2 pictures, ")
+    assert ran.out.startswith(f"{tmp_path / 'out.preview.png'}  (2 pictures, 1 failed, ")
     done("image", photo, *common, "-o", tmp_path / "one.png")
     done("image", photo, *common, "-o", tmp_path / "one.png", "--preserve-color", "luminance")  # made anew
     assert tree(tmp_path) == ["one.png.preview.png", "out.preview.png", "photos/a.png", "photos/b.jpg"]
+
+
+def test_a_preview_finds_shots(
+    clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "video.scenes.ShotDetector.feed", lambda self, frame: [3] if np.asarray(frame).size else []
+    )
+    done(
+        "video",
+        clip,
+        "--style",
+        style,
+        "-o",
+        tmp_path / "o.mp4",
+        *FEW,
+        "--preview",
+        "2",
+        "--shot",
+        "2 strength=0",
+    )
+    sheet = read_image(tmp_path / "o.mp4.preview.png")
+    change = [np.abs(sheet[8:56, x : x + 64] - sheet[60:108, x : x + 64]).mean() for x in (8, 80)]
+    assert change[1] < 1 / 255 < change[0]
+
+
+def test_what_a_preview_does_not_make_is_refused(photo: Path, style: Path, tmp_path: Path) -> None:
+    common = ("image", photo, "--style", style, "-o", tmp_path / "o.png", *FEW, "--preview", "1")
+    for option in (
+        ("--dry-run",),
+        ("--save-settings", "s.toml"),
+        ("--progress-movie", "m.gif"),
+        ("--keep-run",),
+    ):
+        said = refused(*common, *option)
+        assert said == f"{option[0]}: --preview makes nothing but its sheet; leave one of them out"
+    assert not tree(tmp_path)
 
 
 def test_a_preview_has_masks(photo: Path, style: Path, tmp_path: Path) -> None:
