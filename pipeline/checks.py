@@ -10,6 +10,7 @@ from pipeline.contact_sheet import SHEET_SUFFIXES
 from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
 from pipeline.masks import check_masks, mask_paths
+from pipeline.pages.report_page import PAGE_SUFFIXES
 from pipeline.settings import VideoSettings
 from stylize.config import parse_start
 
@@ -97,10 +98,14 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
         if job.command == "image":
             raise UsageError("--contact-sheet: is for clips and albums; a picture needs none")
         check_target(options.contact_sheet, SHEET_SUFFIXES, overwrite=options.overwrite)
+    if options.report is not None:
+        check_target(options.report, PAGE_SUFFIXES, overwrite=options.overwrite)
     if options.save_settings is not None:
         check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
         job_text(job, options.save_settings.parent)
-    asked = (job.output, options.progress_movie, options.contact_sheet, options.save_settings)
+    asked = (
+        job.output, options.progress_movie, options.contact_sheet, options.save_settings, options.report,
+    )  # fmt: skip
     named = [path for path in asked if path is not None]
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")

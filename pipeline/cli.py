@@ -12,6 +12,7 @@ import click
 from pipeline import __version__
 from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
+from pipeline.examples import epilog
 from pipeline.interrupt import Stopped, listen
 from pipeline.log import Display
 from pipeline.options import Length, NearMissChoice, as_option, given, require, run_options, setting_options
@@ -36,7 +37,7 @@ def cli() -> None:
 def _job_command(command: str, content: str, output: str, text: str) -> None:
     """Add one of the three commands that make pictures; they differ in their settings only."""
 
-    @cli.command(command, help=text)
+    @cli.command(command, help=text, epilog=epilog(command))
     @click.argument("content", metavar=content, type=PATH)
     @click.option(
         "--style",
@@ -83,7 +84,7 @@ _job_command(
 )  # fmt: skip
 
 
-@cli.command("run")
+@cli.command("run", epilog=epilog("run"))
 @click.argument("path", metavar="JOB.toml", type=PATH)
 @click.option("-o", "--output", type=PATH, metavar="PATH", help="Another place for the result.")
 @run_options
@@ -92,7 +93,7 @@ def run_file(path: Path, output: Path | None, **values: Any) -> None:
     start(read_job(path, output=output), values)
 
 
-@cli.command("progress")
+@cli.command("progress", epilog=epilog("progress"))
 @click.argument("run", metavar="RUN", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
 @click.option("--seconds", type=Length(0.5, 600), default=8.0, show_default=True, help="Its length.")
@@ -111,7 +112,7 @@ def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: b
     click.echo(output)
 
 
-@cli.command("score")
+@cli.command("score", epilog=epilog("score"))
 @click.argument("content", metavar="CONTENT", type=PATH)
 @click.argument("output", metavar="OUTPUT", type=PATH)
 @click.option(
@@ -148,7 +149,7 @@ def score(as_json: bool, quiet: bool, flow_quality: str, **values: Any) -> None:
         click.echo(found.summary())
 
 
-@cli.command("presets")
+@cli.command("presets", epilog=epilog("presets"))
 @click.argument("name", required=False)
 def presets(name: str | None) -> None:
     """List the presets, or show one."""
@@ -164,7 +165,7 @@ def presets(name: str | None) -> None:
         click.echo(f"{known:14} {preset_text(known).splitlines()[0].lstrip('# ')}")
 
 
-@cli.command("doctor")
+@cli.command("doctor", epilog=epilog("doctor"))
 @click.option(
     "--style",
     "styles",
@@ -182,7 +183,7 @@ def doctor(styles: tuple[Path, ...]) -> None:
         click.echo(line)
 
 
-@cli.command("demo")
+@cli.command("demo", epilog=epilog("demo"))
 @click.option(
     "-o",
     "--output",
@@ -249,7 +250,7 @@ def start(job: Job, values: dict[str, Any]) -> None:
     as_json = values.pop("as_json")
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     display = Display(-1 if quiet else int(verbose))
-    outcome = run_job(job, RunOptions(**values), display)
+    outcome = run_job(job, RunOptions(**values, command_line=_command(None)), display)
     if as_json:
         click.echo(outcome.to_json())
     elif not quiet:

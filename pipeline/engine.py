@@ -226,7 +226,7 @@ def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What was asked of a run besides its settings."""
+    """What was asked of a run besides its settings; `command_line` is how, for its report."""
 
     progress_movie: Path | None = None
     movie_seconds: float = 8.0
@@ -234,6 +234,8 @@ class RunOptions:
     contact_sheet: Path | None = None
     preview: int | None = None
     tensorboard: Path | None = None
+    report: Path | None = None
+    command_line: str = ""
     save_settings: Path | None = None
     keep_run: bool = False
     restart: bool = False

@@ -249,7 +249,7 @@ class FrameLoop:
         if sweep == self.settings.passes:
             ended = Ended(
                 f"frame {seen.index}", self.run.frames / frame.file, frame.losses, frame.evaluations,
-                frame.seconds, frame.error, seen.begins, found,
+                frame.seconds, frame.error, seen.begins, found, seen.index,
             )  # fmt: skip
             self.display.watchers.picture_ends(ended)
 

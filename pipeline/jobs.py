@@ -16,9 +16,17 @@ def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         from pipeline.tensorboard import TensorBoardWatcher
 
         display.watchers.each.append(TensorBoardWatcher(options.tensorboard))
+    collector = None
+    if options.report is not None:
+        from pipeline.report_collector import ReportCollector
+
+        collector = ReportCollector(options)
+        display.watchers.each.append(collector)
     try:
         outcome = _run(job, options, display)
         report = outcome if isinstance(outcome, Report) else None
+        if collector is not None and options.report is not None and report is not None:
+            collector.write(options.report, report)
         return outcome
     finally:
         display.watchers.job_ends(report)

@@ -83,14 +83,22 @@ class Work:
         self._marks.append((now, self.done))
 
     @property
+    def pace(self) -> float:
+        """Full-size iterations a second; 0 before there is something to go by."""
+        if len(self._marks) < 2:
+            return 0.0
+        (first, before), (last, done) = self._marks[0], self._marks[-1]
+        return (done - before) / (last - first) if last - first >= 1.0 else 0.0
+
+    @property
     def left(self) -> str:
         """`about 2 min left`, or nothing before there is something to go by."""
-        if len(self._marks) < 2:
-            return ""
-        (first, before), (last, done) = self._marks[0], self._marks[-1]
-        if last - first < 1.0 or done <= before:
-            return ""
-        return f"about {spoken_time((last - first) * (self.total - self.done) / (done - before))} left"
+        return f"about {spoken_time((self.total - self.done) / self.pace)} left" if self.pace > 0.0 else ""
+
+    @property
+    def speed(self) -> str:
+        """`4.2 it/s`, or nothing before there is something to go by."""
+        return f"{self.pace:.2g} it/s" if self.pace > 0.0 else ""
 
     def show(self) -> None:
         """Show the state; nothing by itself."""
@@ -107,7 +115,7 @@ class _PlainWork(Work):
     def show(self) -> None:
         if time.perf_counter() - self._shown >= _PLAIN_INTERVAL:
             self._shown = time.perf_counter()
-            parts = (f"{100 * self.done / self.total:.0f} %", self.text, self.left)
+            parts = (f"{100 * self.done / self.total:.0f} %", self.text, self.speed, self.left)
             print("  ".join(part for part in parts if part), file=self._stream, flush=True)
 
 
@@ -120,7 +128,7 @@ class _BarWork(Work):
         self._task = bar.add_task("", total=1.0, text="")
 
     def show(self) -> None:
-        text = f"{self.text}  {self.left}" if self.left else self.text
+        text = "  ".join(part for part in (self.text, self.speed, self.left) if part)
         self._bar.update(self._task, completed=self.done / self.total, text=text)
 
 

@@ -99,6 +99,8 @@ def run_options(function: Command) -> Command:
                          help="Draw the loss curves under the progress movie."),
             click.option("--contact-sheet", type=path, metavar="PATH",
                          help="Also make a sheet of small pictures: .jpg, .png or .webp."),
+            click.option("--report", type=path, metavar="PATH.html",
+                         help="Also make a page for a browser: before and after, losses, flicker, settings."),
             click.option("--tensorboard", type=path, metavar="FOLDER",
                          help="Also write losses and pictures for TensorBoard."),
             click.option("--save-settings", type=path, metavar="PATH",

@@ -79,6 +79,7 @@ def _check_options(options: RunOptions) -> None:
         ("--contact-sheet", options.contact_sheet),
         ("--save-settings", options.save_settings),
         ("--tensorboard", options.tensorboard),
+        ("--report", options.report),
         ("--keep-run", options.keep_run),
     ):
         if given:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ from pipeline.settings import AlbumSettings
 from pipeline.watch import Ended
 
 if TYPE_CHECKING:
+    from stylize.result import Result
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
@@ -80,7 +82,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     display.watchers.job_begins(job, weights.name)
     for unit in units:
         if unit in finished:
-            display.watchers.picture_ends(Ended(unit.photo.name, unit.output, found=True))
+            display.watchers.picture_ends(_ended(unit))
     run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
     try:
         snapshots = run.snapshots if options.wants_snapshots else None
@@ -140,9 +142,7 @@ def _do_units(
                 result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name, look)
                 write_result(job, unit, keys[unit], result.picture)
                 report.add(result)
-                display.watchers.picture_ends(
-                    Ended(unit.photo.name, unit.output, result.losses, result.evaluations, result.seconds)
-                )
+                display.watchers.picture_ends(_ended(unit, result))
                 display.detail(f"{label}{result_line(result)}")
                 movies += [folder] if folder else []
             except (VideoError, StylizeError, PipelineError) as error:
@@ -180,6 +180,17 @@ def _cells(units: Sequence[Unit]) -> list[Cell]:
         )
         for unit in units
     ]
+
+
+def _ended(unit: Unit, result: Result | None = None) -> Ended:
+    """A finished unit, for those who look on; without a result an earlier run made it."""
+    ended = Ended(
+        unit.photo.name, unit.output, found=result is None, source=unit.photo,
+        style=unit.style.path.stem,
+    )  # fmt: skip
+    if result is None:
+        return ended
+    return replace(ended, losses=result.losses, evaluations=result.evaluations, seconds=result.seconds)
 
 
 def _read_small(path: Path) -> Small:

@@ -69,9 +69,8 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             )  # fmt: skip
         write_image(job.output, result.picture, exif=exif_for(job.content, job.settings))
         report.add(result)
-        display.watchers.picture_ends(
-            Ended(job.content.name, job.output, result.losses, result.evaluations, result.seconds)
-        )
+        cost = result.losses, result.evaluations, result.seconds
+        display.watchers.picture_ends(Ended(job.content.name, job.output, *cost, source=job.content))
         display.detail(result_line(result))
         if snapshots is not None:
             make_movie([snapshots], options, report, display)

@@ -29,6 +29,7 @@ from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
 from pipeline.steadiness import expected, warn_of_flicker
+from pipeline.watch import Written
 
 if TYPE_CHECKING:
     from stylize.look import Look
@@ -140,15 +141,19 @@ def _encode(
     from video.images import read_image
 
     cells = []
+    watchers = display.watchers
     faint = any(look.strength < 1.0 for _, look in frames)
+    decodes = faint or any(one.wants_originals for one in watchers.each)
     with writer, closing(clip.contents(display)) as contents:
         for number, (path, look) in enumerate(frames):
             picture = read_image(path)
-            if faint:
-                picture = look.over(next(contents)[1], picture)
+            content = next(contents)[1] if decodes else None
+            picture = picture if content is None else look.over(content, picture)
             writer.write(picture)
+            name = f"frame {clip.wanted.start + number}"
+            watchers.frame_written(Written(number, len(frames), name, picture, content))
             if number in shown:
-                cells.append(Cell((small(picture),), f"frame {clip.wanted.start + number}"))
+                cells.append(Cell((small(picture),), name))
     for note in writer.notes:
         display.warn(note)
     return cells

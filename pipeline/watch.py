@@ -51,6 +51,10 @@ class Ended:
         Whether a shot begins with it.
     found
         An earlier run made it.
+    index
+        A frame's number in the clip.
+    source, style
+        Of a photo: the original's file, and the name of its style.
     """
 
     name: str
@@ -61,13 +65,46 @@ class Ended:
     error: float | None = None
     cut: bool = False
     found: bool = False
+    index: int = 0
+    source: Path | None = None
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A frame as it goes into the output.
+
+    Attributes
+    ----------
+    place, count
+        Which of how many frames it is.
+    name
+        As in `Begun`.
+    picture
+        What is shown, shape (H, W, 3).
+    content
+        The original, if a watcher `wants_originals`.
+    """
+
+    place: int
+    count: int
+    name: str
+    picture: FloatImage
+    content: FloatImage | None
 
 
 class Watcher:
     """Is told what happens, in the thread that works; what it does not want to know it leaves as it is here.
 
     What a watcher does is taken from the job's time: pictures are copied only when they are asked for.
+
+    Attributes
+    ----------
+    wants_originals
+        Whether frames that are written come with their originals, for which the clip is decoded once more.
     """
+
+    wants_originals = False
 
     def job_begins(self, job: Job, backbone: str) -> None:
         """The job is checked, its network chosen, and the work begins."""
@@ -80,6 +117,9 @@ class Watcher:
 
     def picture_ends(self, ended: Ended) -> None:
         """A picture is finished and saved."""
+
+    def frame_written(self, written: Written) -> None:
+        """A frame goes into the output, in order, after all are finished."""
 
     def work_moves(self, work: Work) -> None:
         """How much is done, and how much is left, has changed."""
@@ -116,6 +156,11 @@ class Watchers(Watcher):
         """Tell all."""
         for one in self.each:
             one.picture_ends(ended)
+
+    def frame_written(self, written: Written) -> None:
+        """Tell all."""
+        for one in self.each:
+            one.frame_written(written)
 
     def work_moves(self, work: Work) -> None:
         """Tell all."""

@@ -61,10 +61,10 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
             now[0] = float(step)
             work.advance(1, f"step {step}")
     assert stream.getvalue().splitlines() == [
-        "10 %  step 10  about 1 min 30 s left",
-        "20 %  step 20  about 1 min 20 s left",
-        "30 %  step 30  about 1 min 10 s left",
-        "40 %  step 40  about 1 min 00 s left",
+        "10 %  step 10  1 it/s  about 1 min 30 s left",
+        "20 %  step 20  1 it/s  about 1 min 20 s left",
+        "30 %  step 30  1 it/s  about 1 min 10 s left",
+        "40 %  step 40  1 it/s  about 1 min 00 s left",
     ]
 
 
@@ -112,6 +112,22 @@ def test_a_bar_on_a_terminal() -> None:
     with Display(0, stream).work(2) as work:
         work.advance(1, "half")
     assert "half" in stream.getvalue()
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_colours_can_be_left_out(plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if plain:
+        monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    with Display(0, stream).work(10) as work:
+        work.advance(5, "step 5")
+    assert ("\x1b[38;" in stream.getvalue() or "\x1b[35m" in stream.getvalue()) is not plain
 
 
 def test_a_report_in_words_and_as_json() -> None:

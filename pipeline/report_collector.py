@@ -1,0 +1,164 @@
+"""What a report page tells of a job, collected while it runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import __version__
+from pipeline.config import Job, job_text
+from pipeline.engine import RunOptions
+from pipeline.log import spoken_time
+from pipeline.pages.report_page import (
+    CurvePoint,
+    Pair,
+    ReportPage,
+    Row,
+    Thumb,
+    chosen_frames,
+    chosen_pairs,
+    write_report_page,
+)
+from pipeline.report import Report
+from pipeline.settings import flat
+from pipeline.watch import Ended, Watcher, Written
+from stylize.knobs import knobs_of
+
+if TYPE_CHECKING:
+    from stylize.optimize import Progress
+    from stylize.types import FloatImage
+
+
+class ReportCollector(Watcher):
+    """Collects what `--report` shows of a job, and writes the page.
+
+    Parameters
+    ----------
+    options
+        Of the run; they say where the page goes.
+    """
+
+    wants_originals = True
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self._job: Job | None = None
+        self._backbone = ""
+        self._ended: list[Ended] = []
+        self._curves: list[CurvePoint] = []
+        self._pairs: list[Pair] = []
+        self._thumbs: list[Thumb] = []
+
+    def job_begins(self, job: Job, backbone: str) -> None:
+        """Keep what the page says of the job."""
+        self._job, self._backbone = job, backbone
+
+    def iterated(self, progress: Progress, picture: Callable[[], FloatImage]) -> None:
+        """A single picture's losses become curves."""
+        del picture
+        if self._job is not None and self._job.command == "image":
+            terms = {"total": progress.loss, **progress.terms}
+            self._curves.append((progress.iteration, progress.level, terms))
+
+    def picture_ends(self, ended: Ended) -> None:
+        """Keep what it came to."""
+        self._ended.append(ended)
+
+    def frame_written(self, written: Written) -> None:
+        """Keep those frames that the page shows; in bytes, which take a quarter of the memory."""
+        from video.images import from_uint8, to_uint8
+
+        shown = partial(from_uint8, to_uint8(written.picture))
+        if written.place in chosen_pairs(written.count, "video") and written.content is not None:
+            before = partial(from_uint8, to_uint8(written.content))
+            self._pairs.append(Pair(written.name, "", before, shown))
+        if written.place in chosen_frames(written.count):
+            self._thumbs.append(Thumb(written.name, shown))
+
+    def write(self, path: Path, report: Report) -> None:
+        """Write the page of a job that is done, and name it in its report."""
+        job = self._job
+        if job is None:
+            return
+        pairs = self._pairs if job.command == "video" else [_pair_of(ended) for ended in self._ended]
+        page = ReportPage(
+            title=report.output,
+            command=job.command,  # type: ignore[arg-type]
+            facts=_facts(report), settings=_settings(job), environment=_environment(self._backbone),
+            rows=self._rows(), pairs=pairs, thumbs=self._thumbs, curves=self._curves,
+            warnings=report.warnings, rerun=self._options.command_line,
+            job_file=job_text(job, path.parent, backbone=self._backbone),
+            failed=list(report.failed.items()),
+        )  # fmt: skip
+        write_report_page(path, page, overwrite=self._options.overwrite)
+        report.also["report"] = str(path)
+
+    def _rows(self) -> list[Row]:
+        rows, shot = [], 0
+        for ended in sorted(self._ended, key=lambda ended: ended.index):
+            shot += ended.cut
+            rows.append(Row(ended.name, ended.index, shot, ended.cut, *_cost(ended), ended.error))
+        return rows
+
+
+def _cost(ended: Ended) -> tuple[dict[str, float], int, float]:
+    return ended.losses, ended.evaluations, ended.seconds
+
+
+def _pair_of(ended: Ended) -> Pair:
+    """A photo beside what it became, read when the page is written."""
+    from video.images import read_image
+
+    assert ended.source is not None
+    return Pair(ended.name, ended.style, partial(read_image, ended.source), partial(read_image, ended.file))
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    """What the last line of the job says."""
+    facts = [
+        ("frames" if report.command == "video" else "pictures", str(report.frames)),
+        ("time", spoken_time(report.seconds)),
+        ("evaluations", f"{report.evaluations:,}"),
+        ("network", report.backbone),
+    ]
+    if report.warping_error is not None:
+        facts.append(("warping error", f"{1e4 * report.warping_error:.2f}e-4"))
+    facts += [("already there", str(report.skipped))] * bool(report.skipped)
+    return facts + [("failed", str(len(report.failed)))] * bool(report.failed)
+
+
+def _settings(job: Job) -> list[tuple[str, str, str | None]]:
+    """Name, value and default of every setting, and the files."""
+    files = [("content", str(job.content)), ("style", ", ".join(map(str, job.styles)))]
+    found: list[tuple[str, str, str | None]] = [(name, value, None) for name, value in files]
+    defaults = {
+        name: field.default
+        for config in (job.settings, job.stylize)
+        for name, (field, _) in knobs_of(config).items()
+    }
+    for name, value in flat(job.settings, job.stylize).items():
+        found.append((name.replace("_", "-"), _said(value), _said(defaults[name])))
+    return found
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _environment(backbone: str) -> list[tuple[str, str]]:
+    import tensorflow as tf
+
+    cards = [device.name for device in tf.config.list_logical_devices("GPU")]
+    return [
+        ("deep-fusion", __version__),
+        ("network", backbone),
+        ("TensorFlow", tf.__version__),
+        ("Python", platform.python_version()),
+        ("system", platform.platform()),
+        ("processors", str(os.cpu_count())),
+        ("graphics", ", ".join(cards) or "none"),
+    ]
