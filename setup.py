@@ -51,11 +51,12 @@ setup(
         "Topic :: Scientific/Engineering :: Image Processing",
     ],
     python_requires=">=3.11,<3.14",
-    # The four packages are named one by one: a search would also find tests/ and scripts/.
-    packages=["configs", "pipeline", "stylize", "video"],
+    # The packages are named one by one: a search would also find tests/ and scripts/.
+    packages=["configs", "pipeline", "pipeline.pages", "stylize", "video"],
     package_data={
         "configs": ["*.toml"],
         "pipeline": ["demo/*"],
+        "pipeline.pages": ["*.html", "*.css", "*.js"],
         "stylize": ["weights/*.npz"],
     },
     include_package_data=False,
@@ -74,6 +75,7 @@ setup(
         "av>=15,<19",  # reads what ffprobe would say, where the system has none
         "scenedetect>=0.7,<0.8",
         "click>=8.1,<9,!=8.3.0",
+        "jinja2>=3.1.4,<4",  # the pages that jobs show themselves on
         "rich>=13.7,<16",
         "filelock>=3.18,<5",  # one process at a time on a run folder
         "h5py>=3.11,<4",

@@ -1,0 +1,165 @@
+"""The commands that are no jobs: looking at runs and clips, at presets, weights and the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.errors import UsageError
+from pipeline.examples import epilog
+from pipeline.log import Display
+from pipeline.options import Length, NearMissChoice
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command("progress", epilog=epilog("progress"))
+@click.argument("run", metavar="RUN", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
+@click.option("--seconds", type=Length(0.5, 600), default=8.0, show_default=True, help="Its length.")
+@click.option("--losses", is_flag=True, help="Draw the loss curves under the picture.")
+@click.option("--overwrite", is_flag=True, help="Replace a movie that exists.")
+def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: bool) -> None:
+    """Make the progress movie of a run folder that was kept with --keep-run."""
+    from pipeline.movie import write_progress_movie
+
+    if not run.is_dir():
+        raise UsageError(f"{run}: there is no such run folder; keep one with --keep-run")
+    folders = sorted(path for path in (run / "snapshots").glob("*") if path.is_dir())
+    if not folders:
+        raise UsageError(f"{run}: holds no snapshots; make the run with --keep-run or --progress-movie")
+    write_progress_movie(folders, output, seconds=seconds, loss_strip=losses, overwrite=overwrite)
+    click.echo(output)
+
+
+@click.command("score", epilog=epilog("score"))
+@click.argument("content", metavar="CONTENT", type=PATH)
+@click.argument("output", metavar="OUTPUT", type=PATH)
+@click.option(
+    "--style", type=PATH, metavar="PICTURE", help="Also measure how near the output is to this style."
+)
+@click.option("--frames", default="", metavar="A:B", help="The part of CONTENT that OUTPUT shows.")
+@click.option(
+    "--cuts", default="auto", show_default=True, metavar="auto|none|FILE", help="Where shots begin."
+)
+@click.option(
+    "--flow-quality",
+    type=NearMissChoice(("fast", "medium", "fine")),
+    default="medium",
+    show_default=True,
+    help="Work put into the optical flow. Compare only scores of the same quality.",
+)
+@click.option("--csv", "csv_path", type=PATH, metavar="PATH.csv", help="Write a line a frame.")
+@click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def score(as_json: bool, quiet: bool, flow_quality: str, **values: Any) -> None:
+    """Measure how steady the clip OUTPUT is as a stylization of CONTENT.
+
+    Works on any two clips or folders of numbered frames of the same length. The warping error is 0 when
+    what moves along with the content looks the same from frame to frame.
+    """
+    from pipeline.score import score_clips
+
+    content, output = values.pop("content"), values.pop("output")
+    found = score_clips(content, output, Display(-1 if quiet else 0), quality=flow_quality, **values)
+    if as_json:
+        click.echo(found.to_json())
+    elif not quiet:
+        click.echo(found.summary())
+
+
+@click.command("presets", epilog=epilog("presets"))
+@click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    """List the presets, or show one."""
+    from pipeline.config import preset_names, preset_text, read_preset
+
+    if name is not None:
+        read_preset(name)
+        click.echo(
+            preset_text(name) if name in preset_names() else Path(name).read_text(encoding="utf-8"), nl=False
+        )
+        return
+    for known in preset_names():
+        click.echo(f"{known:14} {preset_text(known).splitlines()[0].lstrip('# ')}")
+
+
+@click.command("doctor", epilog=epilog("doctor"))
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    type=PATH,
+    metavar="PICTURE",
+    help="Say instead how steady clips are in this style, or in those of a folder; may be repeated.",
+)
+def doctor(styles: tuple[Path, ...]) -> None:
+    """Say what this machine has: versions, processors, ffmpeg, weights; or what a style is like."""
+    from pipeline.doctor import examine
+    from pipeline.steadiness import ranking
+
+    for line in ranking(styles) if styles else examine():
+        click.echo(line)
+
+
+@click.command("demo", epilog=epilog("demo"))
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    default=Path("deepfusion-demo"),
+    show_default=True,
+    help="The folder to fill.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def demo(output: Path, quiet: bool) -> None:
+    """Stylize a small real clip with sound and two photos, and make a progress movie."""
+    from pipeline.run_demo import run_demo
+
+    for line in run_demo(output, Display(-1 if quiet else 0)):
+        click.echo(line)
+
+
+@click.group("weights")
+def weights() -> None:
+    """The network's weights: what is here, fetch the full network, check a file."""
+
+
+@weights.command("list")
+def weights_list() -> None:
+    """Where weights may come from and which are here."""
+    from pipeline.weights_command import listing
+
+    for line in listing():
+        click.echo(line)
+
+
+@weights.command("download")
+@click.option(
+    "--timeout",
+    type=Length(1, 3600),
+    default=20.0,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
+def weights_download(timeout: float) -> None:
+    """Download the full VGG-19 (80 MB) to the Keras cache and verify it."""
+    from pipeline.weights_command import download
+
+    click.echo(download(timeout, Display()))
+
+
+@weights.command("verify")
+@click.argument("path", metavar="PATH", type=PATH)
+@click.option("--sha256", metavar="HEX", help="The hash the file must have.")
+def weights_verify(path: Path, sha256: str | None) -> None:
+    """Check a weights file: format, shapes, values, hash."""
+    from pipeline.weights_command import verify_line
+
+    click.echo(verify_line(path, sha256))
+
+
+COMMANDS = (progress, score, presets, doctor, demo, weights)
