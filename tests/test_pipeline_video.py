@@ -379,8 +379,8 @@ def test_clips_of_one_and_two_frames(frames: str, clip: Path, style: Path, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--long-term", "0"], "long_term: 0: expected rising numbers of frames, 1 to 32, like 1,2,4"),
-        (["--long-term", "2,1"], "long_term: 2,1: expected rising numbers"),
+        (["--long-term", "0"], "--long-term: 0: expected rising numbers of frames, 1 to 32, like 1,2,4"),
+        (["--long-term", "2,1"], "--long-term: 2,1: expected rising numbers"),
         (["--long-term", "1,99"], "expected rising numbers"),
         (["--long-term", "one"], "'one' is not a list of numbers"),
         (["--passes", "0"], "passes: 0 is under the minimum of 1"),

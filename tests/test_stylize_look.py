@@ -143,12 +143,18 @@ def test_without_strength_the_content_stays() -> None:
 
 def test_more_strength_moves_more() -> None:
     engine = plain(iterations=10)
-    moved = [
-        np.abs(engine.stylize(CONTENT, look=Look(strength=strength)).picture - CONTENT).mean()
-        for strength in (0.1, 0.4, 0.7, 1.0)
-    ]
+    looks = [Look(strength=strength) for strength in (0.1, 0.4, 0.7, 1.0)]
+    made = [look.over(CONTENT, engine.stylize(CONTENT, look=look).picture) for look in looks]
+    moved = [np.abs(picture - CONTENT).mean() for picture in made]
     assert moved == sorted(moved)
     assert moved[0] > 0.0
+
+
+def test_a_result_is_laid_over_its_content() -> None:
+    picture = random_picture(24, 32, 5)
+    np.testing.assert_allclose(Look(0.25).over(CONTENT, picture), 0.75 * CONTENT + 0.25 * picture, atol=1e-6)
+    assert Look().over(CONTENT, picture) is picture
+    np.testing.assert_array_equal(Look(0.0).over(CONTENT, picture), CONTENT)
 
 
 def test_a_look_has_shares_of_its_own() -> None:

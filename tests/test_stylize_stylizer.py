@@ -243,8 +243,9 @@ def test_no_style() -> None:
     ("blend", "message"),
     [
         ([1.0], "style weights: 1 given for 2 style pictures; give one each"),
-        ([1.0, 0.0], "style weights: [1.0, 0.0]: each must be greater than 0"),
-        ([1.0, float("nan")], "style weights: [1.0, nan]: each must be greater than 0"),
+        ([1.0, -1.0], "style weights: [1.0, -1.0]: none may be under 0, nor all 0"),
+        ([0.0, 0.0], "style weights: [0.0, 0.0]: none may be under 0, nor all 0"),
+        ([1.0, float("nan")], "style weights: [1.0, nan]: none may be under 0, nor all 0"),
     ],
 )
 def test_a_bad_blend(blend: list[float], message: str) -> None:
