@@ -14,7 +14,17 @@ from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.interrupt import Stopped, listen
 from pipeline.log import Display
-from pipeline.options import Length, NearMissChoice, given, require, run_options, setting_options
+from pipeline.movie_options import MovieOptions
+from pipeline.options import (
+    Length,
+    NearMissChoice,
+    given,
+    movie_asked,
+    movie_options,
+    require,
+    run_options,
+    setting_options,
+)
 
 PATH = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -89,20 +99,17 @@ def run_file(path: Path, output: Path | None, **values: Any) -> None:
 @cli.command("progress")
 @click.argument("run", metavar="RUN", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
-@click.option("--seconds", type=Length(0.5, 600), default=8.0, show_default=True, help="Its length.")
-@click.option("--losses", is_flag=True, help="Draw the loss curves under the picture.")
+@movie_options()
 @click.option("--overwrite", is_flag=True, help="Replace a movie that exists.")
-def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: bool) -> None:
+def progress(run: Path, output: Path, overwrite: bool, **movie: Any) -> None:
     """Make the progress movie of a run folder that was kept with --keep-run."""
     from pipeline.movie import write_progress_movie
+    from pipeline.snapshots import snapshot_folders
 
-    if not run.is_dir():
-        raise UsageError(f"{run}: there is no such run folder; keep one with --keep-run")
-    folders = sorted(path for path in (run / "snapshots").glob("*") if path.is_dir())
-    if not folders:
-        raise UsageError(f"{run}: holds no snapshots; make the run with --keep-run or --progress-movie")
-    write_progress_movie(folders, output, seconds=seconds, loss_strip=losses, overwrite=overwrite)
-    click.echo(output)
+    options, folders = MovieOptions(**movie), snapshot_folders(run)
+    if options.layout == "grid" and len(folders) < 2:
+        raise UsageError(f"{run}: --layout grid is for albums; here is one picture, for single or side")
+    click.echo(write_progress_movie(folders, output, options, overwrite=overwrite))
 
 
 @cli.command("score")
@@ -238,12 +245,11 @@ def start(job: Job, values: dict[str, Any]) -> None:
     from pipeline.engine import RunOptions
     from pipeline.jobs import run_job
 
-    if values["movie_losses"] and values["progress_movie"] is None:
-        raise UsageError("--movie-losses: is for a progress movie; add --progress-movie PATH")
+    movie = movie_asked(values)
     as_json = values.pop("as_json")
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     display = Display(-1 if quiet else int(verbose))
-    outcome = run_job(job, RunOptions(**values), display)
+    outcome = run_job(job, RunOptions(movie=movie, **values), display)
     if as_json:
         click.echo(outcome.to_json())
     elif not quiet:

@@ -92,6 +92,8 @@ def _draw(cells: Sequence[Cell]) -> Any:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
+    from pipeline.captions import cut
+
     font = ImageFont.load_default(_TYPE)
     columns = min(len(cells), _COLUMNS)
     drawn = [[one() if callable(one) else one for one in cell.pictures] for cell in cells]
@@ -112,7 +114,7 @@ def _draw(cells: Sequence[Cell]) -> Any:
                     picture, (left + (width - picture.width) // 2, under + (height - picture.height) // 2)
                 )
                 under += height + _GAP // 2
-            text = _cut(cells[number * columns + column].caption, width, font)
+            text = cut(cells[number * columns + column].caption, width, font)
             place = (left + width / 2, top + whole[number] - band / 2)
             draw.text(place, text, _INK, font, anchor="mm")
         top += whole[number] + _GAP
@@ -121,13 +123,3 @@ def _draw(cells: Sequence[Cell]) -> Any:
 
 def _heights(row: Sequence[Sequence[Small]]) -> list[list[int]]:
     return [[picture.height for picture in pictures] for pictures in row]
-
-
-def _cut(text: str, width: int, font: Any) -> str:
-    """`text` as far as there is room, with an ellipsis where it ends; what is no letter becomes a space."""
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}...") > width:
-        text = text[:-1]
-    return f"{text}..."
