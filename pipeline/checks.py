@@ -91,6 +91,8 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
             raise UsageError(
                 "--progress-movie: with --engine hub there is no progress; leave one of them out"
             )
+        if options.movie.layout == "grid" and job.command != "album":
+            raise UsageError("--movie-layout grid: is for albums; here is one picture, for single or side")
         check_target(options.progress_movie, tuple(ANIMATION_SUFFIXES), overwrite=options.overwrite)
         if options.progress_movie.suffix.lower() != ".webp":
             find_ffmpeg()

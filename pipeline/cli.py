@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.examples import epilog
 from pipeline.interrupt import Stopped, listen
 from pipeline.log import Display
-from pipeline.options import as_option, given, require, run_options, setting_options
+from pipeline.options import as_option, given, movie_asked, require, run_options, setting_options
 from stylize.errors import ConfigError
 
 PATH = click.Path(path_type=Path)
@@ -103,12 +103,12 @@ def start(job: Job, values: dict[str, Any]) -> None:
     from pipeline.engine import RunOptions
     from pipeline.jobs import run_job
 
-    if values["movie_losses"] and values["progress_movie"] is None:
-        raise UsageError("--movie-losses: is for a progress movie; add --progress-movie PATH")
+    movie = movie_asked(values)
     as_json = values.pop("as_json")
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     display = Display(-1 if quiet else int(verbose))
-    outcome = run_job(job, RunOptions(**values, command_line=_command(None)), display)
+    options = RunOptions(movie=movie, command_line=_command(None), **values)
+    outcome = run_job(job, options, display)
     if as_json:
         click.echo(outcome.to_json())
     elif not quiet:

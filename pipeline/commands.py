@@ -10,7 +10,8 @@ import click
 from pipeline.errors import UsageError
 from pipeline.examples import epilog
 from pipeline.log import Display
-from pipeline.options import Length, NearMissChoice
+from pipeline.movie_options import MovieOptions
+from pipeline.options import Length, NearMissChoice, movie_options
 
 PATH = click.Path(path_type=Path)
 
@@ -18,20 +19,17 @@ PATH = click.Path(path_type=Path)
 @click.command("progress", epilog=epilog("progress"))
 @click.argument("run", metavar="RUN", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, metavar="MOVIE.mp4|.gif|.webp", help="The movie.")
-@click.option("--seconds", type=Length(0.5, 600), default=8.0, show_default=True, help="Its length.")
-@click.option("--losses", is_flag=True, help="Draw the loss curves under the picture.")
+@movie_options()
 @click.option("--overwrite", is_flag=True, help="Replace a movie that exists.")
-def progress(run: Path, output: Path, seconds: float, losses: bool, overwrite: bool) -> None:
+def progress(run: Path, output: Path, overwrite: bool, **movie: Any) -> None:
     """Make the progress movie of a run folder that was kept with --keep-run."""
     from pipeline.movie import write_progress_movie
+    from pipeline.snapshots import snapshot_folders
 
-    if not run.is_dir():
-        raise UsageError(f"{run}: there is no such run folder; keep one with --keep-run")
-    folders = sorted(path for path in (run / "snapshots").glob("*") if path.is_dir())
-    if not folders:
-        raise UsageError(f"{run}: holds no snapshots; make the run with --keep-run or --progress-movie")
-    write_progress_movie(folders, output, seconds=seconds, loss_strip=losses, overwrite=overwrite)
-    click.echo(output)
+    options, folders = MovieOptions(**movie), snapshot_folders(run)
+    if options.layout == "grid" and len(folders) < 2:
+        raise UsageError(f"{run}: --layout grid is for albums; here is one picture, for single or side")
+    click.echo(write_progress_movie(folders, output, options, overwrite=overwrite))
 
 
 @click.command("score", epilog=epilog("score"))

@@ -92,6 +92,8 @@ def _draw(cells: Sequence[Cell]) -> Any:
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
+    from pipeline.captions import cut
+
     font = ImageFont.load_default(_TYPE)
     columns = min(len(cells), _COLUMNS)
     drawn = [[one() if callable(one) else one for one in cell.pictures] for cell in cells]
@@ -116,20 +118,10 @@ def _draw(cells: Sequence[Cell]) -> Any:
             caption = cells[number * columns + column].caption.split("\n")
             for line, text in enumerate(caption):
                 height = top + whole[number] - band + (line + 1) * (_TYPE + 2)
-                draw.text((left + width / 2, height), _cut(text, width, font), _INK, font, anchor="mm")
+                draw.text((left + width / 2, height), cut(text, width, font), _INK, font, anchor="mm")
         top += whole[number] + _GAP
     return np.asarray(sheet)
 
 
 def _heights(row: Sequence[Sequence[Small]]) -> list[list[int]]:
     return [[picture.height for picture in pictures] for pictures in row]
-
-
-def _cut(text: str, width: int, font: Any) -> str:
-    """`text` as far as there is room, with an ellipsis where it ends; what is no letter becomes a space."""
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}...") > width:
-        text = text[:-1]
-    return f"{text}..."

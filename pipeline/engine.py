@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
 from pipeline.log import Display
 from pipeline.masks import mask_paths
+from pipeline.movie_options import MovieOptions
 from pipeline.settings import VideoSettings
 from stylize.config import StylizeConfig, parse_start
 
@@ -229,8 +230,7 @@ class RunOptions:
     """What was asked of a run besides its settings; `command_line` is how, for its report."""
 
     progress_movie: Path | None = None
-    movie_seconds: float = 8.0
-    movie_losses: bool = False
+    movie: MovieOptions = field(default_factory=MovieOptions)
     contact_sheet: Path | None = None
     preview: int | None = None
     tensorboard: Path | None = None

@@ -103,13 +103,7 @@ def make_movie(folders: Sequence[Path], options: RunOptions, report: Report, dis
         return
     from pipeline.movie import write_progress_movie
 
-    write_progress_movie(
-        folders,
-        options.progress_movie,
-        seconds=options.movie_seconds,
-        loss_strip=options.movie_losses,
-        overwrite=options.overwrite,
-    )
+    write_progress_movie(folders, options.progress_movie, options.movie, overwrite=options.overwrite)
     report.also["progress movie"] = str(options.progress_movie)
 
 

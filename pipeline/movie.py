@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import bisect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.contact_sheet import evenly
 from pipeline.errors import UsageError
-from pipeline.loss_strip import BACKGROUND, LossStrip, strip_height
-from pipeline.snapshots import Loss, Snapshot, read_losses, read_snapshots
+from pipeline.growth import Growth, Panel, blend, originals
+from pipeline.loss_strip import LossStrip, strip_height
+from pipeline.movie_layouts import Area, Layout, grid_layout, side_layout, single_layout
+from pipeline.movie_options import MovieOptions
+from pipeline.snapshots import Snapshot, content_path, read_snapshots, style_paths
 from video.animation import write_animation
-from video.decode import fit_size
-from video.images import FloatImage, from_uint8, read_image, resize_image
+from video.images import FloatImage
 
 CLIP_RATE = Fraction(25)
 ANIMATION_RATES = {".gif": Fraction(25, 2), ".webp": Fraction(15)}
@@ -28,11 +28,8 @@ CLIP_LIMIT = 1920
 ANIMATION_LIMITS = {".gif": 480, ".webp": 640}
 """Longer side in pixels where no size is asked for."""
 
-TEMPER = 0.7
-"""Power of the distance between snapshots that their time grows with: 1 moves evenly, 0 shows each alike."""
-
-LEAST_SHARE = 0.1
-"""Time every change gets besides, as a part of the mean: the last touches are small."""
+LARGEST_GRID = 36
+"""Pictures in a grid; of more, these are chosen evenly."""
 
 SHORTEST_PART = 1.0
 """Seconds of movement that each of several folders gets at least."""
@@ -41,53 +38,57 @@ PAUSE = Fraction(3, 5)
 FADE = Fraction(2, 5)
 """Seconds for which a result stays before the next folder's turn, and of the cross-fade between them."""
 
+WAIT = Fraction(2, 5)
+WIPE = Fraction(8, 5)
+"""Seconds for which the original stands before the wipe, and for which the edge travels."""
+
+LAYOUTS = {"single": single_layout, "side": side_layout, "grid": grid_layout}
+
 
 @dataclass(frozen=True)
 class _Plan:
-    """Counts of frames: of each folder's movement, pause and fade to the next, and of the last result."""
+    """Counts of frames: of a scene's movement, its pauses, fades, wait and wipe, and of the last result."""
 
-    canvas: tuple[int, int]
     moving: int
     paused: int
     fading: int
+    waiting: int
+    wiping: int
     held: int
-    strip: int
 
 
 def write_progress_movie(
     folders: Sequence[Path],
     output: Path,
+    options: MovieOptions | None = None,
     *,
-    seconds: float = 8.0,
     hold: float = 1.5,
     rate: Fraction | int | None = None,
-    loss_strip: bool = False,
     size: tuple[int, int] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Make a movie of one or several optimisations, one after the other, at a pace that looks even.
+    """Make a movie of one or several optimisations, one after the other or at once, at an even pace.
 
     Each frame is the blend of the two snapshots around its moment; the last ones show the result as it is.
-    Smaller snapshots are scaled up. Pictures of other proportions than the movie's have neutral bars beside
+    Smaller snapshots are scaled up. Pictures of other proportions than their place have neutral bars beside
     them.
 
     Parameters
     ----------
     folders
-        What :class:`pipeline.snapshots.SnapshotRecorder` filled, in order.
+        What :class:`pipeline.recorder.SnapshotRecorder` filled, in order. A grid shows at most 36 of them,
+        evenly chosen.
     output
         Ends in ``.mp4`` or another clip's suffix, ``.gif`` or ``.webp``.
-    seconds
-        Time of the movement, shared by the folders; with several, each gets at least one second.
+    options
+        How it looks; None means the defaults.
     hold
         Seconds for which the last result stays; it is shown for one frame at least.
     rate
         Frames a second; None means 25, for a GIF 12.5 and for a WebP 15.
-    loss_strip
-        Draw the loss curves below the pictures.
     size
-        Width and height of the pictures' area. None means as large as the results, but 1920 pixels at most,
-        480 in a GIF and 640 in a WebP.
+        Width and height of the area of pictures and captions. None means as large as the results ask for,
+        but 1920 pixels at most, 480 in a GIF and 640 in a WebP.
     overwrite
         Whether an existing file may be replaced.
 
@@ -99,15 +100,34 @@ def write_progress_movie(
     Raises
     ------
     UsageError, video.errors.InputError
-        If there are no snapshots, one cannot be read, a number makes no sense, or `output` cannot be one.
+        If there are no snapshots, one cannot be read, the folders hold no originals for a layout or a wipe
+        that shows them, a number makes no sense, or `output` cannot be one.
     video.errors.EncodeError
         If writing failed.
     """
-    output = Path(output)
+    output, options = Path(output), options or MovieOptions()
     suffix = output.suffix.lower()
     rate = Fraction(ANIMATION_RATES.get(suffix, CLIP_RATE) if rate is None else rate)
-    if not folders:
-        raise UsageError("no folder of snapshots given; name at least one")
+    _check_numbers(options.seconds, hold, rate, size)
+    parts = _read(folders, options)
+    limit = ANIMATION_LIMITS.get(suffix, CLIP_LIMIT)
+    area = Area((limit, limit) if size is None else size, size is not None)
+    layout = LAYOUTS[options.layout]([part[-1].size for part in parts], area, captions=options.captions)
+    scenes = [parts] if options.layout == "grid" else [[part] for part in parts]
+    share = max(options.seconds / len(scenes), min(options.seconds, SHORTEST_PART))
+    plan = _Plan(
+        moving=max(1, round(share * rate)),
+        paused=max(1, round(PAUSE * rate)),
+        fading=round(FADE * rate),
+        waiting=round(WAIT * rate),
+        wiping=max(1, round(WIPE * rate)) if options.wipe else 0,
+        held=max(1, round(hold * rate)),
+    )
+    write_animation(output, _frames(scenes, layout, plan, options), rate, overwrite=overwrite)
+    return output
+
+
+def _check_numbers(seconds: float, hold: float, rate: Fraction, size: tuple[int, int] | None) -> None:
     if (
         not (math.isfinite(seconds) and math.isfinite(hold))
         or seconds <= 0
@@ -120,138 +140,79 @@ def write_progress_movie(
             f"a movie of {seconds:g} s, held for {hold:g} s, at {float(rate):g} frames a second{shape}: "
             f"all must be above 0 (the hold may be 0)"
         )
-    parts = [read_snapshots(folder) for folder in folders]
-    canvas = size or _common_size([part[-1].size for part in parts], ANIMATION_LIMITS.get(suffix, CLIP_LIMIT))
-    share = max(seconds / len(parts), min(seconds, SHORTEST_PART))
-    plan = _Plan(
-        canvas=canvas,
-        moving=max(1, round(share * rate)),
-        paused=max(1, round(PAUSE * rate)),
-        fading=round(FADE * rate),
-        held=max(1, round(hold * rate)),
-        strip=_strip_rows(canvas) if loss_strip else 0,
-    )
-    write_animation(output, _frames(parts, plan), rate, overwrite=overwrite)
-    return output
 
 
-def _common_size(sizes: Sequence[tuple[int, int]], limit: int) -> tuple[int, int]:
-    """The size that holds every picture at its own size, with the longer side at `limit` or less."""
-    return fit_size(max(width for width, _ in sizes), max(height for _, height in sizes), limit)
+def _read(folders: Sequence[Path], options: MovieOptions) -> list[list[Snapshot]]:
+    """The snapshots of the folders that are shown; what the movie needs besides is looked for, too."""
+    if not folders:
+        raise UsageError("no folder of snapshots given; name at least one")
+    if options.layout == "grid":
+        folders = [folders[number] for number in evenly(len(folders), LARGEST_GRID)]
+    for folder in folders:
+        if options.wipe or options.layout == "side":
+            content_path(folder)
+        if options.layout == "side":
+            style_paths(folder)
+    return [read_snapshots(folder) for folder in folders]
 
 
-def _strip_rows(canvas: tuple[int, int]) -> int:
-    """Height of the loss strip; together with the picture it is even, as clips need it."""
-    return strip_height(canvas[0]) + canvas[1] % 2
-
-
-def _frames(parts: Sequence[Sequence[Snapshot]], plan: _Plan) -> Iterator[FloatImage]:
+def _frames(
+    scenes: Sequence[Sequence[Sequence[Snapshot]]], layout: Layout, plan: _Plan, options: MovieOptions
+) -> Iterator[FloatImage]:
     """Every frame of the movie; a few pictures are alive at a time."""
     shown: FloatImage | None = None
-    for number, snapshots in enumerate(parts, start=1):
-        part = _Part(snapshots, plan)
+    for number, parts in enumerate(scenes, start=1):
+        scene = _Scene(parts, layout, options)
         if shown is not None:
-            first = part.frame(0.0)
-            for step in range(1, plan.fading + 1):
-                yield blend(shown, first, step / (plan.fading + 1))
+            yield from _fade(shown, scene.grown(0.0), plan)
         for step in range(plan.moving):
-            yield part.frame(step / plan.moving)
-        shown = part.frame(1.0)
-        for _ in range(plan.held if number == len(parts) else plan.paused):
-            yield shown
+            yield scene.grown(step / plan.moving)
+        shown = scene.grown(1.0)
+        if plan.wiping:
+            yield from [shown] * plan.paused
+            yield from _fade(shown, scene.wiped(0.0), plan)
+            yield from [scene.wiped(0.0)] * plan.waiting
+            for step in range(plan.wiping):
+                yield scene.wiped(_eased(step / plan.wiping))
+            shown = scene.wiped(1.0)
+        yield from [shown] * (plan.held if number == len(scenes) else plan.paused)
 
 
-class _Part:
-    """The movement of one folder: the frame at every moment from 0 to 1."""
+def _fade(first: FloatImage, second: FloatImage, plan: _Plan) -> Iterator[FloatImage]:
+    for step in range(1, plan.fading + 1):
+        yield blend(first, second, step / (plan.fading + 1))
 
-    def __init__(self, snapshots: Sequence[Snapshot], plan: _Plan) -> None:
-        self._times = pace([snapshot.distance for snapshot in snapshots[1:]])
-        size = fitted_size(snapshots[-1].size, plan.canvas)
 
-        @lru_cache(maxsize=2)
-        def picture(number: int) -> FloatImage:
-            return place_on(plan.canvas, resize_image(read_image(snapshots[number].path), size))
+def _eased(part: float) -> float:
+    """From 0 to 1, slow at both ends."""
+    return part * part * (3 - 2 * part)
 
-        self._picture = picture
+
+class _Scene:
+    """What moves at the same time: one folder, or all of a grid."""
+
+    def __init__(self, parts: Sequence[Sequence[Snapshot]], layout: Layout, options: MovieOptions) -> None:
+        boxes = [box.size for box in layout.boxes]
+        self._layout = layout
+        growths = [Growth(part, box) for part, box in zip(parts, boxes[-len(parts) :], strict=True)]
+        beside = originals(parts[0], (boxes[0], boxes[1])) if options.layout == "side" else []
+        self._panels: list[Panel] = [*beside, *growths]
+        self._place: Callable[[float], float] = growths[0].place
         self._strip: LossStrip | None = None
-        if plan.strip:
-            losses = read_losses(snapshots[0].folder) or [
-                Loss(one.iteration, one.level, one.loss, one.terms) for one in snapshots
-            ]
-            self._places = places_of(snapshots, losses)
-            self._strip = LossStrip(losses, (plan.canvas[0], plan.strip), snapshots[0].title)
+        if options.losses:
+            width, height = layout.size
+            band = (width, strip_height(width) + height % 2)  # with the pictures even, as clips need it
+            self._strip = LossStrip(growths[0].losses, band, "" if options.captions else growths[0].title)
 
-    def frame(self, moment: float) -> FloatImage:
-        """The frame at a moment: 0 is the first snapshot, 1 the last, exactly."""
-        number, part = locate(self._times, moment)
-        picture = self._picture(number)
-        if part > 0.0:
-            picture = blend(picture, self._picture(number + 1), part)
+    def grown(self, moment: float) -> FloatImage:
+        """The frame at a moment of the movement: 0 shows the first snapshots, 1 the results, exactly."""
+        return self._with_losses(self._layout.draw([one.grown(moment) for one in self._panels]), moment)
+
+    def wiped(self, part: float) -> FloatImage:
+        """The frame of the wipe: 0 shows the originals, 1 the results, exactly."""
+        return self._with_losses(self._layout.draw([one.wiped(part) for one in self._panels]), 1.0)
+
+    def _with_losses(self, frame: FloatImage, moment: float) -> FloatImage:
         if self._strip is None:
-            return picture
-        place = float(self._places[number])
-        if part > 0.0:
-            place += part * (self._places[number + 1] - place)
-        return np.concatenate([picture, self._strip.draw(place)])
-
-
-def pace(distances: Sequence[float]) -> list[float]:
-    """When each snapshot is shown, from 0 to 1, for a pace that looks even.
-
-    Parameters
-    ----------
-    distances
-        Between each snapshot and the next, one less than there are snapshots. A larger distance takes longer,
-        but less than in proportion; equal pictures take no time.
-    """
-    mean = sum(distances) / max(len(distances), 1)
-    if mean == 0.0:
-        return [number / max(len(distances), 1) for number in range(len(distances) + 1)]
-    costs = [(distance / mean) ** TEMPER + LEAST_SHARE if distance > 0.0 else 0.0 for distance in distances]
-    whole = sum(costs)
-    return [0.0, *(min(cost / whole, 1.0) for cost in accumulate(costs[:-1])), 1.0]
-
-
-def locate(times: Sequence[float], moment: float) -> tuple[int, float]:
-    """The last snapshot shown at a moment and how far the next one has come, from 0 to less than 1."""
-    number = bisect.bisect_right(times, moment) - 1
-    if number >= len(times) - 1:
-        return len(times) - 1, 0.0
-    return number, (moment - times[number]) / (times[number + 1] - times[number])
-
-
-def places_of(snapshots: Sequence[Snapshot], losses: Sequence[Loss]) -> list[int]:
-    """The index of every snapshot's iteration in `losses`, never decreasing; the result has the last one."""
-    known = {(loss.level, loss.iteration): index for index, loss in enumerate(losses)}
-    found = [known.get((snapshot.level, snapshot.iteration), 0) for snapshot in snapshots]
-    if snapshots[-1].kept:
-        found[-1] = len(losses) - 1
-    return list(accumulate(found, max))
-
-
-def blend(first: FloatImage, second: FloatImage, part: float) -> FloatImage:
-    """`first` with the share `part` of `second`."""
-    weight = np.float32(part)
-    return first + weight * (second - first)
-
-
-def fitted_size(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
-    """The largest (width, height) in the proportions of `size` that fits on `canvas`."""
-    fitting = [(1, 1)]
-    for outer, inner in zip(canvas, size, strict=True):
-        width, height = (max(1, round(Fraction(side * outer, inner))) for side in size)
-        if width <= canvas[0] and height <= canvas[1]:
-            fitting.append((width, height))
-    return max(fitting)
-
-
-def place_on(canvas: tuple[int, int], picture: FloatImage) -> FloatImage:
-    """`picture` in the middle of a neutral ground of this (width, height)."""
-    height, width = picture.shape[:2]
-    if (width, height) == canvas:
-        return picture
-    ground = np.empty((canvas[1], canvas[0], 3), np.float32)
-    ground[:] = from_uint8(np.asarray(BACKGROUND, np.uint8))
-    left, top = (canvas[0] - width) // 2, (canvas[1] - height) // 2
-    ground[top : top + height, left : left + width] = picture
-    return ground
+            return frame
+        return np.concatenate([frame, self._strip.draw(self._place(moment))])

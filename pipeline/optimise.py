@@ -57,7 +57,7 @@ def optimise(
     `checkpoint`, from which it goes on.
     """
     from pipeline.interrupt import check, patiently
-    from pipeline.snapshots import SnapshotRecorder
+    from pipeline.recorder import SnapshotRecorder
     from stylize.checkpoint import Checkpoint
     from stylize.colors import grey, with_colors_of
     from video.images import resize_image
@@ -86,7 +86,10 @@ def optimise(
         return replace(result, picture=finish(result.picture, laid_over))
 
     work.watchers.picture_begins(Begun(title, content))
-    recorder = SnapshotRecorder(snapshots, title=title, resume=resumed) if snapshots else None
+    recorder = None
+    if snapshots is not None:
+        styles = styles_of(stylizer, look)
+        recorder = SnapshotRecorder(snapshots, title=title, content=content, styles=styles, resume=resumed)
 
     def report(progress: Progress) -> None:
         check()
@@ -109,6 +112,12 @@ def optimise(
     if recorder is not None:
         recorder.finish(finish(result.picture), result.losses)
     return replace(result, picture=finish(result.picture, laid_over))
+
+
+def styles_of(stylizer: Stylizer, look: Look) -> list[FloatImage]:
+    """The style pictures, as they are used, that have a share in a look."""
+    shares = look.blend or (1.0,) * len(stylizer.styles)
+    return [style for style, share in zip(stylizer.styles, shares, strict=True) if share > 0.0]
 
 
 def result_line(result: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pipeline.errors import UsageError
+from pipeline.movie_options import LAYOUTS, MovieOptions
 from pipeline.settings import SETTINGS
 from stylize.config import StylizeConfig
 from stylize.knobs import Knob, knobs_of, near_miss
@@ -93,10 +94,7 @@ def run_options(function: Command) -> Command:
         (
             click.option("--progress-movie", type=path, metavar="PATH",
                          help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
-            click.option("--movie-seconds", type=Length(0.5, 600), default=8.0,
-                         show_default=True, help="Length of the progress movie."),
-            click.option("--movie-losses", is_flag=True,
-                         help="Draw the loss curves under the progress movie."),
+            movie_options("movie-"),
             click.option("--contact-sheet", type=path, metavar="PATH",
                          help="Also make a sheet of small pictures: .jpg, .png or .webp."),
             click.option("--report", type=path, metavar="PATH.html",
@@ -122,6 +120,40 @@ def run_options(function: Command) -> Command:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def movie_options(prefix: str = "") -> Callable[[Command], Command]:
+    """The options of a progress movie, under names that begin with `prefix`."""
+    plain = MovieOptions()
+    options = (
+        click.option(f"--{prefix}seconds", type=Length(0.5, 600), default=plain.seconds, show_default=True,
+                     help="Length of the progress movie."),
+        click.option(f"--{prefix}layout", type=NearMissChoice(LAYOUTS), default=plain.layout,
+                     metavar="|".join(LAYOUTS), show_default=True,
+                     help="The result; it beside original and style; all photos of an album at once."),
+        click.option(f"--{prefix}captions", is_flag=True,
+                     help="Write title, level and iteration under the pictures of the progress movie."),
+        click.option(f"--{prefix}wipe", is_flag=True,
+                     help="End the progress movie with a wipe from the original to the result."),
+        click.option(f"--{prefix}losses", is_flag=True,
+                     help="Draw the loss curves under the progress movie."),
+    )  # fmt: skip
+
+    def decorate(function: Command) -> Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def movie_asked(values: dict[str, Any]) -> MovieOptions:
+    """Takes what was asked of a job's progress movie out of `values`; UsageError if there is to be none."""
+    names = [name for name in values if name.startswith("movie_")]
+    asked = MovieOptions(**{name.removeprefix("movie_"): values.pop(name) for name in names})
+    if values["progress_movie"] is None and asked.changed():
+        raise UsageError(f"--movie-{asked.changed()[0]}: is for a progress movie; add --progress-movie PATH")
+    return asked
 
 
 def given(values: dict[str, Any], command: str) -> dict[str, Any]:

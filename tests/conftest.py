@@ -65,3 +65,13 @@ def photo(pictures: Path) -> Path:
 @pytest.fixture(scope="session")
 def style(pictures: Path) -> Path:
     return pictures / "red.png"
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """The frames of the progress movies that would be written, instead of files."""
+    from pipeline import movie
+
+    frames: list[np.ndarray] = []
+    monkeypatch.setattr(movie, "write_animation", lambda path, pictures, rate, **_: frames.extend(pictures))
+    return frames

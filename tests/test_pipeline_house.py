@@ -16,7 +16,7 @@ FORBIDDEN = {
 }
 LIGHT = {"pipeline": {"tensorflow", "PIL", "rich", "numpy"}}
 """What a package may import inside functions only, so that `--help` stays quick."""
-MAY_IMPORT_NUMPY_FIRST = {"movie.py", "snapshots.py", "loss_strip.py"}
+MAY_IMPORT_NUMPY_FIRST = {"movie.py", "movie_layouts.py", "growth.py"}
 LONGEST_FILE = 300
 
 

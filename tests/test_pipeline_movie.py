@@ -2,66 +2,24 @@
 
 import itertools
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+from movie_runs import GROUND, make_run, picture
 from PIL import Image
 
-from pipeline import movie
 from pipeline.errors import UsageError
-from pipeline.loss_strip import BACKGROUND, TERM_COLORS, LossStrip, across, curves_of, gridlines, strip_height
-from pipeline.movie import blend, fitted_size, locate, pace, place_on, places_of, write_progress_movie
-from pipeline.snapshots import Loss, SnapshotRecorder, difference, read_losses, read_snapshots
+from pipeline.growth import locate, pace, places_of
+from pipeline.loss_strip import TERM_COLORS, LossStrip, across, curves_of, gridlines, strip_height
+from pipeline.movie import write_progress_movie
+from pipeline.movie_layouts import fitted_size, place_on
+from pipeline.movie_options import MovieOptions
+from pipeline.recorder import SnapshotRecorder, difference
+from pipeline.snapshots import Loss, read_losses, read_snapshots
 from video.errors import EncodeError, InputError
-from video.images import from_uint8, to_uint8
-
-GROUND = np.asarray(BACKGROUND, np.float32) / 255
-
-
-def picture(seed: int, size: tuple[int, int]) -> np.ndarray:
-    """Smooth stripes: they survive scaling and 4:2:0."""
-    x, y = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
-    waves = [0.5 + 0.4 * np.sin(4 * (seed + 1) * x + channel + 3 * seed * y) for channel in range(3)]
-    return np.stack(waves, axis=-1).astype(np.float32)
-
-
-def make_run(
-    folder: Path, size: tuple[int, int] = (48, 32), *, levels: int = 1, iterations: int = 40, seed: int = 1
-) -> np.ndarray:
-    """Snapshots of something that approaches its result fast at first; returns the result."""
-    recorder = SnapshotRecorder(folder, title=f"picture {seed}")
-    progress = 1.0
-    for level in reversed(range(levels)):
-        small = (size[0] >> level, size[1] >> level)
-        for number in range(iterations + 1):
-            done = number + (levels - 1 - level) * iterations
-            now = blend(picture(seed, small), picture(seed + 3, small), progress)
-            terms = {"content": 1.5 - progress, "style": 4 * progress + 0.5 + level}
-            recorder(
-                SimpleNamespace(
-                    iteration=done, iterations=levels * iterations, loss=sum(terms.values()), terms=terms,
-                    seconds=0.1 * done, evaluations=done, picture=now.copy, level=level,
-                )
-            )  # fmt: skip
-            progress *= 0.9 if number < iterations else 1.0
-    result = from_uint8(to_uint8(picture(seed, size)))
-    recorder.finish(result, {"content": 1.4, "style": 0.4, "total": 1.8})
-    return result
-
-
-@pytest.fixture
-def shown(monkeypatch) -> list[np.ndarray]:
-    """The frames that would be written, instead of a file."""
-    frames: list[np.ndarray] = []
-
-    def keep(path, pictures, rate, *, overwrite):
-        frames.extend(pictures)
-
-    monkeypatch.setattr(movie, "write_animation", keep)
-    return frames
+from video.images import from_uint8
 
 
 def steps(frames: list[np.ndarray]) -> np.ndarray:
@@ -71,7 +29,7 @@ def steps(frames: list[np.ndarray]) -> np.ndarray:
 @pytest.mark.parametrize("levels", [1, 2])
 def test_pace_is_even(tmp_path, shown, levels):
     make_run(tmp_path / "run", (64, 48), levels=levels)
-    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=3)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=3))
     moving = steps(shown[:76])
     assert len(shown) == 75 + 38
     assert moving.max() < 2 * np.median(moving)
@@ -80,7 +38,7 @@ def test_pace_is_even(tmp_path, shown, levels):
 
 def test_ends_on_the_result_and_holds_it(tmp_path, shown):
     result = make_run(tmp_path / "run", levels=2)
-    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=1, hold=0.8)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=1), hold=0.8)
     assert len(shown) == 25 + 20
     assert all(np.array_equal(frame, result) for frame in shown[25:])
     assert not np.array_equal(shown[24], result)
@@ -90,19 +48,21 @@ def test_ends_on_the_result_and_holds_it(tmp_path, shown):
 
 def test_without_hold_the_result_is_shown_once(tmp_path, shown):
     result = make_run(tmp_path / "run")
-    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=0.5, hold=0, rate=10)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=0.5), hold=0, rate=10)
     assert len(shown) == 6 and np.array_equal(shown[-1], result)
 
 
 def test_one_snapshot_is_a_still(tmp_path, shown):
     SnapshotRecorder(tmp_path / "run").finish(picture(1, (20, 10)), {"style": 1.0})
-    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=1, rate=4, loss_strip=True)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=1, losses=True), rate=4)
     assert len(shown) == 4 + 6 and not steps(shown).any()
 
 
 def test_mp4(tmp_path):
     result = make_run(tmp_path / "run", (47, 33), iterations=8)
-    path = write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=1, hold=0.4, loss_strip=True)
+    path = write_progress_movie(
+        [tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=1, losses=True), hold=0.4
+    )
     assert path == tmp_path / "m.mp4"
     with av.open(str(path)) as clip:
         stream = clip.streams.video[0]
@@ -117,7 +77,9 @@ def test_mp4(tmp_path):
 )
 def test_gif_and_webp(tmp_path, suffix, rate, frames):
     result = make_run(tmp_path / "run", iterations=8)
-    path = write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", seconds=0.8, hold=0.4)
+    path = write_progress_movie(
+        [tmp_path / "run"], tmp_path / f"m{suffix}", MovieOptions(seconds=0.8), hold=0.4
+    )
     durations = []
     with Image.open(path) as image:
         assert image.size == (48, 32)
@@ -135,10 +97,12 @@ def test_gif_and_webp(tmp_path, suffix, rate, frames):
 )
 def test_size_limits(tmp_path, shown, suffix, expected):
     SnapshotRecorder(tmp_path / "run").finish(picture(1, (800, 400)), {"style": 1.0})
-    write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", seconds=0.1, hold=0)
+    write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", MovieOptions(seconds=0.1), hold=0)
     assert shown[-1].shape == (expected[1], expected[0], 3)
     shown.clear()
-    write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", seconds=0.1, hold=0, size=(40, 40))
+    write_progress_movie(
+        [tmp_path / "run"], tmp_path / f"m{suffix}", MovieOptions(seconds=0.1), hold=0, size=(40, 40)
+    )
     assert shown[-1].shape == (40, 40, 3)
     assert np.allclose(shown[-1][[0, 9, 30, 39]], GROUND) and not np.allclose(shown[-1][10:30], GROUND)
 
@@ -146,7 +110,9 @@ def test_size_limits(tmp_path, shown, suffix, expected):
 def test_several_folders_share_time_and_canvas(tmp_path, shown):
     wide = make_run(tmp_path / "1", (48, 32), seed=1)
     tall = make_run(tmp_path / "2", (24, 40), seed=2)
-    write_progress_movie([tmp_path / "1", tmp_path / "2"], tmp_path / "m.mp4", seconds=4, hold=1, rate=10)
+    write_progress_movie(
+        [tmp_path / "1", tmp_path / "2"], tmp_path / "m.mp4", MovieOptions(seconds=4), hold=1, rate=10
+    )
     assert len(shown) == 20 + 6 + 4 + 20 + 10
     assert {frame.shape for frame in shown} == {(40, 48, 3)}
     assert np.array_equal(shown[25][4:36], wide) and np.allclose(shown[25][:4], GROUND)
@@ -159,7 +125,7 @@ def test_each_of_many_folders_gets_a_second(tmp_path, shown):
     for number in range(3):
         make_run(tmp_path / str(number), (16, 16), iterations=3)
     write_progress_movie(
-        [tmp_path / str(n) for n in range(3)], tmp_path / "m.mp4", seconds=1.5, hold=1, rate=10
+        [tmp_path / str(n) for n in range(3)], tmp_path / "m.mp4", MovieOptions(seconds=1.5), hold=1, rate=10
     )
     assert len(shown) == 3 * 10 + 2 * (6 + 4) + 10
 
@@ -170,7 +136,7 @@ def test_level_sizes_that_do_not_divide_leave_no_bars(tmp_path, shown):
                             picture=lambda: picture(1, (80, 64)))  # fmt: skip
     recorder(small)
     recorder.finish(picture(2, (160, 129)), {})
-    write_progress_movie([tmp_path], tmp_path / "m.mp4", seconds=0.2)
+    write_progress_movie([tmp_path], tmp_path / "m.mp4", MovieOptions(seconds=0.2))
     assert not np.allclose(shown[0][[0, -1]], GROUND, atol=0.02)
 
 
@@ -181,7 +147,7 @@ def test_existing_output_is_refused_and_unknown_suffixes_too(tmp_path):
     with pytest.raises(InputError, match="exists already; give --overwrite"):
         write_progress_movie([tmp_path / "run"], path)
     assert path.read_bytes() == b"mine"
-    write_progress_movie([tmp_path / "run"], path, seconds=0.2, hold=0, overwrite=True)
+    write_progress_movie([tmp_path / "run"], path, MovieOptions(seconds=0.2), hold=0, overwrite=True)
     assert path.read_bytes().startswith(b"GIF89a")
     with pytest.raises(InputError, match=r"the suffix \.avi is not supported"):
         write_progress_movie([tmp_path / "run"], tmp_path / "m.avi")
@@ -207,8 +173,9 @@ def test_missing_picture_leaves_no_output(tmp_path):
     ],
 )
 def test_numbers_without_sense(tmp_path, options, text):
+    asked = MovieOptions(seconds=options.pop("seconds", 8.0))
     with pytest.raises(UsageError) as caught:
-        write_progress_movie([tmp_path], tmp_path / "m.mp4", **options)
+        write_progress_movie([tmp_path], tmp_path / "m.mp4", asked, **options)
     assert str(caught.value) == f"{text}: all must be above 0 (the hold may be 0)"
 
 
@@ -315,5 +282,5 @@ def test_strip_of_any_size_and_loss(width, value):
 def test_strip_without_losses_file_uses_the_snapshots(tmp_path, shown):
     make_run(tmp_path / "run", iterations=5)
     (tmp_path / "run" / "losses.jsonl").unlink()
-    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", seconds=0.5, loss_strip=True)
+    write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=0.5, losses=True))
     assert shown[-1].shape == (32 + strip_height(48), 48, 3)

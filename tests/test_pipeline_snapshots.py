@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.snapshots import (
+from pipeline.recorder import (
     DENSE_ITERATIONS,
     LEVEL_LIMIT,
+    MOST_STYLES,
     VISIBLE_CHANGE,
-    Loss,
     SnapshotRecorder,
     difference,
     next_due,
-    read_losses,
-    read_snapshots,
 )
+from pipeline.snapshots import Loss, content_path, read_losses, read_snapshots, style_paths
 from video.images import read_image, to_uint8
 
 SIZE = (12, 8)
@@ -246,3 +245,37 @@ def test_what_goes_on_keeps_what_was_before_it(tmp_path):
     assert [one.iteration for one in read_losses(tmp_path)] == [0, 1, 2, 3]
     pixels = [round(float(read_image(one.path).mean()), 1) for one in read_snapshots(tmp_path)]
     assert pixels == [0.1, 0.5, 0.8, 0.3]
+
+
+def test_originals_are_kept_beside_the_snapshots(tmp_path):
+    styles = [grey(0.1 * number, (40, 20)) for number in range(3)]
+    SnapshotRecorder(tmp_path, content=grey(0.5), styles=styles)
+    assert np.array_equal(to_uint8(read_image(content_path(tmp_path))), to_uint8(grey(0.5)))
+    kept = style_paths(tmp_path)
+    assert [path.name for path in kept] == ["style-0000.png", "style-0001.png", "style-0002.png"]
+    assert [read_image(path).shape for path in kept] == [(6, 12, 3)] * 3, "no larger than the content"
+    SnapshotRecorder(tmp_path, content=grey(0.5), styles=styles[:1], resume=True)
+    assert len(style_paths(tmp_path)) == 1
+    SnapshotRecorder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_styles_some_are_kept(tmp_path):
+    SnapshotRecorder(tmp_path, content=grey(0.5), styles=[grey(n / 40) for n in range(4 * MOST_STYLES)])
+    values = [round(40 * float(read_image(path).mean())) for path in style_paths(tmp_path)]
+    assert values == list(range(2, 4 * MOST_STYLES, 4))
+
+
+def test_folders_without_originals_say_so(tmp_path):
+    record(SnapshotRecorder(tmp_path), [0.5])
+    for find, name in ((content_path, "content.png"), (style_paths, "style-*.png")):
+        with pytest.raises(UsageError) as caught:
+            find(tmp_path)
+        assert str(caught.value).startswith(f"{tmp_path}: holds no {name}, as snapshots of an older version")
+
+
+def test_originals_survive_what_goes_on(tmp_path):
+    record(SnapshotRecorder(tmp_path, content=grey(0.4), styles=[grey(0.2)]), [0.1, 0.5, 0.9])
+    record(SnapshotRecorder(tmp_path, content=grey(0.4), styles=[grey(0.2)], resume=True), [0.8], first=2)
+    assert len(read_snapshots(tmp_path)) == 3
+    assert content_path(tmp_path).exists() and len(style_paths(tmp_path)) == 1
