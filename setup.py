@@ -51,11 +51,12 @@ setup(
         "Topic :: Scientific/Engineering :: Image Processing",
     ],
     python_requires=">=3.11,<3.14",
-    # The four packages are named one by one: a search would also find tests/ and scripts/.
-    packages=["configs", "pipeline", "stylize", "video"],
+    # The packages are named one by one: a search would also find tests/ and scripts/.
+    packages=["configs", "pipeline", "pipeline.pages", "stylize", "video"],
     package_data={
         "configs": ["*.toml"],
         "pipeline": ["demo/*"],
+        "pipeline.pages": ["*.html", "*.css", "*.js"],
         "stylize": ["weights/*.npz"],
     },
     include_package_data=False,
@@ -76,6 +77,7 @@ setup(
         "click>=8.1,<9,!=8.3.0",
         "rich>=13.7,<16",
         "filelock>=3.18,<5",  # one process at a time on a run folder
+        "jinja2>=3.1.5,<4",
         "h5py>=3.11,<4",
         "scipy>=1.14,<2",
     ],

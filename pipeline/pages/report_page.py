@@ -1,0 +1,210 @@
+"""What became of a job, on one page for a browser: `--report PATH.html`.
+
+The page is one file and loads nothing. It works without JavaScript; what that adds are the sliders, the
+choice among frames and styles, and copying. Everything it is told, names of files above all, is taken as
+text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pipeline.pages.charts import spoken
+from pipeline.pages.embedding import (
+    EmbeddedPair,
+    Pair,
+    Thumb,
+    chosen_frames,
+    chosen_pairs,
+    embedded_pairs,
+    embedded_thumb,
+    hero_pair,
+)
+
+__all__ = [
+    "CurvePoint",
+    "Pair",
+    "ReportPage",
+    "Row",
+    "Thumb",
+    "chosen_frames",
+    "chosen_pairs",
+    "embedded_pairs",
+    "write_report_page",
+]
+
+PAGE_SUFFIXES = (".html", ".htm")
+
+CurvePoint: TypeAlias = tuple[int, int, dict[str, float]]
+"""An iteration, the pyramid's level (0 is full size), and the weighted terms after it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A finished frame or photo.
+
+    Attributes
+    ----------
+    index
+        Its number: of a frame within the clip.
+    shot, cut
+        The shot it belongs to, counted from 1, and whether it begins one.
+    losses
+        The weighted terms and their "total".
+    error
+        Its warping error; None where that is not known, as at a cut.
+    """
+
+    name: str
+    index: int
+    shot: int
+    cut: bool
+    losses: dict[str, float]
+    evaluations: int
+    seconds: float
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """Everything that a page shows.
+
+    Attributes
+    ----------
+    facts, environment
+        Pairs of a label and a value.
+    settings
+        Name, value and default; None for what has no default. Those that differ are shown first.
+    curves
+        The losses of a single picture by iteration.
+    rerun, job_file
+        The shell command, and the TOML text, that do the job again.
+    failed
+        Names of what failed, and why.
+    """
+
+    title: str
+    command: Literal["image", "video", "album"]
+    facts: Sequence[tuple[str, str]] = ()
+    settings: Sequence[tuple[str, str, str | None]] = ()
+    environment: Sequence[tuple[str, str]] = ()
+    rows: Sequence[Row] = ()
+    pairs: Sequence[Pair] = ()
+    thumbs: Sequence[Thumb] = ()
+    curves: Sequence[CurvePoint] = ()
+    warnings: Sequence[str] = ()
+    rerun: str = ""
+    job_file: str = ""
+    failed: Sequence[tuple[str, str]] = ()
+
+
+def write_report_page(path: Path, page: ReportPage, overwrite: bool = False) -> None:
+    """Write the page, completely or not at all.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.html`` or ``.htm``.
+    overwrite
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        `path` cannot be an output.
+    EncodeError
+        The page cannot be written, or a picture has values that are not finite.
+    """
+    from video.outputs import check_target, partial_file, publish, unwritable
+
+    path = Path(path)
+    target = check_target(path, PAGE_SUFFIXES, overwrite=overwrite)
+    # A name that is not UTF-8 shows question marks in place of those bytes.
+    text = report_text(page).encode("utf-8", "replace")
+    with partial_file(target) as partial:
+        try:
+            partial.write_bytes(text)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        publish(partial, target)
+
+
+def report_text(page: ReportPage) -> str:
+    """The page as HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = Path(__file__).resolve().parent
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["spoken"] = spoken
+    return environment.get_template("report.html").render(
+        page=page, **_pictures(page), **_words(page), **_inlined(folder)
+    )
+
+
+def _pictures(page: ReportPage) -> dict[str, Any]:
+    """The pairs, the strip and the charts, ready to be written down."""
+    from pipeline.pages.drawing import NARROW, WIDE, draw
+    from pipeline.pages.report_charts import charts_of
+
+    pairs, left_out = embedded_pairs(page.pairs, page.command)
+    styles = _styles(pairs)
+    many = page.command == "album" and len(pairs) > 1
+    thumbs = [page.thumbs[place] for place in chosen_frames(len(page.thumbs))]
+    stage = [hero_pair(page.pairs[0])] if many else pairs
+    return {
+        "stage": stage,
+        "gallery": pairs if many else [],
+        "left_out": left_out,
+        "styles": styles,
+        "style_numbers": {name: number for number, (name, _) in enumerate(styles, 1)},
+        "thumbs": [(thumb.name, embedded_thumb(thumb.picture)) for thumb in thumbs],
+        "pair_places": {pair.name: place for place, pair in enumerate(stage)},
+        "charts": [
+            (chart, [draw(chart, WIDE, f"{chart.key}-wide"), draw(chart, NARROW, f"{chart.key}-narrow")])
+            for chart in charts_of(page)
+        ],
+    }
+
+
+def _styles(pairs: Sequence[EmbeddedPair]) -> list[tuple[str, int]]:
+    """The styles of a gallery and how many pictures each has."""
+    counted: dict[str, int] = {}
+    for pair in pairs:
+        counted[pair.style] = counted.get(pair.style, 0) + 1
+    return list(counted.items())
+
+
+def _words(page: ReportPage) -> dict[str, Any]:
+    """What the page says of frames, and of settings, in two groups."""
+    return {
+        "rows": {row.name: row for row in page.rows},
+        "changed": [one for one in page.settings if one[1] != one[2]],
+        "unchanged": [one for one in page.settings if one[1] == one[2]],
+        "row_facts": _row_facts,
+    }
+
+
+def _row_facts(row: Row) -> list[tuple[str, str]]:
+    """A single picture's losses and cost."""
+    losses = [(f"{name} loss", spoken(value)) for name, value in row.losses.items() if value]
+    return [*losses, ("evaluations", str(row.evaluations)), ("seconds", spoken(row.seconds))]
+
+
+def _inlined(folder: Path) -> dict[str, Any]:
+    """The style sheet and the script, and the hash by which the page lets no other script run."""
+    from markupsafe import Markup
+
+    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return {"style": Markup(style), "script": Markup(script), "script_hash": digest}
