@@ -75,9 +75,9 @@ setup(
         "av>=15,<19",  # reads what ffprobe would say, where the system has none
         "scenedetect>=0.7,<0.8",
         "click>=8.1,<9,!=8.3.0",
-        "jinja2>=3.1.4,<4",  # the pages that jobs show themselves on
         "rich>=13.7,<16",
         "filelock>=3.18,<5",  # one process at a time on a run folder
+        "jinja2>=3.1.5,<4",
         "h5py>=3.11,<4",
         "scipy>=1.14,<2",
     ],

@@ -79,13 +79,20 @@ class Chart:
     @property
     def summary(self) -> str:
         """What there is to see, in words."""
-        parts = [_course(one, self.names) for one in self.series]
-        parts += ["The scale is logarithmic."] if self.is_log else []
+        return " ".join([*(_course(one, self.names) for one in self.series), *self._remarks()])
+
+    @property
+    def caption(self) -> str:
+        """The summary of the first series alone, the total where there is one."""
+        return " ".join([*(_course(one, self.names) for one in self.series[:1]), *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        parts = ["The scale is logarithmic."] if self.is_log else []
         if self.marks:
             words = ", ".join(f"{mark.label} {mark.where}" for mark in self.marks[:12])
             more = len(self.marks) - 12
             parts.append(f"Marked: {words}{f' and {more} more' if more > 0 else ''}.")
-        return " ".join(parts)
+        return parts
 
     @property
     def table(self) -> tuple[list[str], list[list[str]], int]:
@@ -125,14 +132,15 @@ def _course(series: Series, names: Sequence[str]) -> str:
     """Where a row of numbers begins and ends, and how far it goes."""
     known = [(value, name) for value, name in zip(series.values, names, strict=True) if is_number(value)]
     numbers = [value for value, _ in known]
+    name = series.name[:1].upper() + series.name[1:]
     if not numbers:
-        return f"{series.name}: no values."
+        return f"{name}: no values."
     if len(numbers) == 1:
-        return f"{series.name}: {spoken(numbers[0])} at {known[0][1]}."
+        return f"{name}: {spoken(numbers[0])} at {known[0][1]}."
     low, high = min(numbers), max(numbers)
     if all(earlier == later for earlier, later in pairwise(numbers)):
-        return f"{series.name}: {spoken(low)} throughout."
+        return f"{name}: {spoken(low)} throughout."
     return (
-        f"{series.name}: from {spoken(numbers[0])} at {known[0][1]} to {spoken(numbers[-1])} at "
+        f"{name}: from {spoken(numbers[0])} at {known[0][1]} to {spoken(numbers[-1])} at "
         f"{known[-1][1]}, between {spoken(low)} and {spoken(high)}."
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.pages.charts import Chart, Series, is_number, spoken
 
-WIDE, NARROW = (760, 280), (372, 250)
+WIDE, NARROW = (1040, 300), (360, 250)
 """Sizes of a drawing: type is as large on a phone as on a desk."""
 
 DOT_LIMIT = 60
@@ -16,6 +16,14 @@ DOT_LIMIT = 60
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 30, 44
 _LOWEST_SHARE = 1e-6
+_SHAPES = (
+    "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "m-3.5-3.5h7v7h-7z",
+    "m0-5l5 5-5 5-5-5z",
+    "m0-4.5l5 8.5h-10z",
+)
+"""A circle, a square, a diamond and a triangle: series are told apart without their colours."""
+
 _KNOWN = ("total", "style", "content", "tv", "temporal")
 
 
@@ -29,13 +37,17 @@ class Tick:
 
 @dataclass(frozen=True)
 class Curve:
-    """One series: `path` and `bars` are SVG paths, `dots` are points."""
+    """One series: `path` is an SVG path to be stroked, `shapes` one to be filled, `dots` are points.
+
+    `sample` is what stands for it in the legend, 26 by 10 pixels, to be filled; a line if it is empty.
+    """
 
     name: str
     color: str
     path: str
     dots: tuple[tuple[float, float], ...]
-    bars: str
+    shapes: str
+    sample: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,19 +167,20 @@ def _curve(chart: Chart, series: Series, across: _Scale, upward: _Scale) -> Curv
     runs = _runs(chart, series, across, upward, thin=chart.kind != "bars")
     points = [point for run in runs for point in run]
     color = series.name if series.name in _KNOWN else f"other{_place(chart, series) % 3}"
-    path = bars = ""
+    path = shapes = sample = ""
     dots: list[tuple[float, float]] = []
     if chart.kind == "bars":
         half = max(0.4, min(14.0, 0.36 * (across(chart.x[0] + 1) - across(chart.x[0])))) if chart.x else 0
-        bars = "".join(
-            f"M{x - half:.1f} {upward.start}V{y}h{2 * half:.1f}V{upward.start}z" for x, y in points
-        )
+        foot = upward.start
+        shapes = "".join(f"M{x - half:.1f} {foot}V{y}h{2 * half:.1f}V{foot}z" for x, y in points)
     elif chart.kind == "line":
         path = "".join("M" + "L".join(f"{x} {y}" for x, y in run) for run in runs if len(run) > 1)
         dots = points if len(points) <= DOT_LIMIT else [run[0] for run in runs if len(run) == 1]
     else:
-        dots = points
-    return Curve(series.name, color, path, tuple(dots), bars)
+        shape = _SHAPES[_place(chart, series) % len(_SHAPES)]
+        shapes = "".join(f"M{x} {y}{shape}" for x, y in points)
+        sample = f"M13 5{shape}"
+    return Curve(series.name, color, path, tuple(dots), shapes, sample)
 
 
 def _place(chart: Chart, series: Series) -> int:

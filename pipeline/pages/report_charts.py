@@ -70,7 +70,10 @@ def _iteration_chart(points: Sequence[CurvePoint]) -> Chart:
         "iteration",
         x,
         _terms([terms for _, _, terms in points]),
-        tuple(f"{iteration} ({_size_name(level)})" for iteration, level, _ in points),
+        tuple(
+            f"iteration {iteration}" + (f" ({_size_name(level)})" if starts else "")
+            for iteration, level, _ in points
+        ),
         marks,
         breaks=frozenset(starts),
         log_allowed=True,

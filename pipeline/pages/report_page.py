@@ -161,14 +161,15 @@ def _pictures(page: ReportPage) -> dict[str, Any]:
     styles = _styles(pairs)
     many = page.command == "album" and len(pairs) > 1
     thumbs = [page.thumbs[place] for place in chosen_frames(len(page.thumbs))]
+    stage = [hero_pair(page.pairs[0])] if many else pairs
     return {
-        "stage": [hero_pair(page.pairs[0])] if many else pairs,
+        "stage": stage,
         "gallery": pairs if many else [],
         "left_out": left_out,
         "styles": styles,
         "style_numbers": {name: number for number, (name, _) in enumerate(styles, 1)},
         "thumbs": [(thumb.name, embedded_thumb(thumb.picture)) for thumb in thumbs],
-        "pair_places": {pair.name: place for place, pair in enumerate(pairs)},
+        "pair_places": {pair.name: place for place, pair in enumerate(stage)},
         "charts": [
             (chart, [draw(chart, WIDE, f"{chart.key}-wide"), draw(chart, NARROW, f"{chart.key}-narrow")])
             for chart in charts_of(page)
@@ -196,7 +197,7 @@ def _words(page: ReportPage) -> dict[str, Any]:
 
 def _row_facts(row: Row) -> list[tuple[str, str]]:
     """A single picture's losses and cost."""
-    losses = [(f"{name} loss", spoken(value)) for name, value in row.losses.items()]
+    losses = [(f"{name} loss", spoken(value)) for name, value in row.losses.items() if value]
     return [*losses, ("evaluations", str(row.evaluations)), ("seconds", spoken(row.seconds))]
 
 
