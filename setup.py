@@ -51,11 +51,12 @@ setup(
         "Topic :: Scientific/Engineering :: Image Processing",
     ],
     python_requires=">=3.11,<3.14",
-    # The four packages are named one by one: a search would also find tests/ and scripts/.
-    packages=["configs", "pipeline", "stylize", "video"],
+    # The packages are named one by one: a search would also find tests/ and scripts/.
+    packages=["configs", "pipeline", "pipeline.live", "stylize", "video"],
     package_data={
         "configs": ["*.toml"],
         "pipeline": ["demo/*"],
+        "pipeline.live": ["*.html", "*.css", "*.js", "*.svg"],
         "stylize": ["weights/*.npz"],
     },
     include_package_data=False,
@@ -75,6 +76,7 @@ setup(
         "scenedetect>=0.7,<0.8",
         "click>=8.1,<9,!=8.3.0",
         "rich>=13.7,<16",
+        "werkzeug>=3.1,<4",  # serves the live page
         "filelock>=3.18,<5",  # one process at a time on a run folder
         "h5py>=3.11,<4",
         "scipy>=1.14,<2",
@@ -85,6 +87,7 @@ setup(
         "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",
+            "playwright>=1.50,<2",  # looks at the live page; needs a Chromium
             "mypy>=2.4,<2.5",
             "pytest>=9,<10",
             "ruff>=0.17,<0.18",

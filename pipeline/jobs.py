@@ -10,7 +10,22 @@ from pipeline.report import Report
 
 
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
-    """Do a job, or plan it when a dry run was asked for, or show what to expect of it."""
+    """Do a job, or plan it when a dry run was asked for, or show what to expect of it.
+
+    Where a live page was asked for it shows the job; a plan needs none.
+    """
+    if options.live is None or options.dry_run:
+        return _do_job(job, options, display)
+    from pipeline.live.server import watching
+
+    with watching(job, options.live, display) as watcher:
+        outcome = _do_job(job, options, display)
+        watcher.job_ends(outcome if isinstance(outcome, Report) else None)
+        return outcome
+
+
+def _do_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
+    """Do the job by what does its kind."""
     if options.preview:
         from pipeline.preview import run_preview
 

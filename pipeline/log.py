@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.interrupt import rested
+from pipeline.watch import Watchers
+
 _PLAIN_INTERVAL = 10.0
 _SPEED_WINDOW = 30.0
 _TOLD_BYTES = 8_000_000
@@ -70,7 +73,7 @@ class Work:
 
         The first mark is set after the first iteration: what the compilation took is no speed.
         """
-        now = time.perf_counter()
+        now = time.perf_counter() - rested()
         while len(self._marks) > 2 and now - self._marks[1][0] > _SPEED_WINDOW:
             self._marks.popleft()
         self._marks.append((now, self.done))
@@ -132,6 +135,7 @@ class Display:
         self.verbosity = verbosity
         self.stream = sys.stderr if stream is None else stream
         self.warnings: list[str] = []
+        self.watchers = Watchers()
         self._log: Path | None = None
 
     def log_to(self, path: Path) -> None:

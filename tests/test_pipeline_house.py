@@ -34,7 +34,7 @@ def imports(path: Path, *, top_only: bool = False) -> set[str]:
 
 
 def files(package: str) -> list[Path]:
-    return sorted((ROOT / package).glob("*.py"))
+    return sorted((ROOT / package).rglob("*.py"))
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
