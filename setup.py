@@ -52,10 +52,11 @@ setup(
     ],
     python_requires=">=3.11,<3.14",
     # The packages are named one by one: a search would also find tests/ and scripts/.
-    packages=["configs", "pipeline", "pipeline.pages", "stylize", "video"],
+    packages=["configs", "pipeline", "pipeline.live", "pipeline.pages", "stylize", "video"],
     package_data={
         "configs": ["*.toml"],
         "pipeline": ["demo/*"],
+        "pipeline.live": ["*.html", "*.css", "*.js", "*.svg"],
         "pipeline.pages": ["*.html", "*.css", "*.js"],
         "stylize": ["weights/*.npz"],
     },
@@ -76,6 +77,7 @@ setup(
         "scenedetect>=0.7,<0.8",
         "click>=8.1,<9,!=8.3.0",
         "rich>=13.7,<16",
+        "werkzeug>=3.1,<4",  # serves the live page
         "filelock>=3.18,<5",  # one process at a time on a run folder
         "jinja2>=3.1.5,<4",
         "h5py>=3.11,<4",
@@ -87,10 +89,11 @@ setup(
         "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",
-            "tensorboard>=2.20,<3",  # reads what we write for it
             "mypy>=2.4,<2.5",
+            "playwright>=1.50,<2",  # looks at the pages; needs a Chromium
             "pytest>=9,<10",
             "ruff>=0.17,<0.18",
+            "tensorboard>=2.20,<3",  # reads what we write for it
         ],
     },
 )

@@ -242,6 +242,7 @@ class RunOptions:
     overwrite: bool = False
     dry_run: bool = False
     offline: bool = False
+    live: int | None = None
 
     @property
     def wants_snapshots(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from pipeline.config import Job
 from pipeline.engine import RunOptions
 from pipeline.estimate import Plan
@@ -10,29 +12,39 @@ from pipeline.report import Report
 
 
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
-    """Do a job, or plan it when a dry run was asked for, or show what to expect of it."""
-    report: Report | None = None
-    if options.tensorboard is not None:
-        from pipeline.tensorboard import TensorBoardWatcher
+    """Do a job, or plan it when a dry run was asked for, or show what to expect of it.
 
-        display.watchers.each.append(TensorBoardWatcher(options.tensorboard))
-    collector = None
-    if options.report is not None:
-        from pipeline.report_collector import ReportCollector
+    Those who look on, and the page of the finished job, are for a job that is done.
+    """
+    if options.dry_run or options.preview:
+        return _do_job(job, options, display)
+    with ExitStack() as stack:
+        if options.live is not None:
+            from pipeline.live.server import watching
 
-        collector = ReportCollector(options)
-        display.watchers.each.append(collector)
-    try:
-        outcome = _run(job, options, display)
-        report = outcome if isinstance(outcome, Report) else None
-        if collector is not None and options.report is not None and report is not None:
-            collector.write(options.report, report)
+            stack.enter_context(watching(job, options.live, display))
+        if options.tensorboard is not None:
+            from pipeline.tensorboard import TensorBoardWatcher
+
+            display.watchers.each.append(TensorBoardWatcher(options.tensorboard))
+        collector = None
+        if options.report is not None:
+            from pipeline.report_collector import ReportCollector
+
+            collector = ReportCollector(options)
+            display.watchers.each.append(collector)
+        outcome = None
+        try:
+            outcome = _do_job(job, options, display)
+            if collector is not None and options.report is not None and isinstance(outcome, Report):
+                collector.write(options.report, outcome)
+        finally:
+            display.watchers.job_ends(outcome if isinstance(outcome, Report) else None)
         return outcome
-    finally:
-        display.watchers.job_ends(report)
 
 
-def _run(job: Job, options: RunOptions, display: Display) -> Report | Plan:
+def _do_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
+    """Do the job by what does its kind."""
     if options.preview:
         from pipeline.preview import run_preview
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.interrupt import rested
 from pipeline.watch import Watchers
 
 _PLAIN_INTERVAL = 10.0
@@ -77,7 +78,7 @@ class Work:
 
         The first mark is set after the first iteration: what the compilation took is no speed.
         """
-        now = time.perf_counter()
+        now = time.perf_counter() - rested()
         while len(self._marks) > 2 and now - self._marks[1][0] > _SPEED_WINDOW:
             self._marks.popleft()
         self._marks.append((now, self.done))

@@ -18,6 +18,8 @@ from stylize.knobs import Knob, knobs_of, near_miss
 
 Command = Callable[..., Any]
 
+LIVE_PORT = 8686
+
 
 class NearMissChoice(click.Choice):  # type: ignore[type-arg]
     """A choice whose error names the near miss."""
@@ -36,6 +38,21 @@ class Length(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a number of seconds", param, ctx)
         return number
+
+
+class Port(click.ParamType[Any]):
+    """A port of this machine, 0 for any free one."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if not str(value).isdecimal() or int(value) > 65535:
+            self.fail(
+                f"{value!r} is no port from 0 to 65535; without a number put --live last or before an option",
+                param,
+                ctx,
+            )
+        return int(value)
 
 
 class CommaList(click.ParamType[Any]):
@@ -112,6 +129,9 @@ def run_options(function: Command) -> Command:
                          help="Check everything, time a few iterations, print time, memory and disk needed."),
             click.option("--preview", type=click.IntRange(1, 60), metavar="N",
                          help="Only show what to expect: N frames or photos, small, on OUT.preview.png."),
+            click.option("--live", type=Port(), is_flag=False, flag_value=LIVE_PORT, metavar="[PORT]",
+                         help="Show the running job on a page in the browser, which can stop it and let it "
+                         f"go on: http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port."),
             click.option("--offline", is_flag=True, help="Never download weights."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
             click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),

@@ -80,6 +80,7 @@ def _check_options(options: RunOptions) -> None:
         ("--save-settings", options.save_settings),
         ("--tensorboard", options.tensorboard),
         ("--report", options.report),
+        ("--live", options.live is not None),
         ("--keep-run", options.keep_run),
     ):
         if given:

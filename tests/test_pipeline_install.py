@@ -63,7 +63,15 @@ def deepfusion(site: Path, folder: Path, *arguments: str | Path) -> subprocess.C
 
 def wanted_data() -> set[str]:
     """Name the files beside the code that the program cannot do without, as the wheel spells them."""
-    patterns = ("configs/*.toml", "pipeline/demo/*", "pipeline/pages/*[!_]", "stylize/weights/*.npz")
+    patterns = (
+        "configs/*.toml",
+        "pipeline/demo/*",
+        "pipeline/pages/*[!_]",
+        "stylize/weights/*.npz",
+        "pipeline/live/page.*",
+        "pipeline/live/*.js",
+        "pipeline/live/*.svg",
+    )
     return {path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)}
 
 

@@ -1,0 +1,1 @@
+"""The live page: a running job in the browser, on this machine only."""
