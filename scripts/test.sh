@@ -21,7 +21,26 @@ check() {
     fi
 }
 
+# What the browser tests use beside Python, fetched where CI=true: elsewhere they are skipped if it is missing.
+prepare_browser() {
+    local axe="$environment/axe/package/axe.min.js" log="$environment/install.log"
+    if [ "${CI:-}" = true ]; then
+        if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            say "Installing Chromium for the tests of pages."
+            { timeout 300 apt-get update -q && timeout 600 apt-get install -y -q --no-install-recommends chromium; } \
+                >>"$log" 2>&1 || say "  it could not be installed: these tests are skipped"
+        fi
+        if [ ! -f "$axe" ] && command -v npm >/dev/null; then
+            mkdir -p "$environment/axe"
+            (cd "$environment/axe" && timeout 120 npm pack --silent axe-core@4 && tar xzf axe-core-*.tgz) >>"$log" 2>&1 ||
+                say "  axe-core could not be fetched: accessibility is not checked"
+        fi
+    fi
+    [ ! -f "$axe" ] || export AXE_JS="$axe"
+}
+
 prepare_environment dev
+prepare_browser
 cd "$repository"
 python="$environment/bin/python"
 check "Style (ruff check)" "$python" -m ruff check .
