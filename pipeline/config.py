@@ -284,6 +284,8 @@ def setting_types() -> dict[str, Any]:
 def _converted(value: Any, kind: Any, where: str) -> Any:
     if isinstance(kind, types.GenericAlias):
         item = typing.get_args(kind)[0]
+        if item is str and isinstance(value, str):
+            value = [value]
         if not isinstance(value, list):
             raise UsageError(f"{where}: expected a list, got {value!r}")
         return tuple(_converted(one, item, where) for one in value)

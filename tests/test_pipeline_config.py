@@ -246,7 +246,7 @@ def test_a_name_that_is_not_utf8_cannot_go_into_a_job_file(tmp_path: Path) -> No
         ({}, "[settings]\ninit = 1", "[settings]: init: expected a text in quotes, got 1"),
         ({}, "[settings]\ntv_weight = '1'", "[settings]: tv_weight: expected a number, got '1'"),
         ({}, "[settings]\nrescale_activations = 1", "[settings]: rescale_activations: expected true or false, got 1"),
-        ({}, "[settings]\nstyle_layers = 'block1_conv1'", "[settings]: style_layers: expected a list, got 'block1_conv1'"),
+        ({}, "[settings]\nstyle_layer_weights = 1.5", "[settings]: style_layer_weights: expected a list, got 1.5"),
         ({}, "[settings]\nstyle_layers = [1]", "[settings]: style_layers: expected a text in quotes, got 1"),
         ({}, "[[", "is not TOML: "),
         ({}, "\ud800", "is not TOML: "),
@@ -327,3 +327,14 @@ def test_an_unknown_preset_that_is_near_none_gets_the_list() -> None:
     assert str(caught.value) == (
         f"unknown preset 'zzz': choose from {listed}, or give the path of a .toml file"
     )
+
+
+def test_one_text_is_a_list_of_one(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(
+        'command = "image"\ncontent = "c.png"\nstyle = "s.png"\noutput = "o.png"\n[settings]\n'
+        'mask = "m.png"\nstyle_layers = "relu1_1"\n'
+    )
+    read = read_job(job)
+    assert read.settings.mask == (str(tmp_path / "m.png"),)
+    assert read.stylize.style_layers == ("block1_conv1",)
