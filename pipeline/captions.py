@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,8 +37,12 @@ class Caption:
 
 
 def cut(text: str, width: float, font: Any) -> str:
-    """`text` as far as there is room, with an ellipsis where it ends; what is no letter becomes a space."""
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    """`text` as far as there is room, with an ellipsis where it ends, in letters that Pillow's own font has.
+
+    Accents are left out; what has no letter in it becomes a question mark, and what is none a space.
+    """
+    bare = (one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    text = "".join((one if one.isascii() else "?") if one.isprintable() else " " for one in bare)
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}...") > width:

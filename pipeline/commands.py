@@ -121,7 +121,7 @@ def demo(output: Path, quiet: bool) -> None:
         click.echo(line)
 
 
-@click.group("weights")
+@click.group("weights", epilog=epilog("weights"))
 def weights() -> None:
     """The network's weights: what is here, fetch the full network, check a file."""
 

@@ -43,7 +43,18 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("do again what was saved with --save-settings", "deepfusion run job.toml"),
         ("the same into another file", "deepfusion run job.toml -o other.png"),
     ),
-    "progress": (("a movie of a run kept with --keep-run", "deepfusion progress out.png.run -o movie.mp4"),),
+    "progress": (
+        ("a movie of a run kept with --keep-run", "deepfusion progress out.png.run -o movie.mp4"),
+        (
+            "beside the original and the painting, with what it shows and a wipe at the end",
+            "deepfusion progress out.png.run -o movie.mp4 --layout side --captions --wipe",
+        ),
+    ),
+    "weights": (
+        ("what is here", "deepfusion weights list"),
+        ("fetch the full network", "deepfusion weights download"),
+        ("check a file of your own", "deepfusion weights verify vgg19.h5"),
+    ),
     "score": (
         ("how much a clip flickers", "deepfusion score clip.mp4 out.mp4"),
         (

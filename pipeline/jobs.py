@@ -16,6 +16,8 @@ def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
 
     Those who look on, and the page of the finished job, are for a job that is done.
     """
+    if options.dry_run and any((options.live is not None, options.report, options.tensorboard)):
+        display.note("a dry run only plans: no live page, no report, nothing for TensorBoard")
     if options.dry_run or options.preview:
         return _do_job(job, options, display)
     with ExitStack() as stack:

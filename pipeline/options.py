@@ -147,12 +147,12 @@ def movie_options(prefix: str = "") -> Callable[[Command], Command]:
     plain = MovieOptions()
     options = (
         click.option(f"--{prefix}seconds", type=Length(0.5, 600), default=plain.seconds, show_default=True,
-                     help="Length of the progress movie."),
+                     help="Length of its movement; pauses and the wipe come on top."),
         click.option(f"--{prefix}layout", type=NearMissChoice(LAYOUTS), default=plain.layout,
                      metavar="|".join(LAYOUTS), show_default=True,
                      help="The result; it beside original and style; all photos of an album at once."),
         click.option(f"--{prefix}captions", is_flag=True,
-                     help="Write title, level and iteration under the pictures of the progress movie."),
+                     help="Write title, level and iteration under its pictures, as far as there is room."),
         click.option(f"--{prefix}wipe", is_flag=True,
                      help="End the progress movie with a wipe from the original to the result."),
         click.option(f"--{prefix}losses", is_flag=True,

@@ -24,7 +24,7 @@ from pipeline.pages.report_page import (
     write_report_page,
 )
 from pipeline.report import Report
-from pipeline.settings import flat
+from pipeline.settings import VideoSettings, flat
 from pipeline.watch import Ended, Watcher, Written
 from stylize.knobs import knobs_of
 
@@ -88,9 +88,9 @@ class ReportCollector(Watcher):
         page = ReportPage(
             title=report.output,
             command=job.command,  # type: ignore[arg-type]
-            facts=_facts(report), settings=_settings(job), environment=_environment(self._backbone),
+            facts=_facts(report, job), settings=_settings(job), environment=_environment(self._backbone),
             rows=self._rows(), pairs=pairs, thumbs=self._thumbs, curves=self._curves,
-            warnings=report.warnings, rerun=self._options.command_line,
+            warnings=report.warnings, rerun=_again(self._options),
             job_file=job_text(job, path.parent, backbone=self._backbone),
             failed=list(report.failed.items()),
         )  # fmt: skip
@@ -105,6 +105,12 @@ class ReportCollector(Watcher):
         return rows
 
 
+def _again(options: RunOptions) -> str:
+    """The command that does the job again, though its files exist by now."""
+    command = options.command_line
+    return command if not command or options.overwrite else f"{command} --overwrite"
+
+
 def _cost(ended: Ended) -> tuple[dict[str, float], int, float]:
     return ended.losses, ended.evaluations, ended.seconds
 
@@ -117,16 +123,19 @@ def _pair_of(ended: Ended) -> Pair:
     return Pair(ended.name, ended.style, partial(read_image, ended.source), partial(read_image, ended.file))
 
 
-def _facts(report: Report) -> list[tuple[str, str]]:
+def _facts(report: Report, job: Job) -> list[tuple[str, str]]:
     """What the last line of the job says."""
+    passes = job.settings.passes if isinstance(job.settings, VideoSettings) else 1
     facts = [
         ("frames" if report.command == "video" else "pictures", str(report.frames)),
         ("time", spoken_time(report.seconds)),
-        ("evaluations", f"{report.evaluations:,}"),
+        ("evaluations", f"{report.evaluations:,}{' in all passes' if passes > 1 else ''}"),
         ("network", report.backbone),
     ]
     if report.warping_error is not None:
         facts.append(("warping error", f"{1e4 * report.warping_error:.2f}e-4"))
+    if passes > 1:
+        facts.append(("passes", f"{passes}; frame by frame: the last"))
     facts += [("already there", str(report.skipped))] * bool(report.skipped)
     return facts + [("failed", str(len(report.failed)))] * bool(report.failed)
 

@@ -82,7 +82,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     display.watchers.job_begins(job, weights.name)
     for unit in units:
         if unit in finished:
-            display.watchers.picture_ends(_ended(unit))
+            display.watchers.picture_ends(_ended(unit, job.output))
     run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
     try:
         snapshots = run.snapshots if options.wants_snapshots else None
@@ -142,7 +142,7 @@ def _do_units(
                 result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name, look)
                 write_result(job, unit, keys[unit], result.picture)
                 report.add(result)
-                display.watchers.picture_ends(_ended(unit, result))
+                display.watchers.picture_ends(_ended(unit, job.output, result))
                 display.detail(f"{label}{result_line(result)}")
                 movies += [folder] if folder else []
             except (VideoError, StylizeError, PipelineError) as error:
@@ -182,10 +182,10 @@ def _cells(units: Sequence[Unit]) -> list[Cell]:
     ]
 
 
-def _ended(unit: Unit, result: Result | None = None) -> Ended:
-    """A finished unit, for those who look on; without a result an earlier run made it."""
+def _ended(unit: Unit, folder: Path, result: Result | None = None) -> Ended:
+    """A finished unit, named as in the output folder; without a result an earlier run made it."""
     ended = Ended(
-        unit.photo.name, unit.output, found=result is None, source=unit.photo,
+        name_of(unit, folder), unit.output, found=result is None, source=unit.photo,
         style=unit.style.path.stem,
     )  # fmt: skip
     if result is None:

@@ -26,7 +26,7 @@ class JobSettings:
     )
     backbone: str = knob(
         "auto",
-        "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 12 times cheaper.",
+        "Network: the full vgg19 (downloaded once, 80 MB), or the built-in vgg19-slim, 11 times cheaper.",
         choices=("auto", "vgg19", "vgg19-slim"),
     )  # fmt: skip
     engine: str = knob(

@@ -38,7 +38,7 @@ class Ended:
     Attributes
     ----------
     name
-        As in `Begun`.
+        No two of a job have the same: "frame 12", or a photo's name in the output folder.
     file
         The result; of a clip the frame in the run folder, which goes when the clip is put together.
     losses

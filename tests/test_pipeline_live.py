@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from live_job import FakeClip, a_job, a_progress, quiet
 from PIL import Image
-from pipeline_runs import done, refused
+from pipeline_runs import QUICK, done, refused
 from werkzeug.test import Client, TestResponse
 
 from pipeline.interrupt import SIGNALS, Stopped, check, hold, listen, patiently, release, rested
@@ -441,7 +441,7 @@ def test_the_option_needs_no_number(photo: Path, style: Path, tmp_path: Path) ->
     ran = done(
         "image", photo, "--style", style, "-o", tmp_path / "out.png", "--live", "--dry-run", "--size", "64"
     )
-    assert "live page" not in ran.err  # a plan needs none
+    assert "live page: http" not in ran.err  # a plan needs none
 
 
 def test_a_job_is_served_while_it_runs(photo: Path, style: Path) -> None:
@@ -486,3 +486,10 @@ def test_without_the_page_no_server_is_loaded() -> None:
     code = "import sys, pipeline.cli, pipeline.jobs; print('werkzeug' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert ran.stdout == "False\n"
+
+
+def test_a_port_that_nobody_chose_is_said_even_quietly(photo: Path, style: Path, tmp_path: Path) -> None:
+    common = ("image", photo, "--style", style, "-o", tmp_path / "o.png", *QUICK, "-q", "--overwrite")
+    assert "live page: http://127.0.0.1:" in done(*common, "--live", "0").err
+    said = done(*common, "--live", "0", "--dry-run").err
+    assert said == ""

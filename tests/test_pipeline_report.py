@@ -58,7 +58,7 @@ def test_an_album(photo: Path, pictures: Path, tmp_path: Path) -> None:
         assert "broken<b>.jpg" not in raw
         text = text_of(tmp_path / "page.html")
         assert "broken<b>.jpg" in text
-        assert all(name in text for name in ("a.png", "b.png", "red", "blue"))
+        assert all(name in text for name in ("red/a.png", "red/b.png", "blue/a.png", "blue/b.png"))
 
 
 @pytest.mark.parametrize("name", ["page.txt", "no/page.html"])

@@ -10,7 +10,6 @@ const PHASES = {
   paused: "Stopped", done: "Done", stopped: "Ended", failed: "Failed",
 };
 const ENDED = ["done", "stopped", "failed"];
-const NAMES = { total: "total", tv: "smoothness" };
 
 let state = null, tag = "", misses = 0, told = "", loading = Promise.resolve();
 let probe = () => null, hovered = null;
@@ -148,11 +147,11 @@ function showLosses() {
     const row = made("li");
     const sample = node("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" });
     sample.append(node("path", { class: classes[name], d: "M1 5H25" }));
-    row.append(sample, made("span", NAMES[name] ?? name), made("b", short(curve.series[name][index])));
+    row.append(sample, made("span", name), made("b", short(curve.series[name][index])));
     return row;
   });
   $("legend").replaceChildren(...rows);
-  const last = names.map((name) => `${NAMES[name] ?? name} ${short(curve.series[name].at(-1))}`).join(", ");
+  const last = names.map((name) => `${name} ${short(curve.series[name].at(-1))}`).join(", ");
   chart.setAttribute("aria-label", names.length
     ? `Losses over ${curve.x.at(-1)} iterations on a logarithmic scale; now: ${last}` : "No losses yet");
 }

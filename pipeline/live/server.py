@@ -188,7 +188,8 @@ def watching(job: Job, port: int, display: Display) -> Iterator[LiveWatcher]:
     watcher = LiveWatcher(job, display)
     with serving(LivePage(watcher), port) as found:
         display.watchers.each.append(watcher)
-        display.note(f"live page: http://{ADDRESS}:{found}/")
+        say = display.note if port else display.error  # a port that nobody chose has to be said
+        say(f"live page: http://{ADDRESS}:{found}/")
         try:
             yield watcher
         except BaseException as error:
