@@ -26,7 +26,7 @@ def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
 
             stack.enter_context(watching(job, options.live, display))
         if options.tensorboard is not None:
-            from pipeline.tensorboard import TensorBoardWatcher
+            from pipeline.event_files import TensorBoardWatcher
 
             display.watchers.each.append(TensorBoardWatcher(options.tensorboard))
         collector = None
