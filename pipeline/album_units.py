@@ -72,6 +72,14 @@ def _as_taken(photos: Sequence[Path]) -> list[Path]:
     return sorted(photos, key=lambda photo: (times[photo] is None, times[photo] or datetime.min))
 
 
+def captions_of(units: Sequence[Unit]) -> dict[Unit, str]:
+    """What stands under a unit on a sheet: its photo, and on a second line its style if there are several."""
+    several = len({unit.style for unit in units}) > 1
+    return {
+        unit: f"{unit.photo.name}\n{unit.style.path.stem}" if several else unit.photo.name for unit in units
+    }
+
+
 def common_palette(photos: Sequence[Path]) -> FloatImage:
     """The colours of photos taken together: some of them, spread over all, each as large as the others.
 

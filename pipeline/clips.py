@@ -60,7 +60,7 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     InputError, UsageError
         If it is no clip, the range holds no frame, or the frames are too small.
     """
-    from video.decode import FrameRange, fit_size, read_frames
+    from video.decode import FrameRange, read_frames
     from video.probe import probe
     from video.scenes import read_cuts
     from video.sequence import open_folder
@@ -75,18 +75,26 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
             source = source.taken_for_interlaced(settings.deinterlace == "on")
     wanted = FrameRange.parse(settings.frames or ":")
     _check_range(path, settings, wanted, source.frames)
-    size = fit_size(source.width, source.height, settings.size, even=True)
+    size = frame_size(path, source, settings.size, minimum_side)
     # Starts nothing, but refuses what cannot be decoded here.
     read_frames(source, size=size, frames=wanted).close()
+    cuts: str | frozenset[int] = settings.cuts
+    if settings.cut_file is not None:
+        cuts = read_cuts(settings.cut_file, wanted.indices(source.frames))
+    return Clip(source, wanted, size, cuts)
+
+
+def frame_size(path: Path, source: ClipInfo | FrameFolder, longer: int, minimum_side: int) -> tuple[int, int]:
+    """Width and height of a clip's frames with this longer side; UsageError if they are too small."""
+    from video.decode import fit_size
+
+    size = fit_size(source.width, source.height, longer, even=True)
     if min(size) < minimum_side:
         raise UsageError(
             f"{path}: {size[0]}x{size[1]} pixels is too small for the network, which needs {minimum_side} "
             f"on the shorter side; give a larger --size or a larger clip"
         )
-    cuts: str | frozenset[int] = settings.cuts
-    if settings.cut_file is not None:
-        cuts = read_cuts(settings.cut_file, wanted.indices(source.frames))
-    return Clip(source, wanted, size, cuts)
+    return size
 
 
 def _check_range(path: Path, settings: VideoSettings, wanted: FrameRange, total: int) -> None:

@@ -89,10 +89,18 @@ def read_picture(path: Path, longer: int, minimum_side: int, *, style: bool = Fa
     UsageError
         If it is too small for the layers in use.
     """
-    from video.decode import fit_size
-    from video.images import read_image, resize_image
+    from video.images import read_image
 
     picture = read_image(path)
+    return _at(picture, _fitted_size(path, picture, longer, minimum_side, style=style))
+
+
+def _fitted_size(
+    path: Path, picture: FloatImage, longer: int, minimum_side: int, *, style: bool
+) -> tuple[int, int]:
+    """Width and height that a picture is used at; a UsageError if it is too small, as in `read_picture`."""
+    from video.decode import fit_size
+
     height, width = picture.shape[:2]
     if style and min(width, height) >= minimum_side:
         longer = max(longer, math.ceil(minimum_side * max(width, height) / min(width, height)))
@@ -104,7 +112,14 @@ def read_picture(path: Path, longer: int, minimum_side: int, *, style: bool = Fa
             f"{path}: {width}x{height} pixels is too small for the network, which needs {minimum_side} "
             f"on the shorter side; {cure}"
         )
-    return picture if fitted == (width, height) else resize_image(picture, fitted)
+    return fitted
+
+
+def _at(picture: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """A picture at a size; itself if it has it."""
+    from video.images import resize_image
+
+    return picture if size == (picture.shape[1], picture.shape[0]) else resize_image(picture, size)
 
 
 def note_pages(path: Path, display: Display) -> None:
@@ -182,13 +197,12 @@ def read_style(path: Path, longer: int, scale: float, minimum_side: int) -> Floa
 
     It is enlarged only where its file has no more pixels: what is larger than the content keeps its detail.
     """
-    from video.images import read_image, resize_image
+    from video.images import read_image
 
-    plain = read_picture(path, longer, minimum_side, style=True)
-    height, width = plain.shape[:2]
+    picture = read_image(path)
+    width, height = _fitted_size(path, picture, longer, minimum_side, style=True)
     scale = max(scale, minimum_side / min(height, width))
-    size = (round(width * scale), round(height * scale))
-    return plain if size == (width, height) else resize_image(read_image(path), size)
+    return _at(picture, (round(width * scale), round(height * scale)))
 
 
 def _quick_start(handle: str, styles: list[FloatImage], offline: bool) -> Callable[[FloatImage], FloatImage]:

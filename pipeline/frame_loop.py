@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from pipeline.ahead import ahead
 from pipeline.clips import Clip
 from pipeline.config import Job
-from pipeline.engine import RunOptions, pictures_of, unit_cost
+from pipeline.engine import RunOptions, unit_cost
 from pipeline.errors import UsageError
 from pipeline.files import file_hash
 from pipeline.kept import KeptContents
-from pipeline.keyframes import Timeline, difference, missing_shot
+from pipeline.keyframes import Timeline, difference, missing_shot, timeline_of
 from pipeline.log import Display, Work
 from pipeline.masks import Masks, look_of, mask_paths, masks_of_clip
 from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel, loosened
@@ -72,11 +72,7 @@ class FrameLoop:
         width, height = self.clip.size
         self._motion = MotionModel(max(self.settings.long_term))
         self._contents = KeptContents(self.run, len(mask_paths(self.settings)))
-        self._timeline = Timeline(
-            look_of(self.settings, len(self.stylizer.styles), ()),
-            self.settings.keyframe, self.settings.shot, self.clip,
-            [len(pictures_of(style)) for style in self.job.styles],
-        )  # fmt: skip
+        self._timeline = timeline_of(self.job, self.settings, self.clip)
         self._alone = unit_cost(self.job.stylize, (height, width))
         warm = self.settings.steady
         self._later = float(self.settings.frame_iterations) if warm else self._alone
@@ -220,7 +216,7 @@ class FrameLoop:
         frame = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
             previous=self._hash(sweep, before), own=self._hash(sweep - 1, index),
-            error=None if before is None else self._error(seen, sweep, before, look, path),
+            error=None if before is None else self._error(seen, sweep, before, look, result.picture),
         )  # fmt: skip
         self.run.commit(frame)
         self._finished[sweep, index] = frame
@@ -229,13 +225,14 @@ class FrameLoop:
         self.display.detail(f"{label}{result_line(result)}")
         work.move_to(done + (self._alone if alone else self._later))
 
-    def _error(self, seen: _Seen, sweep: int, before: int, look: Look, path: Path) -> float | None:
+    def _error(self, seen: _Seen, sweep: int, before: int, look: Look, picture: FloatImage) -> float | None:
         """The warping error between a frame and the one before it in its pass, as they will be shown."""
+        from video.images import from_uint8, to_uint8
         from video.metrics import warping_error
 
         if not seen.links or sweep < self.settings.passes:
             return None
-        picture = look.over(seen.content, _read(path))
+        picture = look.over(seen.content, from_uint8(to_uint8(picture)))  # as it was saved
         past_content, past_picture = self._motion.last()
         past = self._timeline.at(before, seen.shot).over(past_content, past_picture)
         there, back = seen.links[0].found

@@ -33,13 +33,13 @@ def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         if options.report is not None:
             from pipeline.report_collector import ReportCollector
 
-            collector = ReportCollector(options)
+            collector = ReportCollector(options, options.report)
             display.watchers.each.append(collector)
         outcome = None
         try:
             outcome = _do_job(job, options, display)
-            if collector is not None and options.report is not None and isinstance(outcome, Report):
-                collector.write(options.report, outcome)
+            if collector is not None and isinstance(outcome, Report):
+                collector.write(outcome)
         finally:
             display.watchers.job_ends(outcome if isinstance(outcome, Report) else None)
         return outcome

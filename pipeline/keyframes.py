@@ -19,6 +19,7 @@ from stylize.knobs import near_miss
 
 if TYPE_CHECKING:
     from pipeline.clips import Clip
+    from pipeline.config import Job
     from pipeline.settings import VideoSettings
     from stylize.look import Look
 
@@ -205,6 +206,15 @@ class Timeline:
         return tuple(
             share / count for share, count in zip(shares, self._counts, strict=True) for _ in range(count)
         )
+
+
+def timeline_of(job: Job, settings: VideoSettings, clip: Clip) -> Timeline:
+    """The timeline of a job; a style that is a folder stands for the pictures in it."""
+    from pipeline.engine import pictures_of
+    from stylize.look import Look
+
+    counts = [len(pictures_of(style)) for style in job.styles]
+    return Timeline(Look(settings.strength), settings.keyframe, settings.shot, clip, counts)
 
 
 def check_changes(settings: VideoSettings, styles: int, clip: Clip) -> None:

@@ -39,13 +39,16 @@ class ReportCollector(Watcher):
     Parameters
     ----------
     options
-        Of the run; they say where the page goes.
+        Of the run.
+    path
+        Where the page goes.
     """
 
     wants_originals = True
 
-    def __init__(self, options: RunOptions) -> None:
+    def __init__(self, options: RunOptions, path: Path) -> None:
         self._options = options
+        self._path = path
         self._job: Job | None = None
         self._backbone = ""
         self._ended: list[Ended] = []
@@ -79,9 +82,9 @@ class ReportCollector(Watcher):
         if written.place in chosen_frames(written.count):
             self._thumbs.append(Thumb(written.name, shown))
 
-    def write(self, path: Path, report: Report) -> None:
+    def write(self, report: Report) -> None:
         """Write the page of a job that is done, and name it in its report."""
-        job = self._job
+        job, path = self._job, self._path
         if job is None:
             return
         pairs = self._pairs if job.command == "video" else [_pair_of(ended) for ended in self._ended]

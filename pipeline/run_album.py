@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.album_journal import finished_units, has_common_palette, name_of, unit_keys, write_result
-from pipeline.album_units import Unit, check_folder, common_palette, plan_units
+from pipeline.album_units import Unit, captions_of, check_folder, common_palette, plan_units
 from pipeline.checks import check_inputs, check_outputs
 from pipeline.config import Job, StyleSource
 from pipeline.contact_sheet import Cell, Small, small
@@ -171,15 +171,9 @@ def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display, *
 
 
 def _cells(units: Sequence[Unit]) -> list[Cell]:
-    """The results for a contact sheet, each with the names of its photo and, of several, its style."""
-    several = len({unit.style for unit in units}) > 1
-    return [
-        Cell(
-            (partial(_read_small, unit.output),),
-            f"{unit.photo.name}\n{unit.style.path.stem}" if several else unit.photo.name,
-        )
-        for unit in units
-    ]
+    """The results for a contact sheet."""
+    captions = captions_of(units)
+    return [Cell((partial(_read_small, unit.output),), captions[unit]) for unit in units]
 
 
 def _ended(unit: Unit, folder: Path, result: Result | None = None) -> Ended:

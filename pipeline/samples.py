@@ -90,7 +90,7 @@ def _photo(
 def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[Sample]:
     """Photos of an album, spread over all of it and over its styles; those of one style stand together."""
     from pipeline.album_journal import has_common_palette
-    from pipeline.album_units import common_palette, plan_units
+    from pipeline.album_units import captions_of, common_palette, plan_units
     from stylize.errors import StylizeError
     from video.errors import VideoError
 
@@ -98,7 +98,7 @@ def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[
     units = plan_units(job, job.settings)
     photos = list(dict.fromkeys(unit.photo for unit in units))
     palette = common_palette(photos) if has_common_palette(job) else None
-    several = len({unit.style for unit in units}) > 1
+    captions = captions_of(units)
     for number in evenly(len(units), count):
         unit = units[number]
         try:
@@ -107,14 +107,14 @@ def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[
             report.failed[unit.photo.relative_to(job.content).as_posix()] = str(error)
             display.error(f"failed: {error}")
             continue
-        yield replace(one, caption=f"{one.caption}\n{unit.style.path.stem}" if several else one.caption)
+        yield replace(one, caption=captions[unit])
 
 
 def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     """Frames spread over a clip, each like a picture of its own, with the look of its place."""
-    from pipeline.clips import open_clip
+    from pipeline.clips import frame_size, open_clip
     from pipeline.engine import pictures_of
-    from pipeline.keyframes import Timeline, check_changes
+    from pipeline.keyframes import check_changes, timeline_of
     from video.decode import FrameRange
     from video.glimpse import glimpses
 
@@ -123,11 +123,10 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
     check_changes(settings, len(job.styles), clip)
     longer = max(clip.size)
-    clip = open_clip(
-        job.content, replace(settings, size=sample_side(*clip.size, settings.size)), job.stylize.minimum_side
-    )
-    counts = [len(pictures_of(style)) for style in job.styles]
-    timeline = Timeline(look_of(settings, sum(counts), ()), settings.keyframe, settings.shot, clip, counts)
+    side = sample_side(*clip.size, settings.size)
+    clip = replace(clip, size=frame_size(job.content, clip.source, side, job.stylize.minimum_side))
+    timeline = timeline_of(job, settings, clip)
+    styles = sum(len(pictures_of(style)) for style in job.styles)
     chosen = [clip.indices[place] for place in evenly(len(clip.indices), count)] or [clip.wanted.start]
     palette: FloatImage | None = None
     starts = _shot_starts(clip, chosen[-1], display) if settings.shot else []
@@ -139,7 +138,7 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
         if palette is None and settings.preserve_color == "histogram":
             palette = content
         with closing(masks_of_clip(settings, replace(clip, wanted=FrameRange(index, index + 1)))) as masks:
-            look = look_of(settings, sum(counts), next(masks), timeline.at(index, shot_of(index)))
+            look = look_of(settings, styles, next(masks), timeline.at(index, shot_of(index)))
         yield Sample(content, longer, look, job.styles, palette, f"frame {index}")
 
 
