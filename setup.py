@@ -25,6 +25,8 @@ def read_readme() -> str:
 
 TENSORFLOW = ">=2.21,<2.23"
 
+RAY = "ray>=2.50,<3"
+
 setup(
     name="deep-fusion",
     version=read_version(),
@@ -52,7 +54,15 @@ setup(
     ],
     python_requires=">=3.11,<3.14",
     # The packages are named one by one: a search would also find tests/ and scripts/.
-    packages=["configs", "pipeline", "pipeline.live", "pipeline.pages", "stylize", "video"],
+    packages=[
+        "configs",
+        "pipeline",
+        "pipeline.live",
+        "pipeline.pages",
+        "pipeline.workers",
+        "stylize",
+        "video",
+    ],
     package_data={
         "configs": ["*.toml"],
         "pipeline": ["demo/*"],
@@ -84,6 +94,7 @@ setup(
         "scipy>=1.14,<2",
     ],
     extras_require={
+        "cluster": [RAY],
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "heif": ["pillow-heif>=1.1,<2"],
         "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
@@ -92,6 +103,7 @@ setup(
             "mypy>=2.4,<2.5",
             "playwright>=1.50,<2",  # looks at the pages; needs a Chromium
             "pytest>=9,<10",
+            RAY,
             "ruff>=0.17,<0.18",
             "tensorboard>=2.20,<3",  # reads what we write for it
         ],

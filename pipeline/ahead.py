@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -13,47 +13,73 @@ _PATIENCE = 0.1
 """Seconds after which a thread looks whether it is still wanted."""
 
 
-def ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, None, None]:
-    """The same items in the same order, made by a thread that is up to `depth` of them ahead.
+class Ahead(Generic[T]):
+    """The items of a generator, made by a thread that is up to `depth` of them ahead; 0: as far as it gets.
 
-    What `items` raises is raised here, in its place. When this generator is closed, `items` is closed too, by
-    the thread that runs it.
+    What the generator raises is raised here, in its place. `close` closes it too, in the thread that runs it.
     """
-    made: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(maxsize=depth)
-    unwanted = threading.Event()
 
-    def put(ended: bool, item: T | BaseException | None) -> None:
-        while not unwanted.is_set():
+    def __init__(self, items: Generator[T, None, None], depth: int = 2) -> None:
+        self._items = items
+        self._made: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(maxsize=depth)
+        self._unwanted = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
+        self._thread.start()
+
+    def take(self, *, wait: bool = True) -> T:
+        """The next item.
+
+        Raises
+        ------
+        StopIteration
+            After the last one.
+        queue.Empty
+            If it is not to be waited for and there is none yet.
+        """
+        ended, item = self._made.get(block=wait)
+        if not ended:
+            return item  # type: ignore[return-value]
+        self._made.put((True, None))  # to be told the same when asked again
+        if isinstance(item, BaseException):
+            raise item
+        raise StopIteration
+
+    def close(self) -> None:
+        """Nothing more is wanted; returns when the thread has ended."""
+        self._unwanted.set()
+        self._thread.join()
+
+    def _put(self, ended: bool, item: T | BaseException | None) -> None:
+        while not self._unwanted.is_set():
             try:
-                made.put((ended, item), timeout=_PATIENCE)
+                self._made.put((ended, item), timeout=_PATIENCE)
                 return
             except queue.Full:
                 continue
 
-    def work() -> None:
+    def _work(self) -> None:
         end: BaseException | None = None
         try:
-            for item in items:
-                put(False, item)
-                if unwanted.is_set():
+            for item in self._items:
+                self._put(False, item)
+                if self._unwanted.is_set():
                     break
         except BaseException as error:
             end = error
         finally:
-            items.close()
-        put(True, end)
+            self._items.close()
+        self._put(True, end)
 
-    thread = threading.Thread(target=work, name="ahead", daemon=True)
-    thread.start()
+
+def ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, None, None]:
+    """The same items in the same order, made up to `depth` ahead (:class:`Ahead`)."""
+    made = Ahead(items, depth)
     try:
         while True:
-            ended, item = made.get()
-            if not ended:
-                yield item  # type: ignore[misc]
-            elif isinstance(item, BaseException):
-                raise item
-            else:
+            try:
+                item = made.take()
+            except StopIteration:
                 return
+            yield item
     finally:
-        unwanted.set()
-        thread.join()
+        made.close()

@@ -13,12 +13,11 @@ from pipeline.album_units import JOURNAL, Unit
 from pipeline.config import Job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.files import append_durably, file_hash
-from pipeline.finish import exif_for, record_of
+from pipeline.finish import record_of
 from pipeline.log import Display
 from pipeline.settings import AlbumSettings
 
 if TYPE_CHECKING:
-    from stylize.types import FloatImage
     from stylize.weights import Weights
 
 
@@ -103,13 +102,13 @@ def name_of(unit: Unit, folder: Path) -> str:
     return unit.output.relative_to(folder).as_posix()
 
 
-def write_result(job: Job, unit: Unit, key: str, picture: FloatImage) -> None:
-    """Write a result and its line in the journal, with the file's hash.
+def write_result(job: Job, unit: Unit, key: str, data: bytes) -> None:
+    """Write a result's file and its line in the journal, with the file's hash.
 
     A line of a new file comes before it, too: after a crash in between the file is known to be of this job.
     A file that is replaced keeps its old line until it is.
     """
-    from video.images import write_image
+    from video.images import write_whole
 
     folder = job.output
     entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key}
@@ -120,5 +119,5 @@ def write_result(job: Job, unit: Unit, key: str, picture: FloatImage) -> None:
     new = not unit.output.exists()
     if new:
         append_durably(folder / JOURNAL, json.dumps(entry))
-    write_image(unit.output, picture, exif=exif_for(unit.photo, job.settings))
+    write_whole(unit.output, data)
     append_durably(folder / JOURNAL, json.dumps({**entry, "sha256": file_hash(unit.output)}))

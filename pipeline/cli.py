@@ -16,7 +16,15 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.examples import epilog
 from pipeline.interrupt import Stopped, listen
 from pipeline.log import Display
-from pipeline.options import as_option, given, movie_asked, require, run_options, setting_options
+from pipeline.options import (
+    as_option,
+    given,
+    movie_asked,
+    require,
+    run_options,
+    setting_options,
+    workers_asked,
+)
 from stylize.errors import ConfigError
 
 PATH = click.Path(path_type=Path)
@@ -104,10 +112,11 @@ def start(job: Job, values: dict[str, Any]) -> None:
     from pipeline.jobs import run_job
 
     movie = movie_asked(values)
+    workers = workers_asked(values, job.command)
     as_json = values.pop("as_json")
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     display = Display(-1 if quiet else int(verbose))
-    options = RunOptions(movie=movie, command_line=_command(None), **values)
+    options = RunOptions(movie=movie, workers=workers, command_line=_command(None), **values)
     outcome = run_job(job, options, display)
     if as_json:
         click.echo(outcome.to_json())

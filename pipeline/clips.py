@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 class Clip:
     """A clip or folder of frames, what of it is wanted, at which (width, height), and where shots begin.
 
-    `cuts` is "auto", "none", or the numbers of the frames that begin a shot.
+    `cuts` is "auto", "none", or the numbers of the frames that begin a shot. `marks`, if there are any, are
+    those of the wanted frames (`video.stretch`), which are then read without decoding all that comes before.
     """
 
     source: ClipInfo | FrameFolder
     wanted: FrameRange
     size: tuple[int, int]
     cuts: str | frozenset[int] = "auto"
+    marks: tuple[bytes, ...] = ()
 
     @property
     def indices(self) -> range:
@@ -44,12 +47,15 @@ class Clip:
         the program down with it.
         """
         from video.decode import read_frames
+        from video.stretch import read_stretch
 
-        frames = read_frames(self.source, size=self.size, frames=self.wanted, on_warning=display.warn)
-        try:
-            yield from enumerate(frames, start=self.wanted.start)
-        finally:
-            frames.close()
+        start = self.wanted.start
+        if self.marks:
+            frames = read_stretch(self.source, size=self.size, start=start, marks=self.marks)
+        else:
+            frames = read_frames(self.source, size=self.size, frames=self.wanted, on_warning=display.warn)
+        with closing(frames):
+            yield from enumerate(frames, start=start)
 
 
 def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:

@@ -189,8 +189,8 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
     values = flat(job.stylize, job.settings)
     if backbone is not None and not values["weights"]:
         values["backbone"] = backbone
-    for key in _paths_in(values):
-        values[key] = _each(values[key], lambda path: _relative(path, folder))
+    for key in paths_in(values):
+        values[key] = each_path(values[key], lambda path: _relative(path, folder))
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]
     lines = [
         f"command = {_toml(job.command)}",
@@ -213,7 +213,7 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
     return text
 
 
-def _paths_in(values: dict[str, Any]) -> list[str]:
+def paths_in(values: dict[str, Any]) -> list[str]:
     """The keys of `values` that hold the path of a file, or several."""
     keys = [key for key in ("weights", "mask", "mask_preserve") if values.get(key)]
     keys += ["cuts"] if cut_file(values.get("cuts", "auto")) is not None else []
@@ -223,13 +223,16 @@ def _paths_in(values: dict[str, Any]) -> list[str]:
 
 def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """`values` with the paths in them, which are relative to `base`, as seen from here."""
-    return {**values, **{key: _each(values[key], lambda path: str(base / path)) for key in _paths_in(values)}}
+    return {
+        **values,
+        **{key: each_path(values[key], lambda path: str(base / path)) for key in paths_in(values)},
+    }
 
 
-def _each(value: Any, change: Callable[[Path], str]) -> Any:
+def each_path(value: Any, change: Callable[[Path], str]) -> Any:
     """A path, or each of several, changed."""
     if isinstance(value, tuple):
-        return tuple(_each(one, change) for one in value)
+        return tuple(each_path(one, change) for one in value)
     return change(Path(value).expanduser())
 
 

@@ -17,6 +17,7 @@ _PACKAGES = (
     "av",
     "imageio-ffmpeg",
     "tensorflow-hub",
+    "ray",
 )
 
 

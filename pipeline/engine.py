@@ -21,6 +21,7 @@ from pipeline.settings import VideoSettings
 from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
+    from pipeline.workers.staff import WorkerOptions
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
@@ -141,11 +142,13 @@ def build_stylizer(
     palette: FloatImage | None = None,
     offline: bool = False,
     like: Stylizer | None = None,
+    neighbours: int = 1,
 ) -> Stylizer:
     """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels.
 
     Where the settings ask for it the style pictures are given the colours of `palette`. What is compiled is
-    shared with `like`, a stylizer of the same job with other style pictures, where it can be.
+    shared with `like`, a stylizer of the same job with other style pictures, where it can be; the machine's
+    memory with as many `neighbours`, itself among them.
     """
     from stylize.colors import grey, transferred
 
@@ -176,7 +179,7 @@ def build_stylizer(
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
         guided=bool(mask_paths(settings)),
         quick=quick,
-        memory=budget(settings.memory),
+        memory=budget(settings.memory, neighbours),
         mixed=settings.precision == "mixed",
         on_warning=display.warn,
     )
@@ -257,6 +260,7 @@ class RunOptions:
     dry_run: bool = False
     offline: bool = False
     live: int | None = None
+    workers: WorkerOptions | None = None
 
     @property
     def wants_snapshots(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline.config import Job
 from pipeline.engine import start_picture
 from pipeline.log import Display, spoken_bytes, spoken_time
 from pipeline.memory import PROGRAM, peak
+from pipeline.workers.forecast import Forecast
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -36,6 +37,8 @@ class Plan:
         Bytes, predicted: the largest resident memory, and what files will take at the most.
     fine_contrast
         For a clip, of each style: how much frames made alone would flicker.
+    forecast
+        Of units and workers, if there will be any; `seconds` and `memory` are then theirs, on one machine.
     """
 
     command: str
@@ -49,7 +52,12 @@ class Plan:
     disk: int
     warnings: list[str] = field(default_factory=list)
     fine_contrast: dict[str, float] = field(default_factory=dict)
+    forecast: Forecast | None = None
     exit_code: int = 0
+
+    def with_workers(self, forecast: Forecast, neighbours: int) -> Plan:
+        """The plan of the same job done by workers, so many of them on one machine."""
+        return replace(self, forecast=forecast, seconds=forecast.seconds, memory=self.memory * neighbours)
 
     def to_json(self) -> str:
         """One JSON object on one line."""
@@ -69,6 +77,7 @@ class Plan:
                 f"time    at most about {spoken_time(self.seconds)}",
                 f"memory  about {spoken_bytes(self.memory)}",
                 f"disk    up to {spoken_bytes(self.disk)}",
+                *(self.forecast.lines() if self.forecast else ()),
                 *(
                     f"style   {name}: made alone, a frame in it {verdict(value)} (fine contrast {value:.3f})"
                     for name, value in self.fine_contrast.items()

@@ -74,7 +74,7 @@ class TensorBoardWatcher(Watcher):
         self._step += 1
 
     def picture_ends(self, ended: Ended) -> None:
-        """What a frame or photo came to, by its place in the job."""
+        """What a frame or photo came to, by its number in the clip."""
         from video.images import read_image
 
         if ended.found and self._apart:
@@ -83,10 +83,11 @@ class TensorBoardWatcher(Watcher):
         values |= {"evaluations": ended.evaluations, "seconds": ended.seconds}
         if ended.error is not None:
             values["warping error"] = ended.error
+        step = self._frames if self._apart else ended.index
         for name, value in values.items():
-            self._scalar(f"result/{name}", value, self._frames)
+            self._scalar(f"result/{name}", value, step)
         if self._apart or self._frames >= self._next_frame:
-            self._image("result", read_image(ended.file), self._frames)
+            self._image("result", read_image(ended.file), step)
             self._next_frame = self._frames * _SPACING + 1
         if not self._apart:
             self._frames += 1

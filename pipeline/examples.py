@@ -38,6 +38,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "deepfusion album photos/ --style paintings/ --pair cycle --format webp "
             "--contact-sheet sheet.jpg -o out/",
         ),
+        (
+            "shared among two processes",
+            "deepfusion album photos/ --style painting.jpg --workers 2 -o out/",
+        ),
     ),
     "run": (
         ("do again what was saved with --save-settings", "deepfusion run job.toml"),

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def record_of(job: Job, weights: Weights) -> dict[str, Any]:
     """Everything that decides a job's pictures, for its run folder."""
     values = flat(job.stylize, job.settings)
-    for key in ("weights", "weights_sha256", "backbone", "memory", "crf", "movie_frame"):
-        values.pop(key, None)  # what ran stands below; the last three change no frame, but for rounding
+    for key in ("weights", "weights_sha256", "backbone", "memory", "threads", "crf", "movie_frame"):
+        values.pop(key, None)  # what ran stands below; the last four change no frame, but for rounding
     if not job.content.is_dir():
         values.pop("fps", None)
     if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:

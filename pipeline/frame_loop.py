@@ -1,4 +1,4 @@
-"""The work of a video job: every frame of a clip stylized, each held to the ones before it, and committed."""
+"""The work of a video job: every frame of a clip stylized, each held to the ones before it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ahead import ahead
+from pipeline.clip_book import FrameMade, FrameStore
 from pipeline.clips import Clip
 from pipeline.config import Job
-from pipeline.engine import RunOptions, unit_cost
-from pipeline.errors import UsageError
+from pipeline.engine import unit_cost
 from pipeline.files import file_hash
 from pipeline.kept import KeptContents
-from pipeline.keyframes import Timeline, difference, missing_shot, timeline_of
+from pipeline.keyframes import Timeline, difference, timeline_of
 from pipeline.log import Display, Work
 from pipeline.masks import Masks, look_of, mask_paths, masks_of_clip
 from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel, loosened
 from pipeline.optimise import optimise, result_line
-from pipeline.report import Report
-from pipeline.rundir import Frame, RunFolder
+from pipeline.rundir import Frame
 from pipeline.settings import VideoSettings
-from pipeline.watch import Ended
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -47,21 +45,40 @@ class _Seen:
 
 @dataclass
 class FrameLoop:
-    """Stylizes a clip's frames shot by shot and commits them to the run folder.
+    """Stylizes the frames of a clip, or of one of its shots, shot by shot.
 
     The first pass goes through the clip once, as it is decoded. The later ones go through each shot
     backward and forward in turn, from the frames decoded then. Decoding and optical flow run ahead.
+
+    Attributes
+    ----------
+    clip
+        What is to be done; all of it is in these hands.
+    store
+        Where frames are written and read.
+    finished
+        What an earlier run has made, by pass and number; grows as frames are made.
+    made
+        Told of every finished frame when its file is there; the next one is begun afterwards.
+    movie_frame
+        The frame whose optimisation leaves snapshots; None: no one's.
+    shots_before
+        How many shots of the job come before.
+    name
+        What the clip is a part of the job's as, for people; empty: it is all of it.
     """
 
     job: Job
     settings: VideoSettings
     clip: Clip
     stylizer: Stylizer
-    run: RunFolder
-    options: RunOptions
-    report: Report
+    store: FrameStore
+    finished: dict[tuple[int, int], Frame]
+    made: Callable[[FrameMade], None]
     display: Display
-    _finished: dict[tuple[int, int], Frame] = field(init=False)
+    movie_frame: int | None = None
+    shots_before: int = 0
+    name: str = ""
     _timeline: Timeline = field(init=False)
     _contents: KeptContents = field(init=False)
     _motion: MotionModel = field(init=False)
@@ -69,51 +86,21 @@ class FrameLoop:
     _later: float = field(init=False)
 
     def __post_init__(self) -> None:
-        width, height = self.clip.size
         self._motion = MotionModel(max(self.settings.long_term))
-        self._contents = KeptContents(self.run, len(mask_paths(self.settings)))
+        self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
         self._timeline = timeline_of(self.job, self.settings, self.clip)
-        self._alone = unit_cost(self.job.stylize, (height, width))
-        warm = self.settings.steady
-        self._later = float(self.settings.frame_iterations) if warm else self._alone
+        self._alone, self._later = frame_costs(self.job, self.settings, self.clip)
 
-    def run_all(self) -> list[tuple[Path, Look]]:
-        """Stylize every frame that is not finished yet; gives the files and looks of all frames in order.
-
-        The frames in the files are not laid over their content yet: the next ones start from them.
-        """
-        self._finished = self.run.finished()
-        before = len(self._finished)
+    def run(self) -> None:
+        """Stylize every frame that is not finished yet."""
+        before = len(self.finished)
         count = len(self.clip.indices) * self.settings.passes
-        if before:
-            self.display.note(
-                f"continuing: {before} of {count} frames are finished already (in {self.run.path})"
-            )
-        if self.run.damaged:
-            self.display.warn(
-                f"{self.run.damaged} finished frames are damaged, or came from damaged ones: made again"
-            )
         with self.display.work(self._alone + self._later * (count - 1)) as work:
             work.begin_at((self._alone + self._later * (before - 1)) if before else 0.0)
             shots = self._first_pass(work)
-            if self._timeline.last_shot > len(shots):
-                self.display.warn(missing_shot(self._timeline.last_shot, len(shots)))
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)
-        if not shots:
-            raise UsageError(f"{self.job.content}: no frame could be decoded; the clip is damaged")
-        errors = [
-            frame.error
-            for (sweep, _), frame in self._finished.items()
-            if sweep == self.settings.passes and frame.error is not None
-        ]
-        self.report.warping_error = sum(errors) / len(errors) if errors else None
-        return [
-            (self.run.frame_path(index, self.settings.passes), self._timeline.at(index, number))
-            for number, shot in enumerate(shots, start=1)
-            for index in shot
-        ]
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
@@ -127,16 +114,15 @@ class FrameLoop:
                 shots[-1].append(index)
                 if self.settings.passes > 1:
                     self._contents.keep(index, seen.content, seen.masks)
-                if (1, index) in self._finished:
-                    self.report.skipped += 1
+                if (1, index) in self.finished:
                     if seen.links and self.settings.follows_flow:  # for what the next ones take from it
                         self._guide(seen, 1)
-                    self._tell(seen, 1, found=True)
+                    self.made(FrameMade(self.finished[1, index], seen.begins, found=True))
                 else:
                     if seen.begins and len(shots) > 1:
                         work.grow(self._alone - self._later)
                     self._one(seen, 1, None if seen.begins else index - 1, work)
-                self._motion.remember(seen.content, partial(_read, self.run.frame_path(index)))
+                self._motion.remember(seen.content, partial(_read, self.store.frame_path(index)))
         return shots
 
     def _decoded(self) -> Generator[_Seen, None, None]:
@@ -144,7 +130,7 @@ class FrameLoop:
         from video.scenes import with_shot_starts
 
         reach = SETTLING * max(self.settings.long_term)
-        there = frozenset(index for sweep, index in self._finished if sweep == 1)
+        there = frozenset(index for sweep, index in self.finished if sweep == 1)
         with (
             closing(self.clip.contents(self.display)) as frames,
             closing(masks_of_clip(self.settings, self.clip)) as masks,
@@ -162,14 +148,14 @@ class FrameLoop:
         order = shot if sweep % 2 else shot[::-1]
         contents = ((index, self._contents.content(index), index == order[0]) for index in order)
         masks = (self._contents.masks(index) for index in order)
-        there = frozenset(self._finished)
+        there = frozenset(self.finished)
         linked = self._linked(contents, masks, lambda index: (sweep, index) not in there, number - 1)
         with closing(ahead(linked)) as frames:
             for seen in frames:
-                if (sweep, seen.index) not in self._finished:
+                if (sweep, seen.index) not in self.finished:
                     self._one(seen, sweep, before, work)
                 before = seen.index
-                read = partial(_read, self.run.frame_path(seen.index, sweep))
+                read = partial(_read, self.store.frame_path(seen.index, sweep))
                 self._motion.remember(seen.content, read)
 
     def _linked(
@@ -179,7 +165,7 @@ class FrameLoop:
         wanted: Callable[[int], bool],
         shot: int = 0,
     ) -> Generator[_Seen, None, None]:
-        """Frames with their masks, and the links of those that are wanted; the last shot before is `shot`."""
+        """Frames with their masks, and the links of those that are wanted; `shot` of the shots are past."""
         distances = self.settings.long_term if self.settings.follows_flow else (1,)
         tracker = FlowTracker(distances, self.settings.flow_quality)
         for (index, content, begins), planes in zip(frames, masks, strict=False):
@@ -187,7 +173,7 @@ class FrameLoop:
                 tracker.begin_shot()
                 shot += 1
             links = tracker.look(content, wanted=wanted(index))
-            yield _Seen(index, content, begins, shot, planes, links)
+            yield _Seen(index, content, begins, self.shots_before + shot, planes, links)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
@@ -195,7 +181,7 @@ class FrameLoop:
 
         done, index = work.done, seen.index
         number = self.clip.indices.index(index) + 1 if index in self.clip.indices else index + 1
-        label = f"frame {number}/{len(self.clip.indices)}  "
+        label = f"{self.name and self.name + '  '}frame {number}/{len(self.clip.indices)}  "
         if self.settings.passes > 1:
             label = f"pass {sweep}/{self.settings.passes}  {label}"
         look = look_of(
@@ -211,18 +197,15 @@ class FrameLoop:
             initial=initial, anchor=anchor, laid_over=False,
             iterations=None if alone else self._limit(anchor),
         )  # fmt: skip
-        path = self.run.frame_path(index, sweep)
+        path = self.store.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
         frame = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
             previous=self._hash(sweep, before), own=self._hash(sweep - 1, index),
             error=None if before is None else self._error(seen, sweep, before, look, result.picture),
         )  # fmt: skip
-        self.run.commit(frame)
-        self._finished[sweep, index] = frame
-        self.report.add(result)
-        self._tell(seen, sweep)
-        self.display.detail(f"{label}{result_line(result)}")
+        self.finished[sweep, index] = frame
+        self.made(FrameMade(frame, seen.begins, text=f"{label}{result_line(result)}"))
         work.move_to(done + (self._alone if alone else self._later))
 
     def _error(self, seen: _Seen, sweep: int, before: int, look: Look, picture: FloatImage) -> float | None:
@@ -240,16 +223,6 @@ class FrameLoop:
             return warping_error(past, picture, back, there)
         return warping_error(picture, past, there, back)
 
-    def _tell(self, seen: _Seen, sweep: int, *, found: bool = False) -> None:
-        """Tell those who look on that a frame is finished in the last pass."""
-        frame = self._finished[sweep, seen.index]
-        if sweep == self.settings.passes:
-            ended = Ended(
-                f"frame {seen.index}", self.run.frames / frame.file, frame.losses, frame.evaluations,
-                frame.seconds, frame.error, seen.begins, found, seen.index,
-            )  # fmt: skip
-            self.display.watchers.picture_ends(ended)
-
     def _limit(self, anchor: Anchor | None) -> int:
         """The most iterations for a frame with a past: nearer to a first frame's the more of it is new."""
         few = self.settings.frame_iterations
@@ -260,7 +233,7 @@ class FrameLoop:
         """The hash of a finished frame that another one comes from, empty when there is none."""
         if index is None or sweep == 0 or not self.settings.steady:
             return ""
-        return self._finished[sweep, index].sha256
+        return self.finished[sweep, index].sha256
 
     def _guide(self, seen: _Seen, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
         """Where a frame starts (None: like a picture) and what it stays close to."""
@@ -268,15 +241,20 @@ class FrameLoop:
             return None, None
         if self.settings.temporal == "previous":
             return self._motion.last_picture(), None
-        own = None if sweep == 1 else _read(self.run.frame_path(seen.index, sweep - 1))
+        own = None if sweep == 1 else _read(self.store.frame_path(seen.index, sweep - 1))
         start, anchor = self._motion.guide(seen.content, seen.links, own)
         return start, anchor if self.settings.anchor_weight > 0.0 else None
 
     def _snapshots(self, index: int, sweep: int) -> Path | None:
         """Where the snapshots of a frame go, if they are wanted of it."""
-        wanted = max(self.settings.movie_frame, self.clip.wanted.start)
-        shown = self.options.wants_snapshots and index == wanted and sweep == 1
-        return self.run.snapshots / "frame" if shown else None
+        return self.store.snapshots / "frame" if index == self.movie_frame and sweep == 1 else None
+
+
+def frame_costs(job: Job, settings: VideoSettings, clip: Clip) -> tuple[float, float]:
+    """What a shot's first frame costs, and each of its others, in full-size iterations."""
+    width, height = clip.size
+    alone = unit_cost(job.stylize, (height, width))
+    return alone, float(settings.frame_iterations) if settings.steady else alone
 
 
 def _read(path: Path) -> FloatImage:

@@ -9,6 +9,7 @@ from pipeline.engine import RunOptions
 from pipeline.estimate import Plan
 from pipeline.log import Display
 from pipeline.report import Report
+from pipeline.threads import limit_threads
 
 
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -16,8 +17,11 @@ def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
 
     Those who look on, and the page of the finished job, are for a job that is done.
     """
+    limit_threads(job.settings.threads)
     if options.dry_run and any((options.live is not None, options.report, options.tensorboard)):
         display.note("a dry run only plans: no live page, no report, nothing for TensorBoard")
+    if options.preview and options.workers is not None:
+        display.note("a preview is made in this process, without workers")
     if options.dry_run or options.preview:
         return _do_job(job, options, display)
     with ExitStack() as stack:

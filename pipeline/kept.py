@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.clip_book import FrameStore
 from pipeline.masks import Masks
-from pipeline.rundir import RunFolder
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage
@@ -17,14 +17,14 @@ class KeptContents:
 
     Parameters
     ----------
-    run
+    store
         Where it is kept.
     masks
         How many each frame has.
     """
 
-    def __init__(self, run: RunFolder, masks: int) -> None:
-        self._run = run
+    def __init__(self, store: FrameStore, masks: int) -> None:
+        self._store = store
         self._masks = masks
 
     def keep(self, index: int, content: FloatImage, masks: Masks) -> None:
@@ -33,7 +33,7 @@ class KeptContents:
 
         from video.images import write_image
 
-        path = self._run.content_path(index)
+        path = self._store.content_path(index)
         path.parent.mkdir(exist_ok=True)
         planes = ((_mask_path(path, number), np.dstack([plane] * 3)) for number, plane in enumerate(masks))
         for file, picture in ((path, content), *planes):
@@ -44,13 +44,13 @@ class KeptContents:
         """A frame that was kept."""
         from video.images import read_image
 
-        return read_image(self._run.content_path(index))
+        return read_image(self._store.content_path(index))
 
     def masks(self, index: int) -> Masks:
         """Its masks."""
         from video.images import read_image
 
-        path = self._run.content_path(index)
+        path = self._store.content_path(index)
         return tuple(read_image(_mask_path(path, number))[..., 0] for number in range(self._masks))
 
 

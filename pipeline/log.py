@@ -66,8 +66,8 @@ class Work:
         self.watchers.work_moves(self)
 
     def grow(self, amount: float) -> None:
-        """The job turns out to be longer by this much."""
-        self.total += amount
+        """The job turns out to be longer by this much, or shorter."""
+        self.total = max(self.total + amount, 1e-9)
 
     def begin_at(self, done: float) -> None:
         """This much was done by an earlier run; it does not count for the speed."""
@@ -157,13 +157,14 @@ class Display:
 
     def note(self, text: str) -> None:
         """Something the user wants to know."""
-        self._say(text, 0)
+        self.say(text, 0)
 
     def detail(self, text: str) -> None:
         """Something only `-v` wants to know."""
-        self._say(text, 1)
+        self.say(text, 1)
 
-    def _say(self, text: str, verbosity: int) -> None:
+    def say(self, text: str, verbosity: int) -> None:
+        """A line that is shown from this verbosity on, and always goes to the log."""
         if self.verbosity >= verbosity:
             print(text, file=self.stream, flush=True)
         if self._log is not None:
@@ -181,7 +182,7 @@ class Display:
 
     def error(self, text: str) -> None:
         """Something failed; always said."""
-        self._say(" ".join(text.splitlines()), -1)
+        self.say(" ".join(text.splitlines()), -1)
 
     def download(self, name: str) -> Callable[[int, int | None], None]:
         """A callback that tells of a download's progress every 8 MB: bytes so far, and in all if known."""

@@ -20,7 +20,7 @@ PROGRAM = 2**30
 """Bytes that go to TensorFlow and the program itself, in round numbers."""
 
 
-def budget(gibibytes: float) -> int | None:
+def budget(gibibytes: float, neighbours: int = 1) -> int | None:
     """Bytes that an optimisation may take beside the program; None where nobody knows.
 
     The same on every run, whatever else the machine is doing: windows of another size round otherwise, and a
@@ -29,16 +29,18 @@ def budget(gibibytes: float) -> int | None:
     Parameters
     ----------
     gibibytes
-        What the process may take in all; 0: a share of the machine's memory, but unknown with a GPU.
+        What the job may take of this machine; 0: a share of its memory, but unknown with a GPU.
+    neighbours
+        How many processes of the job share that.
     """
     if gibibytes > 0.0:
-        return max(1, int(gibibytes * 2**30) - PROGRAM)
+        return max(1, int(gibibytes * 2**30 / neighbours) - PROGRAM)
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
         return None
     total = installed()
-    return None if total is None else max(1, int(SHARE * total) - PROGRAM)
+    return None if total is None else max(1, int(SHARE * total / neighbours) - PROGRAM)
 
 
 def warn_of_excess(stylizer: Stylizer, height: int, width: int, gibibytes: float, display: Display) -> None:

@@ -13,6 +13,7 @@ import click
 from pipeline.errors import UsageError
 from pipeline.movie_options import LAYOUTS, MovieOptions
 from pipeline.settings import SETTINGS
+from pipeline.workers.staff import WorkerOptions
 from stylize.config import StylizeConfig
 from stylize.knobs import Knob, knobs_of, near_miss
 
@@ -132,6 +133,15 @@ def run_options(function: Command) -> Command:
             click.option("--live", type=Port(), is_flag=False, flag_value=LIVE_PORT, metavar="[PORT]",
                          help="Show the running job on a page in the browser, which can stop it and let it "
                          f"go on: http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port."),
+            click.option("--workers", type=click.IntRange(1, 4096), metavar="N",
+                         help="Share shots or photos among N processes, each with a graphics card or a share "
+                         "of the cores."),
+            click.option("--engine-address", metavar="ADDRESS|local",
+                         help="Workers on a Ray cluster (host:port, ray://...; local = a Ray started here); "
+                         "see docs/cluster.md."),
+            click.option("--gpus-per-worker", type=click.FloatRange(0.0, 1.0), metavar="X",
+                         help="Graphics cards that each worker gets, or its share of one. "
+                         "[default: 1 where there are any]"),
             click.option("--offline", is_flag=True, help="Never download weights."),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
             click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
@@ -173,6 +183,20 @@ def movie_asked(values: dict[str, Any]) -> MovieOptions:
     asked = MovieOptions(**{name.removeprefix("movie_"): values.pop(name) for name in names})
     if values["progress_movie"] is None and asked.changed():
         raise UsageError(f"--movie-{asked.changed()[0]}: is for a progress movie; add --progress-movie PATH")
+    return asked
+
+
+def workers_asked(values: dict[str, Any], command: str) -> WorkerOptions | None:
+    """Takes what was asked of workers out of `values`; UsageError if there is nothing to share among them."""
+    asked = WorkerOptions(values.pop("workers"), values.pop("engine_address"), values.pop("gpus_per_worker"))
+    if asked == WorkerOptions():
+        return None
+    if asked.address == "":
+        raise UsageError("--engine-address: is empty; give the address of a Ray cluster, or local")
+    if asked.count is None and asked.address is None:
+        raise UsageError("--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS")
+    if command == "image":
+        raise UsageError("--workers: share shots of a clip or photos of an album; a picture is one piece")
     return asked
 
 

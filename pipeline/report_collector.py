@@ -87,7 +87,7 @@ class ReportCollector(Watcher):
         job, path = self._job, self._path
         if job is None:
             return
-        pairs = self._pairs if job.command == "video" else [_pair_of(ended) for ended in self._ended]
+        pairs = self._pairs if job.command == "video" else [_pair_of(ended) for ended in self._in_order()]
         page = ReportPage(
             title=report.output,
             command=job.command,  # type: ignore[arg-type]
@@ -100,9 +100,13 @@ class ReportCollector(Watcher):
         write_report_page(path, page, overwrite=self._options.overwrite)
         report.also["report"] = str(path)
 
+    def _in_order(self) -> list[Ended]:
+        """What has ended, by its place in the clip or album."""
+        return sorted(self._ended, key=lambda ended: ended.index)
+
     def _rows(self) -> list[Row]:
         rows, shot = [], 0
-        for ended in sorted(self._ended, key=lambda ended: ended.index):
+        for ended in self._in_order():
             shot += ended.cut
             rows.append(Row(ended.name, ended.index, shot, ended.cut, *_cost(ended), ended.error))
         return rows

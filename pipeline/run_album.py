@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.album_journal import finished_units, has_common_palette, name_of, unit_keys, write_result
+from pipeline.album_book import AlbumBook, PhotoMade
+from pipeline.album_journal import finished_units, has_common_palette, name_of, unit_keys
 from pipeline.album_units import Unit, captions_of, check_folder, common_palette, plan_units
 from pipeline.checks import check_inputs, check_outputs
-from pipeline.config import Job, StyleSource
+from pipeline.config import Job
 from pipeline.contact_sheet import Cell, Small, small
 from pipeline.engine import (
     RunOptions,
     build_stylizer,
     choose_weights,
-    note_pages,
     read_picture,
     unit_cost,
 )
@@ -32,17 +31,19 @@ from pipeline.finish import (
     save_settings,
 )
 from pipeline.log import Display
-from pipeline.masks import look_of, mask_files, masks_of_picture
-from pipeline.optimise import optimise, result_line
+from pipeline.masks import mask_files
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
-from pipeline.watch import Ended
+from pipeline.workers.doing import do_by_workers
+from pipeline.workers.forecast import forecast
+from pipeline.workers.messages import Done, Failed
+from pipeline.workers.photos import AlbumSetup, PhotoTask, PhotoWorker
+from pipeline.workers.staff import Staff, staffed
+from pipeline.workers.units import InProcess, as_named
+from pipeline.workers.units import Unit as WorkUnit
 
 if TYPE_CHECKING:
-    from stylize.result import Result
-    from stylize.stylizer import Stylizer
-    from stylize.types import FloatImage
     from stylize.weights import Weights
 
 
@@ -69,34 +70,42 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             style.path, job.settings.size, job.stylize.minimum_side, style=True
         )  # a bad one ends it here
     masks = mask_files(job.settings, (unit.photo for unit in units), job.content)
-    weights = choose_weights(job, display, offline=options.offline)
-    job = settled(job, weights)
-    keys = unit_keys(units, job, masks, weights)
-    finished = finished_units(job.output, units, keys, display, overwrite=options.overwrite)
-    if options.restart:
-        finished = set()
-    todo = [unit for unit in units if unit not in finished]
-    if options.dry_run:
-        return _plan(job, todo, weights, display, offline=options.offline)
-    report = Report("album", str(job.output), backbone=weights.name, frames=len(units), skipped=len(finished))
-    display.watchers.job_begins(job, weights.name)
-    for unit in units:
-        if unit in finished:
-            display.watchers.picture_ends(_ended(unit, job.output))
-    run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
-    try:
-        snapshots = run.snapshots if options.wants_snapshots else None
-        palette = common_palette(list(masks)) if todo and has_common_palette(job) else None
-        movies = _do_units(
-            job, todo, keys, masks, palette, weights, snapshots, report, display, offline=options.offline
-        )
-        report.frames = report.done + report.skipped
-        make_movie(movies, options, report, display)
-        there = [unit for unit in units if name_of(unit, job.output) not in report.failed]
-        make_contact_sheet(_cells(there), options, report)
-    except BaseException:  # what is finished lies in the output folder
-        run.remove()
-        raise
+    with staffed(job, options.workers, plans=options.dry_run) as staff:
+        weights = choose_weights(job, display, offline=options.offline)
+        job = settled(job, weights)
+        keys = unit_keys(units, job, masks, weights)
+        finished = finished_units(job.output, units, keys, display, overwrite=options.overwrite)
+        if options.restart:
+            finished = set()
+        todo = [unit for unit in units if unit not in finished]
+        if options.dry_run:
+            return _plan(job, todo, staff, weights, display, offline=options.offline)
+        report = Report("album", str(job.output), weights.name, len(units), skipped=len(finished))
+        book = AlbumBook(job, keys, report, display)
+        display.watchers.job_begins(job, weights.name)
+        for unit in units:
+            if unit in finished:
+                book.tell(unit)
+        run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
+        tasks = [
+            PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots)
+            for number, unit in enumerate(todo, start=1)
+        ]
+        try:
+            if tasks:
+                palette = common_palette(list(masks)) if has_common_palette(job) else None
+                setup = AlbumSetup(
+                    job, tuple(dict.fromkeys(unit.style for unit in todo)), todo[0].photo, weights, palette,
+                    staff.neighbours if staff else 1, options.offline,
+                )  # fmt: skip
+                _do(setup, tasks, staff, run.snapshots, book, display)
+            report.frames = report.done + report.skipped
+            movies = [run.snapshots / task.snapshots for task in tasks if book.succeeded(task.unit)]
+            make_movie(movies if options.wants_snapshots else [], options, report, display)
+            make_contact_sheet(_cells([unit for unit in units if book.succeeded(unit)]), options, report)
+        except BaseException:  # what is finished lies in the output folder
+            run.remove()
+            raise
     close_run(run, options, report)
     save_settings(job, options, weights.name, report)
     display.note(_table(units, finished, report))
@@ -105,54 +114,39 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     return report
 
 
-def _do_units(
-    job: Job, units: Sequence[Unit], keys: dict[Unit, str], masks: dict[Path, list[Path]],
-    palette: FloatImage | None, weights: Weights, snapshots: Path | None, report: Report,
-    display: Display, *, offline: bool,
-) -> list[Path]:  # fmt: skip
-    """Stylize the photos; gives the snapshot folders of those that succeeded."""
-    from stylize.errors import StylizeError
-    from video.errors import VideoError
+def _do(
+    setup: AlbumSetup, tasks: Sequence[PhotoTask], staff: Staff | None, snapshots: Path, book: AlbumBook,
+    display: Display,
+) -> None:  # fmt: skip
+    """Stylize the photos, here or by workers."""
+    price = unit_cost(setup.job.stylize, (setup.job.settings.size, setup.job.settings.size))
+    total = price * len(tasks)
+    known = {name_of(task.unit, setup.job.output): task for task in tasks}
 
-    movies: list[Path] = []
-    stylizer: Stylizer | None = None
-    style: StyleSource | None = None
-    price = unit_cost(job.stylize, (job.settings.size, job.settings.size))
-    own_palette = job.settings.preserve_color == "histogram" and palette is None
-    with display.work(price * len(units)) as work:
-        for number, unit in enumerate(units, start=1):
-            label = f"photo {number}/{len(units)} {unit.photo.name}  "
-            try:
-                content = read_picture(unit.photo, job.settings.size, job.stylize.minimum_side)
-                note_pages(unit.photo, display)
-                if stylizer is None or unit.style != style or own_palette:
-                    stylizer = build_stylizer(
-                        job,
-                        (unit.style,),
-                        job.settings.size,
-                        weights,
-                        display,
-                        palette=content if palette is None else palette,
-                        like=stylizer,
-                        offline=offline,
-                    )
-                    style = unit.style
-                folder = snapshots / f"{number:05d}" if snapshots else None
-                look = look_of(job.settings, 1, masks_of_picture(masks[unit.photo], content))
-                result = optimise(stylizer, content, job.settings, work, label, folder, unit.photo.name, look)
-                write_result(job, unit, keys[unit], result.picture)
-                report.add(result)
-                display.watchers.picture_ends(_ended(unit, job.output, result))
-                display.detail(f"{label}{result_line(result)}")
-                movies += [folder] if folder else []
-            except (VideoError, StylizeError, PipelineError) as error:
-                report.failed[name_of(unit, job.output)] = str(error)
-                display.error(f"failed: {error}")
-            work.move_to(price * number)
-    return movies
+    def take(unit: WorkUnit, message: Any) -> None:
+        if isinstance(message, PhotoMade):
+            book.take(known[unit.name].unit, message)
+        elif isinstance(message, Failed):
+            book.fails(known[unit.name].unit, message.reason)
+
+    if staff is not None:
+        away = [WorkUnit(name, price, task.absolute) for name, task in known.items()]
+        do_by_workers(staff, setup.absolute(), "photos", lambda _: away, total, take, snapshots, display)
+        return
+    with display.work(total) as work:
+
+        def hear(unit: WorkUnit, message: Any) -> None:
+            take(unit, message)
+            if isinstance(message, (Done, Failed)):
+                work.move_to(price * known[unit.name].number)
+
+        here = [WorkUnit(name, price, lambda task=task: task) for name, task in known.items()]  # type: ignore[misc]
+        InProcess(PhotoWorker(setup, as_named, display, work, snapshots)).run(here, hear)
 
 
-def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display, *, offline: bool) -> Plan:
+def _plan(
+    job: Job, units: Sequence[Unit], staff: Staff | None, weights: Weights, display: Display, *, offline: bool
+) -> Plan:
     """Plan from up to three photos that can be read."""
     from video.errors import VideoError
 
@@ -167,24 +161,17 @@ def _plan(job: Job, units: Sequence[Unit], weights: Weights, display: Display, *
     if not contents:
         raise UsageError(f"{job.content}: of the photos tried none can be read ({display.warnings[-1]})")
     stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights, display, offline=offline)
-    return plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
+    plan = plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
+    if staff is not None:
+        times = [plan.seconds / len(units)] * len(units)
+        plan = plan.with_workers(forecast(staff, times, "photos"), staff.neighbours)
+    return plan
 
 
 def _cells(units: Sequence[Unit]) -> list[Cell]:
     """The results for a contact sheet."""
     captions = captions_of(units)
     return [Cell((partial(_read_small, unit.output),), captions[unit]) for unit in units]
-
-
-def _ended(unit: Unit, folder: Path, result: Result | None = None) -> Ended:
-    """A finished unit, named as in the output folder; without a result an earlier run made it."""
-    ended = Ended(
-        name_of(unit, folder), unit.output, found=result is None, source=unit.photo,
-        style=unit.style.path.stem,
-    )  # fmt: skip
-    if result is None:
-        return ended
-    return replace(ended, losses=result.losses, evaluations=result.evaluations, seconds=result.seconds)
 
 
 def _read_small(path: Path) -> Small:

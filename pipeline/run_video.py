@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.checks import check_inputs, check_outputs
+from pipeline.clip_book import ClipBook
 from pipeline.clips import Clip, open_clip
 from pipeline.config import Job
 from pipeline.contact_sheet import Cell, evenly, small
@@ -20,8 +22,8 @@ from pipeline.engine import (
 from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_contact_sheet, make_movie, open_run, save_settings
-from pipeline.frame_loop import FrameLoop
-from pipeline.keyframes import check_changes
+from pipeline.frame_loop import FrameLoop, frame_costs
+from pipeline.keyframes import check_changes, missing_shot, timeline_of
 from pipeline.log import Display
 from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
@@ -30,9 +32,13 @@ from pipeline.report import Report
 from pipeline.settings import VideoSettings
 from pipeline.steadiness import expected, warn_of_flicker
 from pipeline.watch import Written
+from pipeline.workers.forecast import forecast
+from pipeline.workers.shots import ClipSetup, cost_of, do_shots, find_shots
+from pipeline.workers.staff import Staff, staffed
 
 if TYPE_CHECKING:
     from stylize.look import Look
+    from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from video.encode import FrameWriter
 
@@ -54,42 +60,81 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     settings = job.settings
     assert isinstance(settings, VideoSettings)
     clip = _check(job, settings, options, display)
-    weights = choose_weights(job, display, offline=options.offline)
-    job = settled(job, weights)
-    palette = _first_frame(clip, display) if settings.preserve_color == "histogram" else None
-    stylizer = build_stylizer(
-        job, job.styles, max(clip.size), weights, display, palette=palette, offline=options.offline
-    )
-    warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
-    if options.dry_run:
-        first = _first_frame(clip, display)
-        again = settings.frame_iterations if settings.steady else 0
-        plan = plan_pictures(
-            job, stylizer, [first], display,
-            frames=len(clip.indices), later_iterations=again, sweeps=settings.passes,
+    with staffed(job, options.workers, plans=options.dry_run) as staff:
+        weights = choose_weights(job, display, offline=options.offline)
+        job = settled(job, weights)
+        palette = _first_frame(clip, display) if settings.preserve_color == "histogram" else None
+        make = partial(
+            build_stylizer, job, job.styles, max(clip.size), weights, display,
+            palette=palette, offline=options.offline,
         )  # fmt: skip
-        plan.fine_contrast = expected(job)
-        return plan
-    report = Report("video", str(job.output), backbone=weights.name)
-    display.watchers.job_begins(job, weights.name)
-    run = open_run(job, weights, display, [job.output], restart=options.restart)
-    try:
-        frames = FrameLoop(job, settings, clip, stylizer, run, options, report, display).run_all()
-    except BaseException:
-        run.remove_if_empty()
-        raise
+        if options.dry_run:
+            return _plan(job, settings, clip, make(), staff, display)
+        report = Report("video", str(job.output), backbone=weights.name)
+        display.watchers.job_begins(job, weights.name)
+        run = open_run(job, weights, display, [job.output], restart=options.restart)
+        try:
+            book = ClipBook(run, settings.passes, report, display)
+            book.say_what_is_there(clip)
+            shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
+            if staff is None:
+                stylizer = make()
+                warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
+                FrameLoop(job, settings, clip, stylizer, run, book.frames, book.take, display, shown).run()
+            else:
+                setup = ClipSetup(
+                    job, clip, weights, palette, shown, run.path, staff.neighbours, options.offline
+                )
+                do_shots(staff, setup, book, run, display)
+            frames = _pictures(job, settings, clip, book, display)
+        except BaseException:
+            run.remove_if_empty()
+            raise
     display.note(f"writing {job.output}")
-    shown = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
-    cells = _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display, shown)
+    marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
+    cells = _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display, marked)
     make_contact_sheet(cells, options, report)
     report.frames = len(frames)
     movie = run.snapshots / "frame"
     make_movie([movie] if movie.exists() else [], options, report, display)
     save_settings(job, options, weights.name, report)
     close_run(run, options, report)
+    report.warping_error = book.warping_error()
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report
+
+
+def _pictures(
+    job: Job, settings: VideoSettings, clip: Clip, book: ClipBook, display: Display
+) -> list[tuple[Path, Look]]:
+    """The files and looks of all frames; says so if a shot is named that is not there."""
+    timeline = timeline_of(job, settings, clip)
+    if not book.shots:
+        raise UsageError(f"{job.content}: no frame could be decoded; the clip is damaged")
+    if timeline.last_shot > book.shots:
+        display.warn(missing_shot(timeline.last_shot, book.shots))
+    return book.pictures(timeline)
+
+
+def _plan(
+    job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, staff: Staff | None, display: Display
+) -> Plan:
+    """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
+    warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
+    plan = plan_pictures(
+        job, stylizer, [_first_frame(clip, display)], display,
+        frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
+        sweeps=settings.passes,
+    )  # fmt: skip
+    plan.fine_contrast = expected(job)
+    if staff is not None:
+        display.note("looking for shots ...")
+        costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, display)]
+        alone, later = frame_costs(job, settings, clip)
+        price = plan.seconds / (alone + later * (len(clip.indices) * settings.passes - 1))
+        plan = plan.with_workers(forecast(staff, [price * cost for cost in costs], "shots"), staff.neighbours)
+    return plan
 
 
 def _first_frame(clip: Clip, display: Display) -> FloatImage:

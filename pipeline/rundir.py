@@ -67,6 +67,11 @@ def run_path(output: Path) -> Path:
     return output.with_name(output.name + ".run")
 
 
+def frame_name(index: int, sweep: int) -> str:
+    """The name of a frame's file by its number in the source and the pass that makes it."""
+    return f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png"
+
+
 class RunFolder:
     """The run folder of one job.
 
@@ -125,7 +130,7 @@ class RunFolder:
 
     def frame_path(self, index: int, sweep: int = 1) -> Path:
         """The file of a frame by its number in the source and the pass that makes it."""
-        return self.frames / (f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png")
+        return self.frames / frame_name(index, sweep)
 
     def content_path(self, index: int) -> Path:
         """Where a decoded frame is kept for later passes."""

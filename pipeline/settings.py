@@ -79,6 +79,13 @@ class JobSettings:
         minimum=0.0,
         maximum=1e6,
     )
+    threads: int = knob(
+        0,
+        "Threads of the optimisation, in each worker; 0 = one a core, or the worker's share of them. "
+        "Another number rounds otherwise.",
+        minimum=0,
+        maximum=1024,
+    )
     weights: str = knob("", "A weights file of your own: .h5, .mat or .npz.", metavar="PATH")
     weights_sha256: str = knob("", "The SHA-256 that the weights file must have.", metavar="HEX")
 

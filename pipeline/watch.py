@@ -52,7 +52,7 @@ class Ended:
     found
         An earlier run made it.
     index
-        A frame's number in the clip.
+        A frame's number in the clip, a photo's place in the album: with workers they end in another order.
     source, style
         Of a photo: the original's file, and the name of its style.
     """

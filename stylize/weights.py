@@ -14,7 +14,7 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -92,6 +92,9 @@ class Weights:
     sha256: str
     layers: Mapping[str, tuple[Array, Array]]
     known_as: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Weights, (self.name, self.source, self.sha256, dict(self.layers), self.known_as)
 
     @property
     def widths(self) -> tuple[int, ...]:

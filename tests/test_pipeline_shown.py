@@ -16,6 +16,8 @@ from pipeline.cli import cli
 from pipeline.examples import EXAMPLES
 from video.images import read_image, write_image
 
+WORKER_OPTIONS = ("--workers", "--engine-address", "--gpus-per-worker")
+
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +84,12 @@ class Stage:
                 write_image(path / f"{number:03d}.png", picture)
 
 
+def without_workers(words: list[str]) -> list[str]:
+    """The command for one process: workers have tests of their own, and no cluster is here."""
+    shared = [place for place, word in enumerate(words) if word in WORKER_OPTIONS]
+    return [word for place, word in enumerate(words) if not {place, place - 1} & set(shared)]
+
+
 @pytest.mark.parametrize("command", shown())
 def test_a_command_that_is_shown(
     command: str, photo: Path, style: Path, long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -91,6 +99,7 @@ def test_a_command_that_is_shown(
     if words[0] in ("demo", "weights"):  # long, or in need of a network: they have tests of their own
         assert words[0] in cli.commands
         return
+    words = without_workers(words)
     Stage(photo, style, long_clip).prepare(words)
     less: list[str] = []
     if words[0] in ("image", "video", "album"):
@@ -115,7 +124,8 @@ def test_every_option_that_is_named_exists() -> None:
             if isinstance(parameter, click.Option):
                 known.update((*parameter.opts, *parameter.secondary_opts))
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts").rglob("*.py"))
-    foreign = {"--force-reinstall", "--no-deps", "--no-index", "--find-links", "--hypothesis-profile"}
+    foreign = {"--head", "--port", "--address"}  # of Ray
+    foreign |= {"--force-reinstall", "--no-deps", "--no-index", "--find-links", "--hypothesis-profile"}
     for page, text in TEXTS.items():
         for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text):
             assert option in known | foreign or f'"{option}"' in scripts, f"{page.name}: {option}"

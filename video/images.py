@@ -105,14 +105,10 @@ def write_image(
     ----------
     path
         Ends in ``.png``, ``.jpg``, ``.jpeg``, ``.webp``, ``.tif`` or ``.tiff``.
-    picture
-        Shape (H, W, 3), values in [0, 1]; what lies outside is clipped.
-    quality
-        1 to 100, for JPEG and WebP. PNG and TIFF lose nothing but the rounding to 8 bits.
+    picture, quality, exif
+        As for :func:`encode_image`.
     overwrite
         Whether an existing file may be replaced.
-    exif
-        A block to go with it (:func:`video.exif.read_exif`); a TIFF that has one is not compressed.
 
     Raises
     ------
@@ -121,10 +117,30 @@ def write_image(
     EncodeError
         The picture cannot be written: disk full, too large for the format, values that are not finite.
     """
+    path = Path(path)
+    check_target(path, WRITABLE_SUFFIXES, overwrite=overwrite)
+    write_whole(path, encode_image(path, picture, quality=quality, exif=exif), overwrite=overwrite)
+
+
+def encode_image(path: Path, picture: FloatImage, *, quality: int = 95, exif: bytes = b"") -> bytes:
+    """What a picture file will hold: 8-bit sRGB, in the format that the name `path` ends in.
+
+    Parameters
+    ----------
+    picture
+        Shape (H, W, 3), values in [0, 1]; what lies outside is clipped.
+    quality
+        1 to 100, for JPEG and WebP. PNG and TIFF lose nothing but the rounding to 8 bits.
+    exif
+        A block to go with it (:func:`video.exif.read_exif`); a TIFF that has one is not compressed.
+
+    Raises
+    ------
+    EncodeError
+        Too large for the format, or values that are not finite.
+    """
     from PIL import Image
 
-    path = Path(path)
-    target = check_target(path, WRITABLE_SUFFIXES, overwrite=overwrite)
     if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
         raise EncodeError(f"cannot write {path}: expected a picture of shape (H, W, 3), got {picture.shape}")
     image = Image.fromarray(to_uint8(picture))
@@ -141,9 +157,15 @@ def write_image(
             image.save(buffer, **options)
     except (OSError, ValueError) as error:
         raise EncodeError(f"cannot write {path}: {error}") from error
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Write an encoded picture, completely or not at all; errors as in :func:`write_image`."""
+    target = check_target(path, WRITABLE_SUFFIXES, overwrite=overwrite)
     with partial_file(target) as partial:
         try:
-            partial.write_bytes(buffer.getbuffer())
+            partial.write_bytes(data)
         except OSError as error:
             raise unwritable(path, error) from error
         publish(partial, target)

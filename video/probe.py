@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -103,6 +104,10 @@ class ClipInfo:
     def hdr(self) -> bool:
         """Whether the tags say PQ or HLG, so that the pictures need tone-mapping."""
         return self.color_transfer in HDR_TRANSFERS
+
+    def moved(self, place: Callable[[Path], Path]) -> ClipInfo:
+        """This clip, as it is in another place."""
+        return replace(self, path=place(self.path))
 
     def taken_for_interlaced(self, interlaced: bool) -> ClipInfo:
         """This clip with its pictures deinterlaced, or left as they are, whatever it says of itself."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -46,6 +46,10 @@ class FrameFolder:
     def frames(self) -> int:
         """Number of frames."""
         return len(self.files)
+
+    def moved(self, place: Callable[[Path], Path]) -> FrameFolder:
+        """These pictures, as they are in another place."""
+        return replace(self, path=place(self.path), files=tuple(map(place, self.files)))
 
     @property
     def duration(self) -> Fraction:

@@ -1,0 +1,90 @@
+"""What workers say of themselves and of their units, whatever these are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stylize.optimize import Progress
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker is set up; `where` says on which machine."""
+
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A worker cannot be set up, nor could it be if it were tried again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A worker has done its unit."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A unit cannot be done."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Broke:
+    """A worker met an error that is no fault of the unit, or nobody knows; it may go on with others."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker is no more."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How much of its unit a worker has done, in [0, 1]."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line for the display, and from which verbosity on it is shown."""
+
+    text: str
+    verbosity: int
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A note for the user, said once."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Files that belong into a folder of the run folder's snapshots."""
+
+    folder: str
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Iterated:
+    """An iteration, for those who look on; its picture, in whole bytes, only now and then."""
+
+    progress: Progress
+    picture: NDArray[np.uint8] | None

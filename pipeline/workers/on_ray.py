@@ -1,0 +1,291 @@
+"""Workers that are actors of a Ray cluster, or of a Ray that is started here for the job.
+
+Ray places the actors, starts them, and notices when one dies or its machine is gone; which unit goes to which
+is decided as for any workers (`crew.py`). What they say comes back as a stream of Ray's objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pipeline import __version__
+from pipeline.errors import UsageError
+from pipeline.workers.messages import Died, Unfit, Warned
+from pipeline.workers.parcels import Parcels, Traits, Unpacked, sees, traits_of
+from pipeline.workers.serve import NO_CARD, Server
+from pipeline.workers.staff import LOCAL
+from pipeline.workers.units import Setup, Task
+
+_NO_ROOM = 30.0
+"""Seconds after which it is said that a worker finds no room."""
+
+_AHEAD = 8
+"""Words of a worker that nobody has listened to yet; with more it waits."""
+
+
+def connect(address: str) -> None:
+    """Join a Ray cluster, or start a Ray here.
+
+    Raises
+    ------
+    UsageError
+        If Ray is not installed, or there is nobody at the address.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "--engine-address: Ray is not installed; run: pip install 'deep-fusion[cluster]'"
+        ) from None
+    from pipeline.interrupt import listen
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address == LOCAL:
+            ray.init(include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+        listen()  # Ray has handlers of its own, which would end the program its way
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        if address == LOCAL:
+            raise UsageError(f"--engine-address local: Ray cannot be started: {_one_line(error)}") from None
+        raise UsageError(
+            f"--engine-address {address}: no Ray cluster answers there ({_one_line(error)}); "
+            f"`ray start --head` on its first machine tells the address"
+        ) from None
+
+
+def leave() -> None:
+    """Leave the cluster; a Ray that was started here ends."""
+    import ray
+
+    ray.shutdown()
+
+
+def room() -> list[tuple[int, float]]:
+    """Cores and graphics cards of each machine that Ray has now."""
+    import ray
+
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [(int(one.get("CPU", 0)), float(one.get("GPU", 0))) for one in resources]
+
+
+class RayActors:
+    """Workers that are actors; `connect` comes first.
+
+    Parameters
+    ----------
+    setup
+        What each of them is made from.
+    count
+        How many.
+    threads, cards
+        Cores, and graphics cards or shares of one, that Ray keeps for each.
+    watched
+        Whether anybody looks on.
+    """
+
+    def __init__(self, setup: Setup, count: int, *, threads: int, cards: float, watched: bool) -> None:
+        import ray
+
+        self.count = count
+        self._parcels = Parcels(setup.inputs, ray.put)
+        self._setup = ray.put(_Given(setup, traits_of(setup.signs), threads, cards, watched, __version__))
+        self._actor = ray.remote(_Actor).options(num_cpus=threads, num_gpus=cards, max_restarts=0)
+        self._actors: dict[int, Any] = {}
+        self._streams: dict[Any, int] = {}
+        self._shares: dict[int, bool] = {}
+        self._waits: dict[int, float] = {}
+        for number in range(count):
+            self.renew(number)
+
+    def renew(self, number: int) -> None:
+        """Ask Ray for an actor, in the place of one that is given up."""
+        import ray
+
+        if number in self._actors:  # it may live on, when only a method of it has failed
+            with contextlib.suppress(Exception):
+                ray.kill(self._actors[number])
+        self._actors[number] = actor = self._actor.remote(self._setup)
+        self._waits[number] = time.monotonic() + _NO_ROOM
+        self._hear(number, actor.begin)
+
+    def give(self, number: int, task: Task) -> None:
+        """Have a worker do a unit, with copies of what it cannot see."""
+        copies = {} if self._shares[number] else self._parcels.of(task.files)
+        self._hear(number, self._actors[number].do, task, copies)
+
+    def listen(self, seconds: float) -> list[tuple[int, Any]]:
+        """One message of each worker that has something to say."""
+        import ray
+        from ray.exceptions import RayError
+
+        if not self._streams:
+            time.sleep(seconds)
+            return self._impatience()
+        streams: list[Any] = list(self._streams)
+        ray.wait(streams, num_returns=1, timeout=seconds)
+        ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0)
+        heard: list[tuple[int, Any]] = []
+        for stream in ready:
+            if stream not in self._streams:  # of a worker that has just died
+                continue
+            number = self._streams[stream]
+            try:
+                message: Any = ray.get(next(cast("Iterator[Any]", stream)))
+            except StopIteration:
+                del self._streams[stream]
+                continue
+            except RayError as error:
+                self._streams = {one: other for one, other in self._streams.items() if other != number}
+                heard.append((number, Died(_why(error))))
+                continue
+            if isinstance(message, _Sees):
+                self._waits.pop(number, None)
+                self._begin(number, message)
+            else:
+                heard.append((number, message))
+        return heard + self._impatience()
+
+    def close(self) -> None:
+        """End all actors."""
+        import ray
+
+        with contextlib.suppress(
+            Exception
+        ):  # an actor that is busy or dead leaves nothing that others don't find
+            ray.wait(
+                [actor.leave.remote() for actor in self._actors.values()], num_returns=self.count, timeout=1.0
+            )
+        for actor in self._actors.values():
+            with contextlib.suppress(Exception):
+                ray.kill(actor)
+
+    def _hear(self, number: int, method: Any, *arguments: Any) -> None:
+        stream = method.options(num_returns="streaming", _generator_backpressure_num_objects=_AHEAD).remote(
+            *arguments
+        )
+        self._streams[stream] = number
+
+    def _begin(self, number: int, sees: _Sees) -> None:
+        """Go on with the setup of a worker that has told what it sees."""
+        self._shares[number] = sees.all_files
+        copies = {} if sees.all_files else self._parcels.of(self._parcels.inputs)
+        self._hear(number, self._actors[number].set_up, copies)
+
+    def _impatience(self) -> list[tuple[int, Any]]:
+        """Say so of workers for which there seems to be no room."""
+        late = [number for number, until in self._waits.items() if time.monotonic() > until]
+        for number in late:
+            del self._waits[number]
+        text = "there is no room in the Ray cluster yet for {} of {} workers; they join in when there is"
+        return [(late[0], Warned(text.format(len(late), self.count)))] if late else []
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What an actor is made from; `known` are the job's files, `version` the driver's."""
+
+    setup: Setup
+    known: Traits
+    threads: int
+    cards: float
+    watched: bool
+    version: str
+
+
+@dataclass(frozen=True)
+class _Sees:
+    """Whether a new actor sees the job's files where they are."""
+
+    all_files: bool
+
+
+class _Actor:
+    """A worker in a process of Ray's; each method streams what the worker says."""
+
+    def __init__(self, given: _Given) -> None:
+        from pipeline.threads import limit_threads
+
+        if not given.cards:
+            os.environ["CUDA_VISIBLE_DEVICES"] = NO_CARD
+        limit_threads(given.threads)
+        self._given = given
+        self._said: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
+        self._server = Server(given.setup, self._said.put, watched=given.watched)
+        self._unpacked = Unpacked()
+
+    def begin(self) -> Iterator[Any]:
+        """Tell which of the job's files can be seen from here."""
+        if self._given.version != __version__:
+            yield Unfit(
+                f"{socket.gethostname()} has version {__version__} of Deep Fusion, and this is "
+                f"{self._given.version}; install the same everywhere"
+            )
+        else:
+            yield _Sees(sees(self._given.known))
+
+    def set_up(self, copies: Mapping[Path, Any]) -> Iterator[Any]:
+        """Make the worker."""
+        self._unpacked.take(copies, _fetch)
+        where = f"{socket.gethostname()}, process {os.getpid()}"
+        yield from self._while(lambda: self._server.begin(self._unpacked.place, where))
+
+    def do(self, task: Task, copies: Mapping[Path, Any]) -> Iterator[Any]:
+        """Do a unit."""
+        self._unpacked.take(copies, _fetch)
+        try:
+            yield from self._while(lambda: self._server.do(task, self._unpacked.place))
+        finally:
+            self._unpacked.drop(copies)
+
+    def leave(self) -> None:
+        """Delete the copies of files."""
+        self._unpacked.remove()
+
+    def _while(self, work: Any) -> Iterator[Any]:
+        """What is said while some work is done, in a thread of its own, translated to the job's paths."""
+        end = object()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                self._said.put(end)
+
+        threading.Thread(target=run, name="unit", daemon=True).start()
+        while (message := self._said.get()) is not end:
+            yield self._unpacked.translated(message)
+
+
+def _fetch(reference: Any) -> bytes:
+    import ray
+
+    return bytes(ray.get(reference))
+
+
+def _why(error: Exception) -> str:
+    """Why Ray lost an actor, in one line."""
+    from ray.exceptions import RayTaskError
+
+    if isinstance(error, RayTaskError):
+        return str(error.cause or error)
+    told = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = next(
+        (line for line in told if "because" in line or "exit" in line.lower()), told[0] if told else ""
+    )
+    return f"its worker died: {reason[:200]}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,146 @@
+"""Workers that are processes of this machine, each with a graphics card or a share of the cores."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from pipeline.interrupt import SIGNALS
+from pipeline.threads import THREAD_VARIABLES
+from pipeline.workers.messages import Died
+from pipeline.workers.serve import NO_CARD, Server
+from pipeline.workers.units import Setup, Task, as_named
+
+_FAREWELL = 3.0
+"""Seconds that a process has to end by itself."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a worker may use of its machine: threads, and the graphics card by its name for CUDA."""
+
+    threads: int
+    card: str = NO_CARD
+
+
+@dataclass
+class _Child:
+    process: BaseProcess
+    pipe: Connection
+
+
+class Processes:
+    """Workers that are child processes, told and heard through pipes.
+
+    Parameters
+    ----------
+    setup
+        What each of them is made from.
+    shares
+        What each of them may use; there are as many workers as shares.
+    watched
+        Whether anybody looks on.
+    """
+
+    def __init__(self, setup: Setup, shares: list[Share], *, watched: bool) -> None:
+        self._setup, self._shares, self._watched = setup, shares, watched
+        self._context = get_context("spawn")  # TensorFlow does not survive a fork
+        self.count = len(shares)
+        self._children: dict[int, _Child] = {}
+        for number in range(self.count):
+            self.renew(number)
+
+    def renew(self, number: int) -> None:
+        """Start a process."""
+        ours, theirs = self._context.Pipe()
+        arguments = (theirs, self._setup, self._shares[number], self._watched)
+        process = self._context.Process(
+            target=_serve, args=arguments, daemon=True, name=f"worker {number + 1}"
+        )
+        with _environment(self._shares[number]):
+            process.start()
+        theirs.close()
+        self._children[number] = _Child(process, ours)
+
+    def give(self, number: int, task: Task) -> None:
+        """Have a worker do a unit; that it is dead comes to light when it is listened to."""
+        with suppress(OSError):
+            self._children[number].pipe.send(task)
+
+    def listen(self, seconds: float) -> list[tuple[int, Any]]:
+        """One message of each worker that has something to say."""
+        pipes = {child.pipe: number for number, child in self._children.items()}
+        heard: list[tuple[int, Any]] = []
+        for pipe in connection.wait(list(pipes), timeout=seconds):
+            number = pipes[pipe]  # type: ignore[index]
+            try:
+                heard.append((number, self._children[number].pipe.recv()))
+            except (EOFError, OSError):
+                heard.append((number, Died(self._bury(number))))
+        return heard
+
+    def close(self) -> None:
+        """End all processes; those that do not want to are killed."""
+        for child in self._children.values():
+            child.pipe.close()
+            child.process.terminate()
+        for child in self._children.values():
+            child.process.join(_FAREWELL)
+            if child.process.is_alive():
+                child.process.kill()
+                child.process.join()
+        self._children = {}
+
+    def _bury(self, number: int) -> str:
+        """What became of a worker whose pipe has ended."""
+        child = self._children.pop(number)
+        child.pipe.close()
+        child.process.join(_FAREWELL)
+        if child.process.is_alive():
+            child.process.kill()
+            child.process.join()
+        code = child.process.exitcode or 0
+        what = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        hint = "; perhaps there was not enough memory" if code == -getattr(signal, "SIGKILL", 9) else ""
+        return f"its worker {what}{hint}"
+
+
+@contextmanager
+def _environment(share: Share) -> Iterator[None]:
+    """What a child must find when it begins to import: NumPy and TensorFlow look only once."""
+    wanted = {name: str(share.threads) for name in THREAD_VARIABLES if share.threads}
+    wanted["CUDA_VISIBLE_DEVICES"] = share.card
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: Connection, setup: Setup, share: Share, watched: bool) -> None:
+    """The child's work, until nobody wants it any more."""
+    for number in SIGNALS:
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
+    from pipeline.threads import limit_threads
+
+    limit_threads(share.threads)
+    server = Server(setup, pipe.send, watched=watched)
+    try:
+        server.begin(as_named, f"process {os.getpid()}")
+        while True:
+            server.do(pipe.recv(), as_named)
+    except (EOFError, OSError):  # the parent is gone
+        os._exit(0)

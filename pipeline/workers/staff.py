@@ -1,0 +1,159 @@
+"""How many workers a job gets, of what kind, and what each of them may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from pipeline.config import Job
+from pipeline.errors import UsageError
+from pipeline.log import Display
+from pipeline.threads import cores, limit_threads
+from pipeline.workers.crew import Crew
+from pipeline.workers.serve import NO_CARD
+from pipeline.workers.units import Setup
+
+LOCAL = "local"
+"""The address that means: start a Ray here, for this job."""
+
+_CORES_EACH = 4
+"""Cores for a worker without a graphics card, where there are many and nothing is said."""
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """What was asked of workers.
+
+    Attributes
+    ----------
+    count
+        How many; None: as many as there is room for.
+    address
+        Of a Ray cluster, or "local": a Ray started here; None: processes of this machine.
+    cards
+        Graphics cards for each, or the share of one; None: one each, where there are any.
+    """
+
+    count: int | None = None
+    address: str | None = None
+    cards: float | None = None
+
+
+@dataclass(frozen=True)
+class Staff:
+    """What workers a job gets.
+
+    Attributes
+    ----------
+    count
+        How many.
+    threads
+        Of each.
+    cards
+        Graphics cards of each, or its share of one; 0 without any.
+    neighbours
+        How many are on one machine, at the most.
+    address
+        As in `WorkerOptions`.
+    """
+
+    count: int
+    threads: int
+    cards: float
+    neighbours: int
+    address: str | None
+
+    def hire(self, setup: Setup, display: Display) -> Crew:
+        """The workers, who begin to set themselves up."""
+        watched = bool(display.watchers.each)
+        if self.address is None:
+            from pipeline.workers.processes import Processes, Share
+
+            names = card_names() if self.cards else [NO_CARD]
+            cards = [names[int(number * self.cards) % len(names)] for number in range(self.count)]
+            shares = [Share(self.threads, card) for card in cards]
+            return Crew(Processes(setup, shares, watched=watched), display)
+        from pipeline.workers.on_ray import RayActors
+
+        actors = RayActors(setup, self.count, threads=self.threads, cards=self.cards, watched=watched)
+        return Crew(actors, display)
+
+
+@contextmanager
+def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> Iterator[Staff | None]:
+    """The staff of a job, None without workers; a Ray is joined or started for as long as the block runs.
+
+    One that only `plans` starts none.
+
+    Raises
+    ------
+    UsageError
+        If there is no Ray, or no cluster at the address, or too few cards.
+    """
+    if asked is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        machines = [(cores(), float(len(card_names())))]
+        if asked.address is not None and not (plans and asked.address == LOCAL):
+            from pipeline.workers.on_ray import connect, leave, room
+
+            connect(asked.address)
+            stack.callback(leave)
+            machines = room()
+        staff = staff_for(machines, asked, job.settings.threads)
+        limit_threads(staff.threads)  # what is done or timed here is like what is done there
+        yield staff
+
+
+def staff_for(machines: Sequence[tuple[int, float]], asked: WorkerOptions, threads: int) -> Staff:
+    """The staff for machines of so many cores and cards each; `threads` each, or 0: what there are.
+
+    Raises
+    ------
+    UsageError
+        If cards are asked for and there are none.
+    """
+    all_cores, all_cards = sum(one for one, _ in machines), sum(one for _, one in machines)
+    cards = asked.cards if asked.cards is not None else float(all_cards > 0)
+    if cards > 0 and not all_cards and asked.cards is not None:
+        raise UsageError(f"--gpus-per-worker {cards:g}: there are no graphics cards; leave it out")
+    count = asked.count
+    if count is None and cards:
+        count = max(1, int(all_cards / cards))
+    elif count is None:
+        count = max(1, all_cores // threads if threads else min(all_cores, max(2, all_cores // _CORES_EACH)))
+    assert count is not None
+    threads = threads or _most_threads([one for one, _ in machines], count)
+    beside = max((int(has / cards) if cards else own // threads) for own, has in machines)
+    return Staff(count, threads, cards, max(1, min(count, beside)), asked.address)
+
+
+def card_names() -> list[str]:
+    """This machine's graphics cards, by their names for CUDA; asked of the driver, not of TensorFlow.
+
+    TensorFlow would take some of a card's memory for the process that only hands out the work.
+    """
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [one for one in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if one and one != "-1"]
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    asked = [tool, "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in told.splitlines() if line.strip().isdecimal()]
+
+
+def _most_threads(machines: Sequence[int], count: int) -> int:
+    """The most threads that so many workers can have each without sharing cores; at least 1."""
+    for threads in range(max(machines, default=1), 1, -1):
+        if sum(own // threads for own in machines) >= count:
+            return threads
+    return 1

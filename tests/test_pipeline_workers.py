@@ -1,0 +1,255 @@
+"""Jobs shared among real workers: the same bytes as one process makes, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pipeline_runs import deepfusion, done, refused, tree
+
+from pipeline.clips import open_clip
+from pipeline.config import build_job, parse_style
+from pipeline.log import Display
+from pipeline.places import relocated, worker_inputs
+from pipeline.settings import VideoSettings
+from pipeline.workers.shots import find_shots
+from video.encode import FrameWriter
+from video.scenes import with_shot_starts
+from video.stretch import mark_of
+
+ROOT = Path(__file__).parent.parent
+JOB = ("--backbone", "vgg19-slim", "--size", "64", "--levels", "1", "--threads", "1", "--content-layers",
+       "relu2_1", "--style-layers", "relu1_1,relu2_1", "--tolerance", "0")  # fmt: skip
+CLIP = (*JOB, "--iterations", "8", "--frame-iterations", "4", "--keep-run")
+SHOTS, FRAMES = 3, 6
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of three shots of six frames."""
+    chance = np.random.default_rng(3)
+    path = tmp_path_factory.mktemp("shots") / "clip.mp4"
+    with FrameWriter(path, (64, 48), 25) as writer:
+        for number in range(SHOTS):
+            coarse = chance.random((6, 12, 3)).astype(np.float32) * (0.4 + 0.3 * number)
+            ground = np.kron(np.clip(coarse, 0, 1), np.ones((8, 8, 1), np.float32))
+            for step in range(FRAMES):
+                writer.write(ground[:, 2 * step : 2 * step + 64])
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(4):
+        shutil.copy(photo, folder / f"{number}.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(shots: Path, photos: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process of one thread makes of them."""
+    folder = tmp_path_factory.mktemp("alone")
+    for name, command, content, settings, code in (
+        ("out.mp4", "video", shots, (*CLIP, "--progress-movie", folder / "movie.gif"), 0),
+        ("out", "album", photos, (*JOB, "--iterations", "8"), 1),
+    ):
+        words = [command, content, "--style", style, "-o", folder / name, *settings]
+        ran = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *map(str, words)],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == code, ran.stderr
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Pictures and movies by name, without logs and journals."""
+    wanted = [name for name in tree(folder) if name.endswith((".png", ".mp4", ".gif"))]
+    return {name: (folder / name).read_bytes() for name in wanted if "movie" not in name}
+
+
+def test_processes_make_of_a_clip_what_one_does(
+    shots: Path, style: Path, alone: Path, tmp_path: Path
+) -> None:
+    ran = done("video", shots, "--style", style, "-o", tmp_path / "out.mp4", *CLIP, "--workers", "2", "-v",
+               "--progress-movie", tmp_path / "movie.gif")  # fmt: skip
+    assert "2 workers of 1 thread each" in ran.err
+    ours, theirs = files(alone / "out.mp4.run"), files(tmp_path / "out.mp4.run")
+    assert ours == theirs
+    assert (tmp_path / "out.mp4").read_bytes() == (alone / "out.mp4").read_bytes()
+    assert len([name for name in theirs if name.startswith("frames")]) == SHOTS * FRAMES
+    assert (tmp_path / "movie.gif").stat().st_size > 0
+    (line,) = re.findall(r"18 frames, .*warping error ([0-9.]+e-4)", ran.out)
+    assert float(line.removesuffix("e-4")) > 0.0
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_ray_goes_on_when_a_worker_is_killed_and_leaves_nothing(
+    photos: Path, style: Path, alone: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    words = ["album", photos, "--style", style, "-o", output, *JOB, "--iterations", "8", "-v"]
+    words += ["--workers", "1", "--engine-address", "local"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", *map(str, words)], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    log = tmp_path / "out.run" / "log.txt"
+    os.kill(ready(log, process)[0], signal.SIGKILL)
+    out, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said  # the broken photo
+    assert "another worker goes on with it" in said
+    assert "broken.png: " in said and "Traceback" not in said
+    assert files(output) == files(alone / "out")
+    assert "5 failed" not in out and "1 failed" in out
+    assert not [one for one in commands() if "raylet" in one or "ray::" in one]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_a_killed_job_takes_its_workers_along_and_is_continued_in_one_process(
+    shots: Path, style: Path, alone: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    words = ["video", shots, "--style", style, "-o", output, *CLIP]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", *map(str, words), "--workers", "1"], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    run = tmp_path / "out.mp4.run"
+    (worker,) = ready(run / "log.txt", process)
+    while not (run / "journal.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    for _ in range(200):
+        if not Path(f"/proc/{worker}").exists():
+            break
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()
+    before = {path.name: path.stat().st_mtime_ns for path in (run / "frames").glob("0*.png")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *map(str, words)], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"continuing: \d+ of 18 frames are finished already", ran.stderr)
+    journal = (run / "journal.jsonl").read_text()
+    kept = [name for name, when in before.items() if (run / "frames" / name).stat().st_mtime_ns == when]
+    assert len(kept) >= len(before) - 1  # but for one that was not in the journal yet
+    assert journal.count('"file"') == SHOTS * FRAMES
+    assert output.read_bytes() == (alone / "out.mp4").read_bytes()
+
+
+def ready(log: Path, process: subprocess.Popen[str]) -> list[int]:
+    """The processes of workers that say they are ready, when there are some."""
+    for _ in range(1200):
+        found = re.findall(r"is ready: .*process (\d+)", log.read_text()) if log.exists() else []
+        if found:
+            return [int(number) for number in found]
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    raise AssertionError("no worker was ready in time")
+
+
+def commands() -> list[str]:
+    """The command lines of all processes, when those of Ray have had time to end."""
+    for _ in range(100):
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                continue
+        if not any("raylet" in one for one in found):
+            break
+        time.sleep(0.1)
+    return found
+
+
+# ----------------------------------------------------------------------------------------------- plans
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_a_plan_counts_shots_and_says_when_more_workers_cannot_help(
+    shots: Path, style: Path, tmp_path: Path
+) -> None:
+    words = (
+        "video",
+        shots,
+        "--style",
+        style,
+        "-o",
+        tmp_path / "out.mp4",
+        *JOB,
+        "--workers",
+        "2",
+        "--dry-run",
+    )
+    ran = done(*words)
+    assert re.search(r"^units   3 shots, the longest about ", ran.out, re.M)
+    assert re.search(r"^workers 2: about .*\(1: ", ran.out, re.M)
+    assert "more than 3 cannot help: there are only 3 shots" in ran.out
+    plan = done(*words, "--json").json
+    assert plan["forecast"]["units"] == 3 and plan["forecast"]["workers"] == 2
+    assert plan["seconds"] == pytest.approx(plan["forecast"]["seconds"], abs=0.06)
+    assert not (tmp_path / "out.mp4.run").exists()
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_a_plan_of_an_album(photos: Path, style: Path, tmp_path: Path) -> None:
+    words = ("album", photos, "--style", style, "-o", tmp_path / "out", *JOB, "--workers", "2", "--dry-run")
+    assert "more than 5 cannot help: there are only 5 photos" in done(*words).out
+
+
+def test_what_cannot_be_shared_is_refused(photo: Path, style: Path, clip: Path, tmp_path: Path) -> None:
+    image = ("image", photo, "--style", style, "-o", tmp_path / "out.png")
+    assert refused(*image, "--workers", "2").startswith(
+        "--workers: share shots of a clip or photos of an album"
+    )
+    video = ("video", clip, "--style", style, "-o", tmp_path / "out.mp4")
+    assert refused(*video, "--gpus-per-worker", "1") == (
+        "--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS"
+    )
+    assert "no Ray cluster answers there" in refused(*video, "--engine-address", "127.0.0.1:1")
+    assert deepfusion(*video, "--workers", "0").code == 2
+    assert tree(tmp_path) == []
+
+
+# ----------------------------------------------------------------------------------- the parts of it
+
+
+def test_shots_are_those_that_one_process_finds(shots: Path) -> None:
+    clip = open_clip(shots, VideoSettings(size=64), 16)
+    found = list(find_shots(clip, Display(-1)))
+    assert [(shot.number, shot.start, len(shot.marks)) for shot in found] == [
+        (1, 0, 6),
+        (2, 6, 6),
+        (3, 12, 6),
+    ]
+    frames = list(with_shot_starts(clip.contents(Display(-1)), clip.cuts))
+    assert [index for index, _, begins in frames if begins] == [shot.start for shot in found]
+    assert [mark_of(frame) for _, frame, _ in frames] == [mark for shot in found for mark in shot.marks]
+
+
+def test_a_job_is_moved_with_all_its_files(tmp_path: Path) -> None:
+    job = build_job(
+        "video", Path("clip.mp4"), (parse_style("a.jpg:0.5"), parse_style("b.jpg")), Path("out.mp4"),
+        overrides={"mask": ("m.png",), "mask_preserve": "p.png", "cuts": "cuts.txt", "init": "start.png"},
+    )  # fmt: skip
+    moved = relocated(job, lambda path: tmp_path / path)
+    assert all(path.parent == tmp_path for path in worker_inputs(moved))
+    assert len(worker_inputs(moved)) == len(worker_inputs(job)) == 7
+    assert [style.weight for style in moved.styles] == [0.5, 1.0]
+    assert moved.output == job.output
+    assert relocated(moved, lambda path: path) == moved
