@@ -25,7 +25,7 @@ def read_readme() -> str:
 
 TENSORFLOW = ">=2.21,<2.23"
 
-RAY = "ray>=2.50,<3"
+RAY = "ray>=2.52,<3"  # from 2.52 on a cluster can ask for a token
 
 setup(
     name="deep-fusion",

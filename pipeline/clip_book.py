@@ -72,6 +72,7 @@ class ClipBook:
         self.frames = run.finished()
         self._run, self._passes, self._report, self._display = run, passes, report, display
         self._starts: set[int] = set()
+        self._taken: set[tuple[int, int]] = set()
 
     def say_what_is_there(self, clip: Clip) -> None:
         """Tell of what an earlier run has finished, and of what is damaged."""
@@ -86,8 +87,11 @@ class ClipBook:
             )
 
     def take(self, made: FrameMade) -> None:
-        """A frame is finished, or was found so when its turn came."""
+        """A frame is finished, or was found so when its turn came, perhaps by one worker after another."""
         frame = made.frame
+        if (frame.sweep, frame.index) in self._taken:
+            return
+        self._taken.add((frame.sweep, frame.index))
         if made.begins and frame.sweep == 1:
             self._starts.add(frame.index)
         if not made.found:

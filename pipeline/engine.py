@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _held_stderr() -> Iterator[None]:
-    """Hold back what native code writes to stderr; let it out only if the block fails."""
+def held_stderr(*, told: bool = True) -> Iterator[None]:
+    """Hold back what native code writes to stderr; let it out if the block fails and it is to be `told`."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         saved = os.dup(2)
@@ -39,7 +39,7 @@ def _held_stderr() -> Iterator[None]:
         except Exception:
             os.dup2(saved, 2)
             held.seek(0)
-            os.write(2, held.read())
+            os.write(2, held.read() if told else b"")
             raise
         finally:
             os.dup2(saved, 2)
@@ -51,7 +51,7 @@ def load_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _held_stderr():
+    with held_stderr():
         import tensorflow
 
         tensorflow.get_logger().setLevel("ERROR")

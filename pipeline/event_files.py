@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.engine import load_tensorflow
 from pipeline.errors import PipelineError, UsageError
 from pipeline.watch import Begun, Ended, Watcher
 
@@ -99,6 +100,7 @@ class TensorBoardWatcher(Watcher):
         self._close()
 
     def _begin_run(self, folder: Path) -> None:
+        load_tensorflow()  # with workers nobody else does so here
         import tensorflow as tf
 
         self._close()

@@ -137,7 +137,7 @@ def run_options(function: Command) -> Command:
                          help="Share shots or photos among N processes, each with a graphics card or a share "
                          "of the cores."),
             click.option("--engine-address", metavar="ADDRESS|local",
-                         help="Workers on a Ray cluster (host:port, ray://...; local = a Ray started here); "
+                         help="Workers on a Ray cluster (host:port, auto; local = a Ray started here); "
                          "see docs/cluster.md."),
             click.option("--gpus-per-worker", type=click.FloatRange(0.0, 1.0), metavar="X",
                          help="Graphics cards that each worker gets, or its share of one. "
@@ -193,6 +193,11 @@ def workers_asked(values: dict[str, Any], command: str) -> WorkerOptions | None:
         return None
     if asked.address == "":
         raise UsageError("--engine-address: is empty; give the address of a Ray cluster, or local")
+    if asked.address is not None and asked.address.startswith("ray://"):
+        raise UsageError(
+            f"--engine-address {asked.address}: a command outside the cluster is not served; give it on one "
+            f"of the cluster's machines, with host:port or auto"
+        )
     if asked.count is None and asked.address is None:
         raise UsageError("--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS")
     if command == "image":

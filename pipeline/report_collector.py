@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
 from pipeline.config import Job, job_text
-from pipeline.engine import RunOptions
+from pipeline.engine import RunOptions, load_tensorflow
 from pipeline.log import spoken_time
 from pipeline.pages.report_page import (
     CurvePoint,
@@ -166,6 +166,7 @@ def _said(value: Any) -> str:
 
 
 def _environment(backbone: str) -> list[tuple[str, str]]:
+    load_tensorflow()
     import tensorflow as tf
 
     cards = [device.name for device in tf.config.list_logical_devices("GPU")]

@@ -29,6 +29,9 @@ from pipeline.workers.units import Setup, Task
 _NO_ROOM = 30.0
 """Seconds after which it is said that a worker finds no room."""
 
+_KNOCK = 10.0
+"""Seconds in which the head of a cluster must answer."""
+
 _AHEAD = 8
 """Words of a worker that nobody has listened to yet; with more it waits."""
 
@@ -47,22 +50,33 @@ def connect(address: str) -> None:
         raise UsageError(
             "--engine-address: Ray is not installed; run: pip install 'deep-fusion[cluster]'"
         ) from None
+    from pipeline.engine import held_stderr
     from pipeline.interrupt import listen
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        if address == LOCAL:
-            ray.init(include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
+        _knock(address)
+        with held_stderr(told=False):
+            if address == LOCAL:
+                ray.init(include_dashboard=False, **quiet)
+            else:
+                ray.init(address=address, **quiet)
         listen()  # Ray has handlers of its own, which would end the program its way
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OverflowError, OSError) as error:
         if address == LOCAL:
             raise UsageError(f"--engine-address local: Ray cannot be started: {_one_line(error)}") from None
         raise UsageError(
             f"--engine-address {address}: no Ray cluster answers there ({_one_line(error)}); "
-            f"`ray start --head` on its first machine tells the address"
+            f"`ray start --head` on its first machine tells the address; one that asks for a token wants "
+            f"RAY_AUTH_MODE=token here"
         ) from None
+
+
+def _knock(address: str) -> None:
+    """OSError if nobody listens at `host:port`: Ray itself would go on asking for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
 
 
 def leave() -> None:
@@ -275,16 +289,17 @@ def _fetch(reference: Any) -> bytes:
 
 
 def _why(error: Exception) -> str:
-    """Why Ray lost an actor, in one line."""
-    from ray.exceptions import RayTaskError
+    """Why Ray lost an actor, or an actor's method failed, in few words."""
+    from ray.exceptions import OutOfMemoryError, RayTaskError
 
     if isinstance(error, RayTaskError):
         return str(error.cause or error)
-    told = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = next(
-        (line for line in told if "because" in line or "exit" in line.lower()), told[0] if told else ""
-    )
-    return f"its worker died: {reason[:200]}"
+    if isinstance(error, OutOfMemoryError):
+        return "its worker was ended because its machine was short of memory"
+    text = str(error).strip()
+    if "creation task" in text:  # with the traceback of what went wrong
+        return text.splitlines()[-1].strip()
+    return "its worker is gone: it was killed, or short of memory, or its machine is lost"
 
 
 def _one_line(error: Exception) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 
 from pipeline.config import Job
@@ -102,6 +103,8 @@ def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> It
         if asked.address is not None and not (plans and asked.address == LOCAL):
             from pipeline.workers.on_ray import connect, leave, room
 
+            # Ray prints what becomes of actors on standard output, which is for results; it logs it, too.
+            stack.enter_context(redirect_stdout(io.StringIO()))
             connect(asked.address)
             stack.callback(leave)
             machines = room()
