@@ -95,7 +95,8 @@ def read_preset(name: str) -> dict[str, Any]:
         document = _read_toml(Path(name))
         if "command" in document or "content" in document:
             raise UsageError(f"{name}: is a job file, not a preset; give it to `deepfusion run`")
-        return _rebased(_checked(document, known_keys(), name), Path(name).parent)
+        values = _checked(document, known_keys(), name)
+        return with_paths(values, lambda path: str(Path(name).parent / path))
     raise UsageError(
         f"unknown preset {name!r}: {near_miss(name, preset_names(), 'give the path of a .toml file')}"
     )
@@ -153,7 +154,8 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
     if not isinstance(settings, dict):
         raise UsageError(f"{path}: settings: expected a table [settings], got {settings!r}")
     base = path.parent
-    values = _rebased(_checked(settings, known_keys(command), f"{path}: [settings]"), base)
+    values = _checked(settings, known_keys(command), f"{path}: [settings]")
+    values = with_paths(values, lambda inner: str(base / inner))
     values.update(_changes(path, command, document))
     sources = tuple(parse_style(one, base) for one in style)
     preset = texts["preset"]
@@ -189,8 +191,7 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
     values = flat(job.stylize, job.settings)
     if backbone is not None and not values["weights"]:
         values["backbone"] = backbone
-    for key in paths_in(values):
-        values[key] = each_path(values[key], lambda path: _relative(path, folder))
+    values = with_paths(values, lambda path: _relative(path, folder))
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]
     lines = [
         f"command = {_toml(job.command)}",
@@ -213,7 +214,7 @@ def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
     return text
 
 
-def paths_in(values: dict[str, Any]) -> list[str]:
+def _paths_in(values: dict[str, Any]) -> list[str]:
     """The keys of `values` that hold the path of a file, or several."""
     keys = [key for key in ("weights", "mask", "mask_preserve") if values.get(key)]
     keys += ["cuts"] if cut_file(values.get("cuts", "auto")) is not None else []
@@ -221,18 +222,15 @@ def paths_in(values: dict[str, Any]) -> list[str]:
     return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
 
 
-def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """`values` with the paths in them, which are relative to `base`, as seen from here."""
-    return {
-        **values,
-        **{key: each_path(values[key], lambda path: str(base / path)) for key in paths_in(values)},
-    }
+def with_paths(values: dict[str, Any], change: Callable[[Path], str]) -> dict[str, Any]:
+    """`values` with every path in them changed."""
+    return {**values, **{key: _each(values[key], change) for key in _paths_in(values)}}
 
 
-def each_path(value: Any, change: Callable[[Path], str]) -> Any:
+def _each(value: Any, change: Callable[[Path], str]) -> Any:
     """A path, or each of several, changed."""
     if isinstance(value, tuple):
-        return tuple(each_path(one, change) for one in value)
+        return tuple(_each(one, change) for one in value)
     return change(Path(value).expanduser())
 
 

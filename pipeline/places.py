@@ -7,24 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.checks import inputs_of
-from pipeline.config import Job, each_path, paths_in
-from pipeline.settings import flat
-from stylize.knobs import knobs_of
+from pipeline.config import Job, with_paths
+from pipeline.settings import build_settings, flat
 
 
 def relocated(job: Job, place: Callable[[Path], Path]) -> Job:
     """The job with every input where `place` says; the output stays."""
-    values = flat(job.stylize, job.settings)
-    moved = {key: each_path(values[key], lambda path: str(place(path))) for key in paths_in(values)}
-    engine = {key: value for key, value in moved.items() if key in knobs_of(type(job.stylize))}
-    others = {key: value for key, value in moved.items() if key not in engine}
-    return replace(
-        job,
-        content=place(job.content),
-        styles=tuple(replace(style, path=place(style.path)) for style in job.styles),
-        stylize=replace(job.stylize, **engine),
-        settings=replace(job.settings, **others),
-    )
+    values = with_paths(flat(job.stylize, job.settings), lambda path: str(place(path)))
+    engine, settings = build_settings(job.command, values)
+    styles = tuple(replace(style, path=place(style.path)) for style in job.styles)
+    return replace(job, content=place(job.content), styles=styles, stylize=engine, settings=settings)
 
 
 def worker_inputs(job: Job) -> tuple[Path, ...]:

@@ -52,6 +52,7 @@ WORKERS = {
     "one process": (),
 }
 SHOTS, FRAMES, PHOTOS = 5, 8, 10
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
 PATIENCE = 180.0
 
 
@@ -109,7 +110,7 @@ def torture(
     run.process.kill()
     run.process.wait()
     there = finished(place, name)
-    left = leftovers()
+    left = leftovers(base)
     if left:
         problems.append(f"left behind: {left}")
     result = finish(place, name, base, WORKERS[again])
@@ -118,7 +119,7 @@ def torture(
         problems.append(f"made again: {lost}")
     if result != whole:
         problems.append("other bytes")
-    left = leftovers()
+    left = leftovers(base)
     if left:
         problems.append(f"left behind: {left}")
     end = "had ended" if ended else f"killed with {len(there)}"
@@ -131,8 +132,9 @@ def start(place: Path, name: str, base: Path, options: tuple[str, ...]) -> Run:
     place.mkdir(exist_ok=True)
     log = place / ("out.mp4.run" if name == "clip" else "out.run") / "log.txt"
     process = subprocess.Popen(
-        command(place, name, base, options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        command(place, name, base, options), cwd=base, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     return Run(process, log)
 
 
@@ -151,8 +153,9 @@ def finish(place: Path, name: str, base: Path, options: tuple[str, ...]) -> dict
     """Run the job to its end; gives its files by name."""
     place.mkdir(exist_ok=True)
     ran = subprocess.run(
-        command(place, name, base, options), capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+        command(place, name, base, options), cwd=base, env=ENVIRONMENT, capture_output=True, text=True,
+        check=False, timeout=PATIENCE,
+    )  # fmt: skip
     if ran.returncode:
         sys.exit(f"the job did not end well:\n{ran.stderr}")
     return results(place, name)
@@ -208,18 +211,19 @@ def wait_for_worker(run: Run) -> int:
     sys.exit("no worker was ready in time")
 
 
-def leftovers() -> list[str]:
-    """Processes of workers and of Ray that are still there after a while."""
+def leftovers(base: Path) -> list[str]:
+    """Processes of the jobs that are still there after a while: those whose folder is `base`."""
     until = time.monotonic() + 20.0
     while True:
         found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                words = path.read_bytes().decode(errors="replace")
+                if Path(os.readlink(process / "cwd")) == base:
+                    found.append(
+                        (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:60].strip()
+                    )
             except OSError:
                 continue
-            if "raylet" in words or "ray::" in words or "gcs_server" in words or "spawn_main" in words:
-                found.append(words.replace("\0", " ")[:60])
         if not found or time.monotonic() > until:
             return found
         time.sleep(0.2)

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import queue
 import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pipeline import __version__
 from pipeline.errors import UsageError
-from pipeline.workers.messages import Died, Unfit, Warned
-from pipeline.workers.parcels import Parcels, Traits, Unpacked, sees, traits_of
-from pipeline.workers.serve import NO_CARD, Server
+from pipeline.workers.messages import Died, Warned
+from pipeline.workers.parcels import Parcels, traits_of
+from pipeline.workers.ray_actor import AHEAD, Actor, Given, Sees
 from pipeline.workers.staff import LOCAL
 from pipeline.workers.units import Setup, Task
 
@@ -31,9 +25,6 @@ _NO_ROOM = 30.0
 
 _KNOCK = 10.0
 """Seconds in which the head of a cluster must answer."""
-
-_AHEAD = 8
-"""Words of a worker that nobody has listened to yet; with more it waits."""
 
 
 def connect(address: str) -> None:
@@ -114,8 +105,8 @@ class RayActors:
 
         self.count = count
         self._parcels = Parcels(setup.inputs, ray.put)
-        self._setup = ray.put(_Given(setup, traits_of(setup.signs), threads, cards, watched, __version__))
-        self._actor = ray.remote(_Actor).options(num_cpus=threads, num_gpus=cards, max_restarts=0)
+        self._setup = ray.put(Given(setup, traits_of(setup.signs), threads, cards, watched, __version__))
+        self._actor = ray.remote(Actor).options(num_cpus=threads, num_gpus=cards, max_restarts=0)
         self._actors: dict[int, Any] = {}
         self._streams: dict[Any, int] = {}
         self._shares: dict[int, bool] = {}
@@ -156,7 +147,7 @@ class RayActors:
                 continue
             number = self._streams[stream]
             try:
-                message: Any = ray.get(next(cast("Iterator[Any]", stream)))
+                message: Any = ray.get(next(stream))
             except StopIteration:
                 del self._streams[stream]
                 continue
@@ -164,7 +155,7 @@ class RayActors:
                 self._streams = {one: other for one, other in self._streams.items() if other != number}
                 heard.append((number, Died(_why(error))))
                 continue
-            if isinstance(message, _Sees):
+            if isinstance(message, Sees):
                 self._waits.pop(number, None)
                 self._begin(number, message)
             else:
@@ -186,12 +177,12 @@ class RayActors:
                 ray.kill(actor)
 
     def _hear(self, number: int, method: Any, *arguments: Any) -> None:
-        stream = method.options(num_returns="streaming", _generator_backpressure_num_objects=_AHEAD).remote(
+        stream = method.options(num_returns="streaming", _generator_backpressure_num_objects=AHEAD).remote(
             *arguments
         )
         self._streams[stream] = number
 
-    def _begin(self, number: int, sees: _Sees) -> None:
+    def _begin(self, number: int, sees: Sees) -> None:
         """Go on with the setup of a worker that has told what it sees."""
         self._shares[number] = sees.all_files
         copies = {} if sees.all_files else self._parcels.of(self._parcels.inputs)
@@ -204,88 +195,6 @@ class RayActors:
             del self._waits[number]
         text = "there is no room in the Ray cluster yet for {} of {} workers; they join in when there is"
         return [(late[0], Warned(text.format(len(late), self.count)))] if late else []
-
-
-@dataclass(frozen=True)
-class _Given:
-    """What an actor is made from; `known` are the job's files, `version` the driver's."""
-
-    setup: Setup
-    known: Traits
-    threads: int
-    cards: float
-    watched: bool
-    version: str
-
-
-@dataclass(frozen=True)
-class _Sees:
-    """Whether a new actor sees the job's files where they are."""
-
-    all_files: bool
-
-
-class _Actor:
-    """A worker in a process of Ray's; each method streams what the worker says."""
-
-    def __init__(self, given: _Given) -> None:
-        from pipeline.threads import limit_threads
-
-        if not given.cards:
-            os.environ["CUDA_VISIBLE_DEVICES"] = NO_CARD
-        limit_threads(given.threads)
-        self._given = given
-        self._said: queue.Queue[Any] = queue.Queue(maxsize=_AHEAD)
-        self._server = Server(given.setup, self._said.put, watched=given.watched)
-        self._unpacked = Unpacked()
-
-    def begin(self) -> Iterator[Any]:
-        """Tell which of the job's files can be seen from here."""
-        if self._given.version != __version__:
-            yield Unfit(
-                f"{socket.gethostname()} has version {__version__} of Deep Fusion, and this is "
-                f"{self._given.version}; install the same everywhere"
-            )
-        else:
-            yield _Sees(sees(self._given.known))
-
-    def set_up(self, copies: Mapping[Path, Any]) -> Iterator[Any]:
-        """Make the worker."""
-        self._unpacked.take(copies, _fetch)
-        where = f"{socket.gethostname()}, process {os.getpid()}"
-        yield from self._while(lambda: self._server.begin(self._unpacked.place, where))
-
-    def do(self, task: Task, copies: Mapping[Path, Any]) -> Iterator[Any]:
-        """Do a unit."""
-        self._unpacked.take(copies, _fetch)
-        try:
-            yield from self._while(lambda: self._server.do(task, self._unpacked.place))
-        finally:
-            self._unpacked.drop(copies)
-
-    def leave(self) -> None:
-        """Delete the copies of files."""
-        self._unpacked.remove()
-
-    def _while(self, work: Any) -> Iterator[Any]:
-        """What is said while some work is done, in a thread of its own, translated to the job's paths."""
-        end = object()
-
-        def run() -> None:
-            try:
-                work()
-            finally:
-                self._said.put(end)
-
-        threading.Thread(target=run, name="unit", daemon=True).start()
-        while (message := self._said.get()) is not end:
-            yield self._unpacked.translated(message)
-
-
-def _fetch(reference: Any) -> bytes:
-    import ray
-
-    return bytes(ray.get(reference))
 
 
 def _why(error: Exception) -> str:
