@@ -20,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pipeline.log import Display
@@ -183,8 +185,11 @@ def shot_seconds(run: Path) -> list[float]:
 # --------------------------------------------------------------------------------------------- overhead
 
 
+@dataclass(frozen=True)
 class Nothing:
-    """A task that is none; as a setup it makes a worker that does nothing."""
+    """A task that takes no time, or so many seconds; as a setup it makes a worker that does nothing else."""
+
+    seconds: float = 0.0
 
     files: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
@@ -195,7 +200,8 @@ class Nothing:
         return self
 
     def do(self, task: Nothing, places: Places, tell: Tell) -> None:
-        del task, places, tell
+        del places, tell
+        time.sleep(task.seconds)
 
 
 def overhead() -> dict[str, float]:
@@ -212,7 +218,8 @@ def overhead() -> dict[str, float]:
                     else RayActors(setup, count, threads=1, cards=0.0, watched=False)
                 )
                 crew = Crew(hands, Display(-1))
-                crew.run([Unit("first", 1.0, Nothing)] * 1, lambda unit, message: None)
+                slow = [Unit(f"slow {number}", 1.0, partial(Nothing, 5.0)) for number in range(count)]
+                crew.run(slow, lambda unit, message: None)  # for which all workers are started
                 began = time.perf_counter()
                 crew.run(
                     [Unit(f"unit {number}", 1.0, Nothing) for number in range(NOTHINGS)],

@@ -66,10 +66,8 @@ class Script:
 
     def __post_init__(self) -> None:
         self._says: list[tuple[int, Any]] = []
-        for number in range(self.count):
-            self.renew(number)
 
-    def renew(self, number: int) -> None:
+    def start(self, number: int) -> None:
         self._says.append((number, self.starts(number, self.started.count(number))))
         self.started.append(number)
 
@@ -170,6 +168,15 @@ def test_workers_that_cannot_start_are_done_without() -> None:
     script = Script(2, starts=lambda number, time: Ready() if number else Unfit("another version"))
     failed, _, display = run(script, [unit("a"), unit("b")])
     assert display.warnings == ["worker 1 cannot be started: another version"]
+
+
+def test_nobody_is_started_for_whom_there_is_nothing_to_do() -> None:
+    script = Script(4096)
+    run(script, [unit("a"), unit("b")])
+    assert sorted(script.started) == [0, 1]
+    script = Script(3)
+    run(script, [unit(str(number)) for number in range(20)])
+    assert sorted(script.started) == [0, 1, 2]
 
 
 def test_without_any_worker_it_ends_with_the_reason() -> None:
@@ -370,6 +377,14 @@ def test_workers_fit_the_machines(
 def test_cards_that_are_not_there_are_refused() -> None:
     with pytest.raises(UsageError, match="there are no graphics cards; leave it out"):
         staff_for([(8, 0.0)], WorkerOptions(count=2, cards=0.5), 0)
+
+
+def test_far_more_processes_than_cores_are_refused() -> None:
+    with pytest.raises(
+        UsageError, match="this machine has 2 cores, and more than one worker each gains nothing"
+    ):
+        staff_for([(2, 0.0)], WorkerOptions(count=9), 0)
+    assert staff_for([(2, 0.0)], WorkerOptions(count=900, address="auto"), 0).count == 900  # an autoscaler's
 
 
 # -------------------------------------------------------------------------------------------- forecasts

@@ -28,10 +28,10 @@ _LAST = (Done, Failed, Broke, Died)
 
 
 class Hands(Protocol):
-    """Workers somewhere, by number from 0; they begin to set themselves up at once.
+    """Workers somewhere, by number from 0.
 
-    A worker says `Ready` or `Unfit` once, then of every unit whatever there is to say and one of `Done`,
-    `Failed` and `Broke`; `Died` may come at any time.
+    A worker that is started says `Ready` or `Unfit` once, then of every unit whatever there is to say and one
+    of `Done`, `Failed` and `Broke`; `Died` may come at any time.
     """
 
     count: int
@@ -42,15 +42,15 @@ class Hands(Protocol):
     def listen(self, seconds: float) -> list[tuple[int, Any]]:
         """What workers have said, in order; waits for a first message so long."""
 
-    def renew(self, number: int) -> None:
-        """Put another in the place of a worker that died."""
+    def start(self, number: int) -> None:
+        """Start a worker, perhaps in the place of one that died; it sets itself up."""
 
     def close(self) -> None:
         """End all of them."""
 
 
 class Crew:
-    """A team of workers somewhere.
+    """A team of workers somewhere; none is started for whom there is no unit.
 
     The dearest unit known is given out first, so that the last ones are short. A unit whose worker dies or
     breaks is given to the next that is free, `TRIES` times; what then is not done is named and the rest goes
@@ -61,6 +61,7 @@ class Crew:
         self._hands = hands
         self._display = display
         self._free: set[int] = set()
+        self._starting: set[int] = set()
         self._busy: dict[int, Unit] = {}
         self._gone: set[int] = set()
         self._starts: Counter[int] = Counter()
@@ -76,8 +77,9 @@ class Crew:
     def run(self, units: Iterable[Unit], hear: Hear) -> dict[str, str]:
         """Do all units; they are taken in a thread of their own, so that finding them may take its time."""
         with closing(Ahead(_each(units), depth=0)) as coming:
-            while self._take(coming) or self._waiting or self._busy:
+            while (more := self._take(coming)) or self._waiting or self._busy:
                 check()
+                self._hire(len(self._waiting) + len(self._busy) or int(more))
                 while self._free and self._waiting:
                     number, unit = self._free.pop(), heapq.heappop(self._waiting)[2]
                     self._busy[number] = unit
@@ -96,6 +98,17 @@ class Crew:
             except StopIteration:
                 return False
 
+    def _hire(self, wanted: int) -> None:
+        """Start workers until there are as many as `wanted`, or as there may be."""
+        here = self._free | self._starting | set(self._busy) | self._gone
+        for number in range(self._hands.count):
+            if len(here) - len(self._gone) >= wanted:
+                return
+            if number not in here:
+                self._hands.start(number)
+                self._starting.add(number)
+                here.add(number)
+
     def _wait(self, unit: Unit) -> None:
         heapq.heappush(self._waiting, (-unit.cost, next(self._order), unit))
 
@@ -106,12 +119,13 @@ class Crew:
         match message:
             case Ready():
                 self._starts[number] = 0
+                self._starting.discard(number)
                 self._free.add(number)
                 self._display.detail(f"worker {number + 1} is ready: {message.where}")
             case Unfit():
                 self._does_without(number, message.reason)
             case Died():
-                self._restart(number, message.reason)
+                self._loses(number, message.reason)
             case Done() | Failed() | Broke():
                 self._free.add(number)
             case Warned() if unit is None:
@@ -133,16 +147,16 @@ class Crew:
         if isinstance(message, Failed):
             self._failed[unit.name] = message.reason
 
-    def _restart(self, number: int, reason: str) -> None:
-        """Put another in the place of a worker that died, unless they all die before they are ready."""
+    def _loses(self, number: int, reason: str) -> None:
+        """A worker died; another may take its place, unless they all die before they are ready."""
         self._free.discard(number)
+        self._starting.discard(number)
         self._starts[number] += 1
         if self._starts[number] > TRIES:
             self._does_without(number, reason)
-        else:
-            self._hands.renew(number)
 
     def _does_without(self, number: int, reason: str) -> None:
+        self._starting.discard(number)
         self._gone.add(number)
         if len(self._gone) == self._hands.count:
             raise PipelineError(f"no worker could be started: {_last_line(reason)}")

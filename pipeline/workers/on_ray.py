@@ -111,10 +111,8 @@ class RayActors:
         self._streams: dict[Any, int] = {}
         self._shares: dict[int, bool] = {}
         self._waits: dict[int, float] = {}
-        for number in range(count):
-            self.renew(number)
 
-    def renew(self, number: int) -> None:
+    def start(self, number: int) -> None:
         """Ask Ray for an actor, in the place of one that is given up."""
         import ray
 

@@ -54,10 +54,8 @@ class Processes:
         self._context = get_context("spawn")  # TensorFlow does not survive a fork
         self.count = len(shares)
         self._children: dict[int, _Child] = {}
-        for number in range(self.count):
-            self.renew(number)
 
-    def renew(self, number: int) -> None:
+    def start(self, number: int) -> None:
         """Start a process."""
         ours, theirs = self._context.Pipe()
         arguments = (theirs, self._setup, self._shares[number], self._watched)

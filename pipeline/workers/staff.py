@@ -24,6 +24,9 @@ LOCAL = "local"
 _CORES_EACH = 4
 """Cores for a worker without a graphics card, where there are many and nothing is said."""
 
+_MOST_EACH = 4
+"""Processes for each core, at the most: each takes a gigabyte."""
+
 
 @dataclass(frozen=True)
 class WorkerOptions:
@@ -119,7 +122,7 @@ def staff_for(machines: Sequence[tuple[int, float]], asked: WorkerOptions, threa
     Raises
     ------
     UsageError
-        If cards are asked for and there are none.
+        If cards are asked for and there are none, or far more workers than cores.
     """
     all_cores, all_cards = sum(one for one, _ in machines), sum(one for _, one in machines)
     cards = asked.cards if asked.cards is not None else float(all_cards > 0)
@@ -131,6 +134,11 @@ def staff_for(machines: Sequence[tuple[int, float]], asked: WorkerOptions, threa
     elif count is None:
         count = max(1, all_cores // threads if threads else min(all_cores, max(2, all_cores // _CORES_EACH)))
     assert count is not None
+    if asked.address is None and not cards and count > _MOST_EACH * all_cores:
+        raise UsageError(
+            f"--workers {count}: this machine has {all_cores} core{'s' if all_cores > 1 else ''}, and more "
+            f"than one worker each gains nothing; give at most {_MOST_EACH * all_cores}"
+        )
     threads = threads or _most_threads([one for one, _ in machines], count)
     beside = max((int(has / cards) if cards else own // threads) for own, has in machines)
     return Staff(count, threads, cards, max(1, min(count, beside)), asked.address)
