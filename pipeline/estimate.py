@@ -37,6 +37,8 @@ class Plan:
         Bytes, predicted: the largest resident memory, and what files will take at the most.
     fine_contrast
         For a clip, of each style: how much frames made alone would flicker.
+    start_up
+        Of the seconds, those before the work begins: loading and compiling.
     forecast
         Of units and workers, if there will be any; `seconds` and `memory` are then theirs, on one machine.
     """
@@ -52,12 +54,14 @@ class Plan:
     disk: int
     warnings: list[str] = field(default_factory=list)
     fine_contrast: dict[str, float] = field(default_factory=dict)
+    start_up: float = 0.0
     forecast: Forecast | None = None
     exit_code: int = 0
 
     def with_workers(self, forecast: Forecast, neighbours: int) -> Plan:
         """The plan of the same job done by workers, so many of them on one machine."""
-        return replace(self, forecast=forecast, seconds=forecast.seconds, memory=self.memory * neighbours)
+        many = min(neighbours, forecast.units)
+        return replace(self, forecast=forecast, seconds=forecast.seconds, memory=self.memory * many)
 
     def to_json(self) -> str:
         """One JSON object on one line."""
@@ -156,5 +160,5 @@ def plan_pictures(
     disk = count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
-        max(memory, peak()), round(disk), display.warnings,
+        max(memory, peak()), round(disk), display.warnings, start_up=start_up,
     )  # fmt: skip

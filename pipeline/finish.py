@@ -95,6 +95,9 @@ def make_movie(folders: Sequence[Path], options: RunOptions, report: Report, dis
     """Make the progress movie if one was asked for."""
     if options.progress_movie is None:
         return
+    if not folders and report.failed and not report.done:
+        display.warn(f"{options.progress_movie} was not made: nothing succeeded that it could show")
+        return
     if not folders:
         display.warn(
             f"{options.progress_movie} was not made: what it shows was finished by an earlier run that kept "

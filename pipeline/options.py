@@ -13,7 +13,7 @@ import click
 from pipeline.errors import UsageError
 from pipeline.movie_options import LAYOUTS, MovieOptions
 from pipeline.settings import SETTINGS
-from pipeline.workers.staff import WorkerOptions
+from pipeline.workers.staff import LOCAL, WorkerOptions
 from stylize.config import StylizeConfig
 from stylize.knobs import Knob, knobs_of, near_miss
 
@@ -188,7 +188,8 @@ def movie_asked(values: dict[str, Any]) -> MovieOptions:
 
 def workers_asked(values: dict[str, Any], command: str) -> WorkerOptions | None:
     """Takes what was asked of workers out of `values`; UsageError if there is nothing to share among them."""
-    asked = WorkerOptions(values.pop("workers"), values.pop("engine_address"), values.pop("gpus_per_worker"))
+    count, address, cards = (values.pop(name) for name in ("workers", "engine_address", "gpus_per_worker"))
+    asked = WorkerOptions(count, LOCAL if (address or "").lower() == LOCAL else address, cards)
     if asked == WorkerOptions():
         return None
     if asked.address == "":
@@ -201,7 +202,9 @@ def workers_asked(values: dict[str, Any], command: str) -> WorkerOptions | None:
     if asked.count is None and asked.address is None:
         raise UsageError("--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS")
     if command == "image":
-        raise UsageError("--workers: share shots of a clip or photos of an album; a picture is one piece")
+        raise UsageError(
+            "workers share shots of a clip or photos of an album; a picture is one piece of work"
+        )
     return asked
 
 

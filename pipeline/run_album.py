@@ -163,8 +163,8 @@ def _plan(
     stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights, display, offline=offline)
     plan = plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
     if staff is not None:
-        times = [plan.seconds / len(units)] * len(units)
-        plan = plan.with_workers(forecast(staff, times, "photos"), staff.neighbours)
+        times = [(plan.seconds - plan.start_up) / len(units)] * len(units)
+        plan = plan.with_workers(forecast(staff, times, "photos", plan.start_up), staff.neighbours)
     return plan
 
 

@@ -121,7 +121,8 @@ def _plan(
     job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, staff: Staff | None, display: Display
 ) -> Plan:
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
-    warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
+    share = settings.memory / (staff.neighbours if staff else 1)
+    warn_of_excess(stylizer, clip.size[1], clip.size[0], share, display)
     plan = plan_pictures(
         job, stylizer, [_first_frame(clip, display)], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
@@ -132,8 +133,9 @@ def _plan(
         display.note("looking for shots ...")
         costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, display)]
         alone, later = frame_costs(job, settings, clip)
-        price = plan.seconds / (alone + later * (len(clip.indices) * settings.passes - 1))
-        plan = plan.with_workers(forecast(staff, [price * cost for cost in costs], "shots"), staff.neighbours)
+        whole = alone + later * (len(clip.indices) * settings.passes - 1)
+        times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
+        plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan
 
 

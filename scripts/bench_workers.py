@@ -39,10 +39,10 @@ KINDS = {
     "1 Ray worker": ("--workers", "1", "--engine-address", "local"),
     "2 Ray workers": ("--workers", "2", "--engine-address", "local"),
 }
-ALBUM = ("--size", "320", "--iterations", "60", "--tolerance", "0")
+ALBUM = ("--size", "320", "--iterations", "45", "--tolerance", "0")
 CLIP = ("--size", "320", "--iterations", "40", "--frame-iterations", "8", "--tolerance", "0")
 COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "--offline", "-v")
-SHOT_COUNT, FRAMES = 8, 24
+SHOT_COUNT, FRAMES = 8, 14
 UNITS, NOTHINGS = 10_000, 1_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 

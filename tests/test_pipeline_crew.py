@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from pipeline.workers.messages import (
 )
 from pipeline.workers.parcels import Parcels, Unpacked, sees, traits_of
 from pipeline.workers.relay import Relay
+from pipeline.workers.scratch import make_scratch
 from pipeline.workers.serve import Server
 from pipeline.workers.staff import Staff, WorkerOptions, staff_for
 from pipeline.workers.units import InProcess, Places, Unit, as_named
@@ -355,7 +357,7 @@ def test_snapshots_come_into_the_run_folder_and_nowhere_else(tmp_path: Path) -> 
         ([(2, 0.0)], WorkerOptions(count=2), 0, (2, 1, 0.0, 2)),
         ([(8, 0.0)], WorkerOptions(count=2), 0, (2, 4, 0.0, 2)),
         ([(8, 0.0)], WorkerOptions(count=2), 1, (2, 1, 0.0, 2)),
-        ([(2, 0.0)], WorkerOptions(count=5), 0, (5, 1, 0.0, 2)),
+        ([(2, 0.0)], WorkerOptions(count=5), 0, (5, 1, 0.0, 5)),
         ([(16, 4.0)], WorkerOptions(address="auto"), 0, (4, 4, 1.0, 4)),
         ([(16, 4.0)], WorkerOptions(address="auto", cards=0.5), 0, (8, 2, 0.5, 8)),
         ([(6, 0.0), (6, 0.0)], WorkerOptions(count=3, address="auto"), 0, (3, 3, 0.0, 2)),
@@ -413,16 +415,31 @@ def test_handing_out_takes_time() -> None:
 
 
 def test_a_forecast_says_when_more_cannot_help() -> None:
-    staff = Staff(2, 1, 0.0, 2, None)
-    lines = forecasts.forecast(staff, [600.0, 60.0, 60.0], "shots").lines()
+    staff = Staff(2, 1, 0.0, 2, 8, None)
+    lines = forecasts.forecast(staff, [600.0, 60.0, 60.0], "shots", 10.0).lines()
     assert lines == [
         "units   3 shots, the longest about 10 min 00 s",
-        "workers 2: about 10 min 00 s  (1: 12 min 00 s)",
+        "workers 2: about 10 min 10 s  (1: 12 min 10 s)",
         "        more than 2 cannot help: the longest of the shots alone takes as long",
     ]
-    alike = forecasts.forecast(staff, [60.0] * 4, "photos").lines()
+    alike = forecasts.forecast(staff, [60.0] * 4, "photos", 0.0).lines()
     assert alike[1] == "workers 2: about 2 min 00 s  (1: 4 min 00 s, 4: 1 min 00 s)"
     assert alike[2] == "        more than 4 cannot help: there are only 4 photos"
+
+
+def test_a_forecast_knows_what_the_machine_has_room_for() -> None:
+    many = Staff(64, 1, 0.0, 2, 2, None)
+    lines = forecasts.forecast(many, [60.0] * 10, "photos", 0.0).lines()
+    assert lines[1] == "workers 64: about 5 min 00 s  (1: 10 min 00 s)"
+    assert lines[2] == "        more than 2 cannot help: this machine has no room for more to work at once"
+    grows = Staff(64, 1, 0.0, 2, 2, "auto")
+    assert forecasts.forecast(grows, [60.0] * 10, "photos", 0.0).enough == 10
+    one = forecasts.forecast(many, [60.0], "shots", 0.0).lines()
+    assert one[0] == "units   1 shot, the longest about 1 min 00 s"
+    assert one[2:] == [
+        "        more than 1 cannot help: there is only 1 shot",
+        "        without workers about 1 min 00 s: they do not pay here",
+    ]
 
 
 # ---------------------------------------------------------------------------------------- files are sent
@@ -459,18 +476,18 @@ def test_files_and_folders_arrive_as_they_are(tmp_path: Path, monkeypatch: pytes
     copy = unpacked.place(clip)
     unpacked.drop([clip])
     assert not copy.exists() and unpacked.place(clip) == clip
-    unpacked.remove()
-    assert not unpacked.place(folder / "a.png").parent.parent.name.startswith("deepfusion")
 
 
 def test_what_a_killed_worker_left_is_removed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / "deepfusion-worker-999999999-abc").mkdir()
+    (tmp_path / "deepfusion-worker-999999999-abc" / "copies").mkdir(parents=True)
     (tmp_path / f"deepfusion-worker-{os.getppid()}-abc").mkdir()
-    Unpacked().remove()
-    assert [path.name for path in tmp_path.iterdir()] == [f"deepfusion-worker-{os.getppid()}-abc"]
+    scratch = make_scratch()
+    assert scratch.name.startswith(f"deepfusion-worker-{os.getpid()}-")
+    assert Path(tempfile.gettempdir()) == scratch
+    assert sorted(tmp_path.iterdir()) == sorted([scratch, tmp_path / f"deepfusion-worker-{os.getppid()}-abc"])
 
 
 def test_a_worker_sees_only_what_is_as_it_was(tmp_path: Path) -> None:

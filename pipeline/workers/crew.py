@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from pipeline.ahead import Ahead
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.interrupt import check
 from pipeline.log import Display
 from pipeline.workers.messages import Broke, Died, Done, Failed, Ready, Unfit, Warned
@@ -123,7 +123,9 @@ class Crew:
                 self._free.add(number)
                 self._display.detail(f"worker {number + 1} is ready: {message.where}")
             case Unfit():
-                self._does_without(number, message.reason)
+                self._does_without(
+                    number, message.reason, UsageError if message.exit_code == 2 else PipelineError
+                )
             case Died():
                 self._loses(number, message.reason)
             case Done() | Failed() | Broke():
@@ -153,13 +155,13 @@ class Crew:
         self._starting.discard(number)
         self._starts[number] += 1
         if self._starts[number] > TRIES:
-            self._does_without(number, reason)
+            self._does_without(number, reason, PipelineError)
 
-    def _does_without(self, number: int, reason: str) -> None:
+    def _does_without(self, number: int, reason: str, kind: type[PipelineError]) -> None:
         self._starting.discard(number)
         self._gone.add(number)
         if len(self._gone) == self._hands.count:
-            raise PipelineError(f"no worker could be started: {_last_line(reason)}")
+            raise kind(f"no worker could be started: {_last_line(reason)}")
         self._display.warn(f"worker {number + 1} cannot be started: {_last_line(reason)}")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +41,25 @@ def do_by_workers(
         relay = Relay(kind, display, work, snapshots)
 
         def hear(unit: Unit, message: Any) -> None:
+            message = _nearer(message)
             take(unit, message)
             relay.hear(unit, message)
 
         return team.run(units(work), hear)
 
 
+def _nearer(message: Any) -> Any:
+    """What is said, with files named as seen from here: workers know them by their whole paths."""
+    here = Path.cwd()
+    names = [name for name in ("reason", "text") if isinstance(getattr(message, name, None), str)]
+    if not names or here == Path(here.anchor):
+        return message
+    return replace(message, **{name: getattr(message, name).replace(f"{here}{os.sep}", "") for name in names})
+
+
 def _introduction(staff: Staff) -> str:
     """Who is going to work."""
-    many = f"{staff.count} worker{'s' if staff.count > 1 else ''}"
+    many = f"up to {staff.count} workers" if staff.count > 1 else "1 worker"
     each = (
         f"{staff.cards:g} graphics card"
         if staff.cards

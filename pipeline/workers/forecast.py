@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.log import spoken_time
-from pipeline.workers.staff import Staff
+from pipeline.workers.staff import LOCAL, Staff
 
 _NEARLY = 1.02
 """So much more than the shortest time there can be is as good as it."""
@@ -24,11 +24,15 @@ class Forecast:
     longest
         Seconds that the longest takes.
     workers, seconds
-        How many workers there will be, and how long they take together.
+        How many workers there will be, and how long they take together, from their start on.
+    alone
+        Seconds that one process takes, without workers.
     enough
-        From this number on more of them cannot help.
-    shortest
-        Seconds that so many take.
+        From this number on more workers cannot help.
+    reason
+        Why.
+    times
+        Seconds that other numbers of workers take.
     """
 
     kind: str
@@ -36,25 +40,26 @@ class Forecast:
     longest: float
     workers: int
     seconds: float
+    alone: float
     enough: int
-    shortest: float
+    reason: str
     times: dict[int, float] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """The forecast for a person."""
-        first = f"units   {self.units} {self.kind}, the longest about {spoken_time(self.longest)}"
-        second = f"workers {self.workers}: about {spoken_time(self.seconds)}"
         others = [f"{count}: {spoken_time(time)}" for count, time in self.times.items()]
-        second += f"  ({', '.join(others)})" if others else ""
-        third = f"        more than {self.enough} cannot help: "
-        if self.enough >= self.units:
-            third += f"there are only {self.units} {self.kind}"
-        else:
-            third += f"the longest of the {self.kind} alone takes as long"
-        return [first, second, third]
+        lines = [
+            f"units   {_counted(self.units, self.kind)}, the longest about {spoken_time(self.longest)}",
+            f"workers {self.workers}: about {spoken_time(self.seconds)}"
+            + (f"  ({', '.join(others)})" if others else ""),
+            f"        more than {self.enough} cannot help: {self.reason}",
+        ]
+        if self.seconds >= self.alone:
+            lines.append(f"        without workers about {spoken_time(self.alone)}: they do not pay here")
+        return lines
 
 
-def forecast(staff: Staff, times: Sequence[float], kind: str, start_up: float = 0.0) -> Forecast:
+def forecast(staff: Staff, times: Sequence[float], kind: str, start_up: float) -> Forecast:
     """What to expect of a staff.
 
     Parameters
@@ -64,15 +69,29 @@ def forecast(staff: Staff, times: Sequence[float], kind: str, start_up: float = 
     kind
         What the units are, for people.
     start_up
-        Seconds until a worker is ready.
+        Seconds until a worker, or one process, is at work.
     """
     enough = enough_workers(times)
-    counts = sorted({1, 2 * staff.count, enough} - {staff.count})
+    reason = f"the longest of the {kind} alone takes as long"
+    if enough >= len(times):
+        reason = f"there {'is' if len(times) == 1 else 'are'} only {_counted(len(times), kind)}"
+    fixed = staff.address in (None, LOCAL)  # a cluster may grow
+    if fixed and staff.room < enough:
+        enough, reason = staff.room, "this machine has no room for more to work at once"
+    working = min(staff.count, staff.room) if fixed else staff.count
+
+    def seconds(count: int) -> float:
+        return start_up + span(times, count)
+
+    counts = sorted({1, 2 * working, enough} - {working})
+    others = {count: seconds(count) for count in counts if count <= max(enough, working)}
     return Forecast(
-        kind, len(times), max(times), staff.count, start_up + span(times, staff.count), enough,
-        start_up + span(times, enough),
-        {count: start_up + span(times, count) for count in counts if count <= max(enough, staff.count)},
-    )  # fmt: skip
+        kind, len(times), max(times), staff.count, seconds(working), seconds(1), enough, reason, others
+    )
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind.removesuffix('s') if count == 1 else kind}"
 
 
 def span(times: Sequence[float], workers: int, overhead: float = 0.0) -> float:

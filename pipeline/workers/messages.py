@@ -21,9 +21,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Unfit:
-    """A worker cannot be set up, nor could it be if it were tried again."""
+    """A worker cannot be set up, now or ever; the exit code is that of the error."""
 
     reason: str
+    exit_code: int = 1
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,12 @@ def connect(address: str) -> None:
     except (RuntimeError, ValueError, OverflowError, OSError) as error:
         if address == LOCAL:
             raise UsageError(f"--engine-address local: Ray cannot be started: {_one_line(error)}") from None
+        hint = "`ray start --head` on its first machine tells the address"
+        if ":" in address and not isinstance(error, OSError):  # somebody has answered
+            hint = "if it asks for a token: export RAY_AUTH_MODE=token (docs/cluster.md)"
         raise UsageError(
-            f"--engine-address {address}: no Ray cluster answers there ({_one_line(error)}); "
-            f"`ray start --head` on its first machine tells the address; one that asks for a token wants "
-            f"RAY_AUTH_MODE=token here"
+            f"--engine-address {address}: this is not the address of a Ray cluster that can be joined "
+            f"({_one_line(error)}); {hint}"
         ) from None
 
 
@@ -205,7 +207,11 @@ def _why(error: Exception) -> str:
         return "its worker was ended because its machine was short of memory"
     text = str(error).strip()
     if "creation task" in text:  # with the traceback of what went wrong
-        return text.splitlines()[-1].strip()
+        last = text.splitlines()[-1].strip()
+        here = (
+            "Deep Fusion is not installed on one of the cluster's machines; install the same version on all"
+        )
+        return here if "No module named 'pipeline" in last else last
     return "its worker is gone: it was killed, or short of memory, or its machine is lost"
 
 

@@ -21,8 +21,6 @@ PIECE = 64 * 2**20
 Traits = dict[Path, tuple[int, int]]
 """Of files: bytes, and when they were changed."""
 
-_PREFIX = "deepfusion-worker-"
-
 
 @dataclass(frozen=True)
 class Parcel:
@@ -82,8 +80,7 @@ class Unpacked:
     """Copies of files in a folder of this worker's own, under the names they have in the job."""
 
     def __init__(self) -> None:
-        _remove_orphans()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="copies-"))
         self._places: dict[Path, Path] = {}
         self._count = 0
 
@@ -125,18 +122,6 @@ class Unpacked:
                     text = text.replace(str(place), str(path))
                 texts[name] = text
         return dataclasses.replace(message, **texts) if texts else message
-
-    def remove(self) -> None:
-        """Delete all copies."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _remove_orphans() -> None:
-    """Delete what workers have left that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc").is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _files_of(path: Path) -> list[Path]:

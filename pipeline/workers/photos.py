@@ -153,7 +153,7 @@ class PhotoWorker:
             folder = None
             if task.wants_snapshots:
                 base = self._snapshots or Path(
-                    stack.enter_context(tempfile.TemporaryDirectory(prefix="deepfusion-photo-"))
+                    stack.enter_context(tempfile.TemporaryDirectory(prefix="photo-"))
                 )
                 folder = base / task.snapshots
             result = optimise(stylizer, content, settings, work, task.label, folder, unit.photo.name, look)

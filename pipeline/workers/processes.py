@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class _Child:
     pipe: Connection
 
 
+@dataclass(frozen=True)
+class _Hello:
+    """Said by a child that listens: what it is made from may be large, and is not sent before."""
+
+
 class Processes:
     """Workers that are child processes, told and heard through pipes.
 
@@ -58,7 +64,7 @@ class Processes:
     def start(self, number: int) -> None:
         """Start a process."""
         ours, theirs = self._context.Pipe()
-        arguments = (theirs, self._setup, self._shares[number], self._watched)
+        arguments = (theirs, self._shares[number].threads)
         process = self._context.Process(
             target=_serve, args=arguments, daemon=True, name=f"worker {number + 1}"
         )
@@ -79,7 +85,11 @@ class Processes:
         for pipe in connection.wait(list(pipes), timeout=seconds):
             number = pipes[pipe]  # type: ignore[index]
             try:
-                heard.append((number, self._children[number].pipe.recv()))
+                message = self._children[number].pipe.recv()
+                if isinstance(message, _Hello):
+                    self._children[number].pipe.send((self._setup, self._watched))
+                else:
+                    heard.append((number, message))
             except (EOFError, OSError):
                 heard.append((number, Died(self._bury(number))))
         return heard
@@ -127,18 +137,20 @@ def _environment(share: Share) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, setup: Setup, share: Share, watched: bool) -> None:
+def _serve(pipe: Connection, threads: int) -> None:
     """The child's work, until nobody wants it any more."""
     for number in SIGNALS:
-        if number != signal.SIGTERM:
-            signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     from pipeline.threads import limit_threads
+    from pipeline.workers.scratch import make_scratch
 
-    limit_threads(share.threads)
-    server = Server(setup, pipe.send, watched=watched)
-    try:
+    limit_threads(threads)
+    make_scratch()
+    with suppress(EOFError, OSError):  # the parent is gone
+        pipe.send(_Hello())
+        setup, watched = pipe.recv()
+        server = Server(setup, pipe.send, watched=watched)
         server.begin(as_named, f"process {os.getpid()}")
         while True:
             server.do(pipe.recv(), as_named)
-    except (EOFError, OSError):  # the parent is gone
-        os._exit(0)

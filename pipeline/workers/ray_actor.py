@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 from pipeline import __version__
 from pipeline.workers.messages import Unfit
 from pipeline.workers.parcels import Traits, Unpacked, sees
+from pipeline.workers.scratch import make_scratch
 from pipeline.workers.serve import NO_CARD, Server
 from pipeline.workers.units import Setup, Task
 
@@ -50,6 +52,7 @@ class Actor:
             os.environ["CUDA_VISIBLE_DEVICES"] = NO_CARD
         limit_threads(given.threads)
         self._given = given
+        self._scratch = make_scratch()
         self._said: queue.Queue[Any] = queue.Queue(maxsize=AHEAD)
         self._server = Server(given.setup, self._said.put, watched=given.watched)
         self._unpacked = Unpacked()
@@ -79,8 +82,8 @@ class Actor:
             self._unpacked.drop(copies)
 
     def leave(self) -> None:
-        """Delete the copies of files."""
-        self._unpacked.remove()
+        """Delete all that is temporary."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _while(self, work: Any) -> Iterator[Any]:
         """What is said while some work is done, in a thread of its own, translated to the job's paths."""

@@ -58,7 +58,7 @@ class Server:
         try:
             self._worker = self._setup.begin(places, self._display)
         except (PipelineError, StylizeError, VideoError) as error:
-            self._tell(Unfit(str(error)))
+            self._tell(Unfit(str(error), error.exit_code))
         else:
             self._tell(Ready(where))
 

@@ -221,7 +221,7 @@ class _ShotWorker:
         files = {
             (one.sweep, one.index): places(path) for one, path in zip(task.finished, task.frames, strict=True)
         }
-        with tempfile.TemporaryDirectory(prefix="deepfusion-shot-") as folder:
+        with tempfile.TemporaryDirectory(prefix="shot-") as folder:
             store = _Scratch(Path(folder), files)
 
             def made(made: FrameMade) -> None:

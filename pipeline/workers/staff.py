@@ -61,6 +61,8 @@ class Staff:
         Graphics cards of each, or its share of one; 0 without any.
     neighbours
         How many are on one machine, at the most.
+    room
+        How many the machines that are here now have cores or cards for.
     address
         As in `WorkerOptions`.
     """
@@ -69,11 +71,16 @@ class Staff:
     threads: int
     cards: float
     neighbours: int
+    room: int
     address: str | None
 
     def hire(self, setup: Setup, display: Display) -> Crew:
         """The workers, who begin to set themselves up."""
         watched = bool(display.watchers.each)
+        if watched:
+            from pipeline.engine import load_tensorflow
+
+            load_tensorflow()  # what is sent to those who look on needs it, and it is to come in quietly
         if self.address is None:
             from pipeline.workers.processes import Processes, Share
 
@@ -140,8 +147,9 @@ def staff_for(machines: Sequence[tuple[int, float]], asked: WorkerOptions, threa
             f"than one worker each gains nothing; give at most {_MOST_EACH * all_cores}"
         )
     threads = threads or _most_threads([one for one, _ in machines], count)
-    beside = max((int(has / cards) if cards else own // threads) for own, has in machines)
-    return Staff(count, threads, cards, max(1, min(count, beside)), asked.address)
+    places = [int(has / cards) if cards else own // threads for own, has in machines]
+    beside = count if asked.address is None else max(1, min(count, max(places)))
+    return Staff(count, threads, cards, beside, max(1, sum(places)), asked.address)
 
 
 def card_names() -> list[str]:
