@@ -34,15 +34,15 @@ from pipeline.workers.units import Places, Tell, Unit
 
 KINDS = {
     "one process": (),
-    "1 process worker": ("--workers", "1"),
-    "2 process workers": ("--workers", "2"),
     "1 Ray worker": ("--workers", "1", "--engine-address", "local"),
     "2 Ray workers": ("--workers", "2", "--engine-address", "local"),
+    "1 process worker": ("--workers", "1"),
+    "2 process workers": ("--workers", "2"),
 }
-ALBUM = ("--size", "320", "--iterations", "45", "--tolerance", "0")
+ALBUM = ("--size", "320", "--iterations", "35", "--tolerance", "0")
 CLIP = ("--size", "320", "--iterations", "40", "--frame-iterations", "8", "--tolerance", "0")
 COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "--offline", "-v")
-SHOT_COUNT, FRAMES = 8, 14
+SHOT_COUNT, FRAMES = 8, 10
 UNITS, NOTHINGS = 10_000, 1_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -107,6 +107,7 @@ def throughput(media: Path, work: Path) -> None:
             if ran.returncode:
                 sys.exit(ran.stderr)
             measured[kind] = (time.perf_counter() - began, working_seconds(Path(f"{output}.run")))
+            print(f"  {kind}: {measured[kind][0]:.1f} s", file=sys.stderr, flush=True)
         for kind, (whole, working) in measured.items():
             base = measured["1 Ray worker"]
             same = "same" if alike(outputs["one process"], outputs[kind]) else "DIFFERENT"
@@ -129,7 +130,7 @@ def make_album(photos: Path, folder: Path) -> Path:
 
 
 def make_clip(videos: Path, target: Path) -> Path:
-    """Eight shots of 24 frames out of the clips there are."""
+    """Eight shots of ten frames out of the clips there are."""
     from video.decode import FrameRange, read_frames
     from video.encode import FrameWriter
     from video.probe import probe

@@ -124,7 +124,7 @@ def test_every_option_that_is_named_exists() -> None:
             if isinstance(parameter, click.Option):
                 known.update((*parameter.opts, *parameter.secondary_opts))
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts").rglob("*.py"))
-    foreign = {"--head", "--port", "--address"}  # of Ray
+    foreign = {"--head", "--port", "--address", "--generate"}  # of Ray
     foreign |= {"--force-reinstall", "--no-deps", "--no-index", "--find-links", "--hypothesis-profile"}
     for page, text in TEXTS.items():
         for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text):
