@@ -39,10 +39,10 @@ KINDS = {
     "1 process worker": ("--workers", "1"),
     "2 process workers": ("--workers", "2"),
 }
-ALBUM = ("--size", "320", "--iterations", "35", "--tolerance", "0")
+ALBUM = ("--size", "320", "--iterations", "25", "--tolerance", "0")
 CLIP = ("--size", "320", "--iterations", "40", "--frame-iterations", "8", "--tolerance", "0")
 COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "--offline", "-v")
-SHOT_COUNT, FRAMES = 8, 10
+SHOT_COUNT, FRAMES = 8, 8
 UNITS, NOTHINGS = 10_000, 1_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -54,13 +54,14 @@ def main() -> None:
     )
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--part", choices=("throughput", "overhead", "plan"))
+    parser.add_argument("--only", choices=("Ray", "process"), help="leave out the other kind of workers")
     parser.add_argument("--work", type=Path, help="a folder to keep the runs in")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = asked.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         if asked.part in (None, "throughput"):
-            throughput(asked.media, work)
+            throughput(asked.media, work, asked.only or "")
         overheads = overhead() if asked.part in (None, "overhead", "plan") else {}
         if asked.part in (None, "plan"):
             plan(work, overheads["Ray"])
@@ -69,7 +70,7 @@ def main() -> None:
 # ------------------------------------------------------------------------------------------- throughput
 
 
-def throughput(media: Path, work: Path) -> None:
+def throughput(media: Path, work: Path, only: str) -> None:
     """The tables of album and clip."""
     style = next((media / "paintings").glob("vangogh*"))
     photos = make_album(media / "photos", work / "photos")
@@ -80,10 +81,11 @@ def throughput(media: Path, work: Path) -> None:
     }
     for name, (command, content, suffix, settings) in jobs.items():
         print(f"\n{name}: deepfusion {command} {' '.join((*settings, *COMMON))}")
-        print("kind               whole job   working   times one Ray worker: whole  working   bytes")
+        print("kind               whole job   working   times one worker: whole  working      bytes")
         measured: dict[str, tuple[float, float]] = {}
         outputs: dict[str, Path] = {}
-        for kind, options in KINDS.items():
+        kinds = {kind: words for kind, words in KINDS.items() if kind == "one process" or only in kind}
+        for kind, options in kinds.items():
             outputs[kind] = output = work / f"{command}-{kind.replace(' ', '-')}{suffix}"
             arguments = (
                 command,
@@ -109,11 +111,11 @@ def throughput(media: Path, work: Path) -> None:
             measured[kind] = (time.perf_counter() - began, working_seconds(Path(f"{output}.run")))
             print(f"  {kind}: {measured[kind][0]:.1f} s", file=sys.stderr, flush=True)
         for kind, (whole, working) in measured.items():
-            base = measured["1 Ray worker"]
+            base = measured[f"1 {only or 'Ray'} worker"]
             same = "same" if alike(outputs["one process"], outputs[kind]) else "DIFFERENT"
             ratios = f"{base[0] / whole:5.2f}  {base[1] / working:7.2f}"
-            print(f"{kind:18s} {whole:7.1f} s {working:8.1f} s {'':22s} {ratios}   {same}")
-    seconds = shot_seconds(Path(f"{work / 'video-1-Ray-worker.mp4'}.run"))
+            print(f"{kind:18s} {whole:7.1f} s {working:8.1f} s {'':18s} {ratios}   {same}")
+    seconds = shot_seconds(Path(f"{work / 'video-one-process.mp4'}.run"))
     (work / "seconds.json").write_text(json.dumps(seconds))
 
 
@@ -130,7 +132,7 @@ def make_album(photos: Path, folder: Path) -> Path:
 
 
 def make_clip(videos: Path, target: Path) -> Path:
-    """Eight shots of ten frames out of the clips there are."""
+    """Eight shots of eight frames out of the clips there are."""
     from video.decode import FrameRange, read_frames
     from video.encode import FrameWriter
     from video.probe import probe
