@@ -63,7 +63,7 @@ def _job_command(command: str, content: str, output: str, text: str) -> None:
         metavar="NAME|FILE.toml",
         help="Settings to begin with.",
     )
-    @run_options
+    @run_options(command)
     @setting_options(command)
     def run(**values: Any) -> None:
         overrides = given(values, command)
@@ -96,7 +96,7 @@ _job_command(
 @cli.command("run", epilog=epilog("run"))
 @click.argument("path", metavar="JOB.toml", type=PATH)
 @click.option("-o", "--output", type=PATH, metavar="PATH", help="Another place for the result.")
-@run_options
+@run_options("run")
 def run_file(path: Path, output: Path | None, **values: Any) -> None:
     """Do the job that a job file describes (see --save-settings)."""
     start(read_job(path, output=output), values)

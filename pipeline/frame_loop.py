@@ -82,21 +82,19 @@ class FrameLoop:
     _timeline: Timeline = field(init=False)
     _contents: KeptContents = field(init=False)
     _motion: MotionModel = field(init=False)
-    _alone: float = field(init=False)
-    _later: float = field(init=False)
+    _costs: FrameCosts = field(init=False)
 
     def __post_init__(self) -> None:
         self._motion = MotionModel(max(self.settings.long_term))
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
         self._timeline = timeline_of(self.job, self.settings, self.clip)
-        self._alone, self._later = frame_costs(self.job, self.settings, self.clip)
+        self._costs = FrameCosts.of(self.job, self.settings, self.clip)
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
-        before = len(self.finished)
         count = len(self.clip.indices) * self.settings.passes
-        with self.display.work(self._alone + self._later * (count - 1)) as work:
-            work.begin_at((self._alone + self._later * (before - 1)) if before else 0.0)
+        with self.display.work(self._costs.together(count)) as work:
+            work.begin_at(self._costs.together(len(self.finished)))
             shots = self._first_pass(work)
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
@@ -120,7 +118,7 @@ class FrameLoop:
                     self.made(FrameMade(self.finished[1, index], seen.begins, found=True))
                 else:
                     if seen.begins and len(shots) > 1:
-                        work.grow(self._alone - self._later)
+                        work.grow(self._costs.alone - self._costs.later)
                     self._one(seen, 1, None if seen.begins else index - 1, work)
                 self._motion.remember(seen.content, partial(_read, self.store.frame_path(index)))
         return shots
@@ -206,7 +204,7 @@ class FrameLoop:
         )  # fmt: skip
         self.finished[sweep, index] = frame
         self.made(FrameMade(frame, seen.begins, text=f"{label}{result_line(result)}"))
-        work.move_to(done + (self._alone if alone else self._later))
+        work.move_to(done + (self._costs.alone if alone else self._costs.later))
 
     def _error(self, seen: _Seen, sweep: int, before: int, look: Look, picture: FloatImage) -> float | None:
         """The warping error between a frame and the one before it in its pass, as they will be shown."""
@@ -250,11 +248,23 @@ class FrameLoop:
         return self.store.snapshots / "frame" if index == self.movie_frame and sweep == 1 else None
 
 
-def frame_costs(job: Job, settings: VideoSettings, clip: Clip) -> tuple[float, float]:
+@dataclass(frozen=True)
+class FrameCosts:
     """What a shot's first frame costs, and each of its others, in full-size iterations."""
-    width, height = clip.size
-    alone = unit_cost(job.stylize, (height, width))
-    return alone, float(settings.frame_iterations) if settings.steady else alone
+
+    alone: float
+    later: float
+
+    @classmethod
+    def of(cls, job: Job, settings: VideoSettings, clip: Clip) -> FrameCosts:
+        """The costs in a job on a clip."""
+        width, height = clip.size
+        alone = unit_cost(job.stylize, (height, width))
+        return cls(alone, float(settings.frame_iterations) if settings.steady else alone)
+
+    def together(self, count: int) -> float:
+        """So many frames of a single shot; each pass over a frame counts as one."""
+        return self.alone + self.later * (count - 1) if count else 0.0
 
 
 def _read(path: Path) -> FloatImage:

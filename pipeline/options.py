@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +72,26 @@ class CommaList(click.ParamType[Any]):
             self.fail(f"{value!r} is not a list of numbers separated by commas", param, ctx)
 
 
-def setting_options(command: str) -> Callable[[Command], Command]:
-    """One option for every setting of a command, in order; the value is None when it is not given."""
+def _all_of(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """A decorator that adds options, in the order in which a help page shows them."""
 
     def decorate(function: Command) -> Command:
-        for cls in (SETTINGS[command], StylizeConfig):
-            hints = typing.get_type_hints(cls)
-            for name, (field, details) in reversed(knobs_of(cls).items()):
-                function = _option(name, hints[name], field.default, details)(function)
+        for option in reversed(options):
+            function = option(function)
         return function
 
     return decorate
+
+
+def setting_options(command: str) -> Callable[[Command], Command]:
+    """One option for every setting of a command, in order; the value is None when it is not given."""
+    return _all_of(
+        [
+            _option(name, typing.get_type_hints(cls)[name], field.default, details)
+            for cls in (StylizeConfig, SETTINGS[command])
+            for name, (field, details) in knobs_of(cls).items()
+        ]
+    )
 
 
 def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Command], Command]:
@@ -105,51 +114,49 @@ def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Comm
     return click.option(flag, name, type=value, default=None, help=text, metavar=metavar)
 
 
-def run_options(function: Command) -> Command:
-    """The options of every job that are not settings: they don't change the picture."""
+def run_options(command: str) -> Callable[[Command], Command]:
+    """The options of a job that are not settings: they don't change the picture."""
     path = click.Path(path_type=Path)
-    for option in reversed(
-        (
-            click.option("--progress-movie", type=path, metavar="PATH",
-                         help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
-            movie_options("movie-"),
-            click.option("--contact-sheet", type=path, metavar="PATH",
-                         help="Also make a sheet of small pictures: .jpg, .png or .webp."),
-            click.option("--report", type=path, metavar="PATH.html",
-                         help="Also make a page for a browser: before and after, losses, flicker, settings."),
-            click.option("--tensorboard", type=path, metavar="FOLDER",
-                         help="Also write losses and pictures for TensorBoard."),
-            click.option("--save-settings", type=path, metavar="PATH",
-                         help="Write a job file that does this run again with `deepfusion run`."),
-            click.option("--keep-run", is_flag=True,
-                         help="Keep the run folder with frames, journal and snapshots."),
-            click.option("--restart", is_flag=True,
-                         help="Discard what an interrupted run has left; begin afresh."),
-            click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
-            click.option("--dry-run", is_flag=True,
-                         help="Check everything, time a few iterations, print time, memory and disk needed."),
-            click.option("--preview", type=click.IntRange(1, 60), metavar="N",
-                         help="Only show what to expect: N frames or photos, small, on OUT.preview.png."),
-            click.option("--live", type=Port(), is_flag=False, flag_value=LIVE_PORT, metavar="[PORT]",
-                         help="Show the running job on a page in the browser, which can stop it and let it "
-                         f"go on: http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port."),
-            click.option("--workers", type=click.IntRange(1, 4096), metavar="N",
-                         help="Share shots or photos among N processes, each with a graphics card or a share "
-                         "of the cores."),
-            click.option("--engine-address", metavar="ADDRESS|local",
-                         help="Workers on a Ray cluster (host:port, auto; local = a Ray started here); "
-                         "see docs/cluster.md."),
-            click.option("--gpus-per-worker", type=click.FloatRange(0.0, 1.0), metavar="X",
-                         help="Graphics cards that each worker gets, or its share of one. "
-                         "[default: 1 where there are any]"),
-            click.option("--offline", is_flag=True, help="Never download weights."),
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
-            click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-            click.option("-v", "--verbose", is_flag=True, help="Say more."),
-        )
-    ):  # fmt: skip
-        function = option(function)
-    return function
+    alone = command == "image"  # refuses workers, with the reason; its help needs no word of them
+    options = (
+        click.option("--progress-movie", type=path, metavar="PATH",
+                     help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
+        movie_options("movie-"),
+        click.option("--contact-sheet", type=path, metavar="PATH",
+                     help="Also make a sheet of small pictures: .jpg, .png or .webp."),
+        click.option("--report", type=path, metavar="PATH.html",
+                     help="Also make a page for a browser: before and after, losses, flicker, settings."),
+        click.option("--tensorboard", type=path, metavar="FOLDER",
+                     help="Also write losses and pictures for TensorBoard."),
+        click.option("--save-settings", type=path, metavar="PATH",
+                     help="Write a job file that does this run again with `deepfusion run`."),
+        click.option("--keep-run", is_flag=True,
+                     help="Keep the run folder with frames, journal and snapshots."),
+        click.option("--restart", is_flag=True,
+                     help="Discard what an interrupted run has left; begin afresh."),
+        click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
+        click.option("--dry-run", is_flag=True,
+                     help="Check everything, time a few iterations, print time, memory and disk needed."),
+        click.option("--preview", type=click.IntRange(1, 60), metavar="N",
+                     help="Only show what to expect: N frames or photos, small, on OUT.preview.png."),
+        click.option("--live", type=Port(), is_flag=False, flag_value=LIVE_PORT, metavar="[PORT]",
+                     help="Show the running job on a page in the browser, which can stop it and let it "
+                     f"go on: http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port."),
+        click.option("--workers", hidden=alone, type=click.IntRange(1, 4096), metavar="N",
+                     help="Share shots or photos among N processes, each with a graphics card or a share "
+                     "of the cores."),
+        click.option("--engine-address", hidden=alone, metavar="ADDRESS|local",
+                     help="Workers on a Ray cluster (host:port, auto; local = a Ray started here); "
+                     "see docs/cluster.md."),
+        click.option("--gpus-per-worker", hidden=alone, type=click.FloatRange(0.0, 1.0), metavar="X",
+                     help="Graphics cards that each worker gets, or its share of one. "
+                     "[default: 1 where there are any]"),
+        click.option("--offline", is_flag=True, help="Never download weights."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("-v", "--verbose", is_flag=True, help="Say more."),
+    )  # fmt: skip
+    return _all_of(options)
 
 
 def movie_options(prefix: str = "") -> Callable[[Command], Command]:
@@ -168,13 +175,7 @@ def movie_options(prefix: str = "") -> Callable[[Command], Command]:
         click.option(f"--{prefix}losses", is_flag=True,
                      help="Draw the loss curves under the progress movie."),
     )  # fmt: skip
-
-    def decorate(function: Command) -> Command:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+    return _all_of(options)
 
 
 def movie_asked(values: dict[str, Any]) -> MovieOptions:

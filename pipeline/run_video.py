@@ -22,7 +22,7 @@ from pipeline.engine import (
 from pipeline.errors import UsageError
 from pipeline.estimate import Plan, plan_pictures
 from pipeline.finish import close_run, make_contact_sheet, make_movie, open_run, save_settings
-from pipeline.frame_loop import FrameLoop, frame_costs
+from pipeline.frame_loop import FrameCosts, FrameLoop
 from pipeline.keyframes import check_changes, missing_shot, timeline_of
 from pipeline.log import Display
 from pipeline.masks import check_clip_masks
@@ -80,7 +80,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             if staff is None:
                 stylizer = make()
                 warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
-                FrameLoop(job, settings, clip, stylizer, run, book.frames, book.take, display, shown).run()
+                there = dict(book.frames)
+                FrameLoop(job, settings, clip, stylizer, run, there, book.take, display, shown).run()
             else:
                 setup = ClipSetup(
                     job, clip, weights, palette, shown, run.path, staff.neighbours, options.offline
@@ -132,8 +133,7 @@ def _plan(
     if staff is not None:
         display.note("looking for shots ...")
         costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, display)]
-        alone, later = frame_costs(job, settings, clip)
-        whole = alone + later * (len(clip.indices) * settings.passes - 1)
+        whole = FrameCosts.of(job, settings, clip).together(len(clip.indices) * settings.passes)
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan

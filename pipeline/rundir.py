@@ -72,6 +72,11 @@ def frame_name(index: int, sweep: int) -> str:
     return f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png"
 
 
+def content_name(index: int) -> str:
+    """Where a decoded frame lies within the folder of a run."""
+    return f"contents/{index:06d}.png"
+
+
 class RunFolder:
     """The run folder of one job.
 
@@ -134,7 +139,7 @@ class RunFolder:
 
     def content_path(self, index: int) -> Path:
         """Where a decoded frame is kept for later passes."""
-        return self.path / "contents" / f"{index:06d}.png"
+        return self.path / content_name(index)
 
     @property
     def log(self) -> Path:

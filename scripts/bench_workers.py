@@ -1,9 +1,10 @@
 """What workers gain: throughput of two against one, what handing out a unit costs, how far it goes on paper.
 
-    python scripts/bench_workers.py --media FOLDER [--part throughput|overhead|plan] [--work FOLDER]
+    python scripts/bench_workers.py --media FOLDER [--part throughput|overhead|plan] [--rounds N]
 
-`throughput` stylizes an album of 12 photos and a clip of 8 shots in one process, and by one and two workers
-of one thread each, as processes and on a Ray of this machine, and compares every file byte by byte.
+`throughput` stylizes an album of 12 photos and a clip of 12 shots in one process, and by one and two workers
+of one thread each, as processes and on a Ray of this machine, and compares every file byte by byte. With
+several rounds the workers take turns, and medians count.
 `overhead` hands out 1,000 units that do nothing. `plan` takes the seconds that the clip's shots took and
 simulates 10,000 of them on 1 to 256 workers. The folder of media holds videos/, photos/ and paintings/.
 """
@@ -40,9 +41,9 @@ KINDS = {
     "2 process workers": ("--workers", "2"),
 }
 ALBUM = ("--size", "320", "--iterations", "25", "--tolerance", "0")
-CLIP = ("--size", "320", "--iterations", "40", "--frame-iterations", "8", "--tolerance", "0")
+CLIP = ("--size", "256")
 COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "--offline", "-v")
-SHOT_COUNT, FRAMES = 8, 8
+SHOT_COUNT, FRAMES, APART = 12, 10, 35
 UNITS, NOTHINGS = 10_000, 1_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -55,13 +56,14 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--part", choices=("throughput", "overhead", "plan"))
     parser.add_argument("--only", choices=("Ray", "process"), help="leave out the other kind of workers")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--work", type=Path, help="a folder to keep the runs in")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = asked.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         if asked.part in (None, "throughput"):
-            throughput(asked.media, work, asked.only or "")
+            throughput(asked.media, work, asked.only or "", asked.rounds)
         overheads = overhead() if asked.part in (None, "overhead", "plan") else {}
         if asked.part in (None, "plan"):
             plan(work, overheads["Ray"])
@@ -70,7 +72,7 @@ def main() -> None:
 # ------------------------------------------------------------------------------------------- throughput
 
 
-def throughput(media: Path, work: Path, only: str) -> None:
+def throughput(media: Path, work: Path, only: str, rounds: int) -> None:
     """The tables of album and clip."""
     style = next((media / "paintings").glob("vangogh*"))
     photos = make_album(media / "photos", work / "photos")
@@ -82,10 +84,11 @@ def throughput(media: Path, work: Path, only: str) -> None:
     for name, (command, content, suffix, settings) in jobs.items():
         print(f"\n{name}: deepfusion {command} {' '.join((*settings, *COMMON))}")
         print("kind               whole job   working   times one worker: whole  working      bytes")
-        measured: dict[str, tuple[float, float]] = {}
         outputs: dict[str, Path] = {}
         kinds = {kind: words for kind, words in KINDS.items() if kind == "one process" or only in kind}
-        for kind, options in kinds.items():
+        timed: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+        shared = [(kind, options) for kind, options in kinds.items() if options]
+        for kind, options in [*kinds.items(), *(shared * (rounds - 1))]:
             outputs[kind] = output = work / f"{command}-{kind.replace(' ', '-')}{suffix}"
             arguments = (
                 command,
@@ -97,6 +100,8 @@ def throughput(media: Path, work: Path, only: str) -> None:
                 *settings,
                 *COMMON,
                 "--keep-run",
+                "--overwrite",
+                "--restart",
                 *options,
             )
             began = time.perf_counter()
@@ -108,8 +113,11 @@ def throughput(media: Path, work: Path, only: str) -> None:
             )
             if ran.returncode:
                 sys.exit(ran.stderr)
-            measured[kind] = (time.perf_counter() - began, working_seconds(Path(f"{output}.run")))
-            print(f"  {kind}: {measured[kind][0]:.1f} s", file=sys.stderr, flush=True)
+            timed[kind].append((time.perf_counter() - began, working_seconds(Path(f"{output}.run"))))
+            print(f"  {kind}: {timed[kind][-1][0]:.1f} s", file=sys.stderr, flush=True)
+        measured = {
+            kind: tuple(map(statistics.median, zip(*those, strict=True))) for kind, those in timed.items()
+        }
         for kind, (whole, working) in measured.items():
             base = measured[f"1 {only or 'Ray'} worker"]
             same = "same" if alike(outputs["one process"], outputs[kind]) else "DIFFERENT"
@@ -132,18 +140,17 @@ def make_album(photos: Path, folder: Path) -> Path:
 
 
 def make_clip(videos: Path, target: Path) -> Path:
-    """Eight shots of eight frames out of the clips there are."""
+    """Shots out of the clips there are, in turn."""
     from video.decode import FrameRange, read_frames
     from video.encode import FrameWriter
     from video.probe import probe
 
     size = (640, 360)
     sources = [probe(path) for path in sorted(videos.glob("*.mp4"))]
-    starts = (0, 30, 65, 100)
     with FrameWriter(target, size, sources[0].rate, sound=None, overwrite=True) as writer:
         for number in range(SHOT_COUNT):
             source = sources[number % len(sources)]
-            start = starts[number // len(sources)]
+            start = APART * (number // len(sources))
             for frame in read_frames(source, size=size, frames=FrameRange(start, start + FRAMES)):
                 writer.write(frame)
     return target

@@ -242,6 +242,7 @@ def test_a_plan_of_an_album(photos: Path, style: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_shared_is_refused(photo: Path, style: Path, clip: Path, tmp_path: Path) -> None:
     image = ("image", photo, "--style", style, "-o", tmp_path / "out.png")
     assert refused(*image, "--workers", "2").startswith("workers share shots of a clip or photos of an album")
+    assert "--workers" in done("video", "--help").out and "--workers" not in done("image", "--help").out
     video = ("video", clip, "--style", style, "-o", tmp_path / "out.mp4")
     assert refused(*video, "--gpus-per-worker", "1") == (
         "--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.log import Display, Work
+from pipeline.workers.messages import retold
 from pipeline.workers.relay import Relay
-from pipeline.workers.staff import Staff
+from pipeline.workers.staff import LOCAL, Staff
 from pipeline.workers.units import Hear, Setup, Unit
 
 
@@ -51,10 +51,9 @@ def do_by_workers(
 def _nearer(message: Any) -> Any:
     """What is said, with files named as seen from here: workers know them by their whole paths."""
     here = Path.cwd()
-    names = [name for name in ("reason", "text") if isinstance(getattr(message, name, None), str)]
-    if not names or here == Path(here.anchor):
+    if here == Path(here.anchor):
         return message
-    return replace(message, **{name: getattr(message, name).replace(f"{here}{os.sep}", "") for name in names})
+    return retold(message, lambda text: text.replace(f"{here}{os.sep}", ""))
 
 
 def _introduction(staff: Staff) -> str:
@@ -65,7 +64,5 @@ def _introduction(staff: Staff) -> str:
         if staff.cards
         else f"{staff.threads} thread{'s' * (staff.threads > 1)}"
     )
-    where = {None: "", "local": ", on a Ray of this machine"}.get(
-        staff.address, f", on Ray at {staff.address}"
-    )
+    where = {None: "", LOCAL: ", on a Ray of this machine"}.get(staff.address, f", on Ray at {staff.address}")
     return f"{many} of {each} each{where}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +84,11 @@ class Kept:
     folder: str
     files: dict[str, bytes]
 
+    @classmethod
+    def of(cls, folder: Path) -> Kept:
+        """What a folder holds, under its name."""
+        return cls(folder.name, {file.name: file.read_bytes() for file in folder.iterdir()})
+
 
 @dataclass(frozen=True)
 class Iterated:
@@ -89,3 +96,10 @@ class Iterated:
 
     progress: Progress
     picture: NDArray[np.uint8] | None
+
+
+def retold(message: Any, change: Callable[[str], str]) -> Any:
+    """A message with what it says to people changed."""
+    told = {name: getattr(message, name, None) for name in ("reason", "text")}
+    changed = {name: change(text) for name, text in told.items() if isinstance(text, str)}
+    return replace(message, **changed) if changed else message

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import time
 from typing import Any
@@ -22,6 +23,9 @@ from pipeline.workers.units import Setup, Task
 
 _NO_ROOM = 30.0
 """Seconds after which it is said that a worker finds no room."""
+
+_METRICS = "RAY_enable_metrics_collection"
+"""Whether Ray counts what its processes do; of a Ray for one job nobody asks, and it takes time."""
 
 _KNOCK = 10.0
 """Seconds in which the head of a cluster must answer."""
@@ -49,6 +53,7 @@ def connect(address: str) -> None:
         _knock(address)
         with held_stderr(told=False):
             if address == LOCAL:
+                os.environ.setdefault(_METRICS, "0")
                 ray.init(include_dashboard=False, **quiet)
             else:
                 ray.init(address=address, **quiet)
@@ -166,12 +171,9 @@ class RayActors:
         """End all actors."""
         import ray
 
-        with contextlib.suppress(
-            Exception
-        ):  # an actor that is busy or dead leaves nothing that others don't find
-            ray.wait(
-                [actor.leave.remote() for actor in self._actors.values()], num_returns=self.count, timeout=1.0
-            )
+        with contextlib.suppress(Exception):  # what a busy or dead one leaves, others find
+            leaving = [actor.leave.remote() for actor in self._actors.values()]
+            ray.wait(leaving, num_returns=len(leaving), timeout=1.0)
         for actor in self._actors.values():
             with contextlib.suppress(Exception):
                 ray.kill(actor)

@@ -6,7 +6,6 @@ their sizes and times.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import tempfile
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipeline.workers.messages import retold
 
 PIECE = 64 * 2**20
 """Bytes of a file that are in memory at once."""
@@ -114,14 +115,13 @@ class Unpacked:
 
     def translated(self, message: Any) -> Any:
         """What is said, with the job's own names for files."""
-        texts = {}
-        for name in ("reason", "text"):
-            text = getattr(message, name, None)
-            if isinstance(text, str) and str(self._folder) in text:
-                for path, place in self._places.items():
-                    text = text.replace(str(place), str(path))
-                texts[name] = text
-        return dataclasses.replace(message, **texts) if texts else message
+
+        def named(text: str) -> str:
+            for path, place in self._places.items():
+                text = text.replace(str(place), str(path))
+            return text
+
+        return retold(message, named)
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -159,7 +159,7 @@ class PhotoWorker:
             result = optimise(stylizer, content, settings, work, task.label, folder, unit.photo.name, look)
             data = encode_image(unit.output, result.picture, exif=exif_for(photo, settings))
             if folder is not None and self._snapshots is None:
-                tell(Kept(folder.name, {file.name: file.read_bytes() for file in folder.iterdir()}))
+                tell(Kept.of(folder))
         text = f"{task.label}{result_line(result)}"
         tell(PhotoMade(data, result.losses, result.evaluations, result.seconds, text))
 

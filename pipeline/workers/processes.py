@@ -36,6 +36,13 @@ class _Child:
     process: BaseProcess
     pipe: Connection
 
+    def end(self) -> None:
+        """Wait for its end; it is killed if that does not come."""
+        self.process.join(_FAREWELL)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
 
 @dataclass(frozen=True)
 class _Hello:
@@ -100,20 +107,14 @@ class Processes:
             child.pipe.close()
             child.process.terminate()
         for child in self._children.values():
-            child.process.join(_FAREWELL)
-            if child.process.is_alive():
-                child.process.kill()
-                child.process.join()
+            child.end()
         self._children = {}
 
     def _bury(self, number: int) -> str:
         """What became of a worker whose pipe has ended."""
         child = self._children.pop(number)
         child.pipe.close()
-        child.process.join(_FAREWELL)
-        if child.process.is_alive():
-            child.process.kill()
-            child.process.join()
+        child.end()
         code = child.process.exitcode or 0
         what = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         hint = "; perhaps there was not enough memory" if code == -getattr(signal, "SIGKILL", 9) else ""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,10 @@ from pipeline.clip_book import ClipBook, FrameMade
 from pipeline.clips import Clip
 from pipeline.config import Job
 from pipeline.errors import PipelineError
-from pipeline.frame_loop import FrameLoop, frame_costs
+from pipeline.frame_loop import FrameCosts, FrameLoop
 from pipeline.log import Display, Work
 from pipeline.places import relocated, worker_inputs
-from pipeline.rundir import Frame, RunFolder
+from pipeline.rundir import Frame, RunFolder, content_name, frame_name
 from pipeline.settings import VideoSettings
 from pipeline.workers.doing import do_by_workers
 from pipeline.workers.messages import Failed, Kept
@@ -68,8 +68,7 @@ def find_shots(clip: Clip, display: Display) -> Generator[Shot, None, None]:
 
 def cost_of(shot: Shot, job: Job, settings: VideoSettings, clip: Clip) -> float:
     """What a shot costs, in full-size iterations."""
-    alone, later = frame_costs(job, settings, clip)
-    return alone + later * (len(shot.marks) * settings.passes - 1)
+    return FrameCosts.of(job, settings, clip).together(len(shot.marks) * settings.passes)
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     """
     job, clip, settings = setup.job, setup.clip, setup.job.settings
     assert isinstance(settings, VideoSettings)
-    alone, later = frame_costs(job, settings, clip)
+    costs = FrameCosts.of(job, settings, clip)
     setup = setup.absolute()
     known: dict[str, Shot] = {}
     complete: list[Shot] = []
@@ -173,7 +172,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
                 known[shot.name] = shot
                 cost = cost_of(shot, job, settings, clip)
                 if shot.number > 1:
-                    work.grow(alone - later)
+                    work.grow(costs.alone - costs.later)
                 if book.has_all(shot.indices):
                     complete.append(shot)
                     work.grow(-cost)
@@ -186,7 +185,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         elif isinstance(message, Failed):
             display.error(f"failed: {unit.name}: {message.reason}")
 
-    total = alone + later * (len(clip.indices) * settings.passes - 1)
+    total = costs.together(len(clip.indices) * settings.passes)
     failed = do_by_workers(staff, setup, "shots", units, total, take, run.snapshots, display)
     for shot in complete:
         for index in shot.indices:
@@ -234,7 +233,7 @@ class _ShotWorker:
             )  # fmt: skip
             loop.run()
             for kept in sorted(store.snapshots.glob("*")):
-                tell(Kept(kept.name, {file.name: file.read_bytes() for file in kept.iterdir()}))
+                tell(Kept.of(kept))
 
 
 class _Scratch:
@@ -242,18 +241,12 @@ class _Scratch:
 
     def __init__(self, folder: Path, files: dict[tuple[int, int], Path]) -> None:
         self._folder, self._files = folder, files
-
-    @cached_property
-    def snapshots(self) -> Path:
-        """Where snapshots go."""
-        return self._folder / "snapshots"
+        self.snapshots = folder / "snapshots"
 
     def frame_path(self, index: int, sweep: int = 1) -> Path:
         """The file of a stylized frame."""
-        from pipeline.rundir import frame_name
-
         return self._files.get((sweep, index), self._folder / frame_name(index, sweep))
 
     def content_path(self, index: int) -> Path:
         """Where a decoded frame is kept for later passes."""
-        return self._folder / "contents" / f"{index:06d}.png"
+        return self._folder / content_name(index)

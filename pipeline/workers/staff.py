@@ -75,7 +75,7 @@ class Staff:
     address: str | None
 
     def hire(self, setup: Setup, display: Display) -> Crew:
-        """The workers, who begin to set themselves up."""
+        """The workers; each is started when there is a unit for it."""
         watched = bool(display.watchers.each)
         if watched:
             from pipeline.engine import load_tensorflow
@@ -109,7 +109,6 @@ def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> It
         yield None
         return
     with ExitStack() as stack:
-        machines = [(cores(), float(len(card_names())))]
         if asked.address is not None and not (plans and asked.address == LOCAL):
             from pipeline.workers.on_ray import connect, leave, room
 
@@ -118,6 +117,8 @@ def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> It
             connect(asked.address)
             stack.callback(leave)
             machines = room()
+        else:
+            machines = [(cores(), float(len(card_names())))]
         staff = staff_for(machines, asked, job.settings.threads)
         limit_threads(staff.threads)  # what is done or timed here is like what is done there
         yield staff
@@ -158,7 +159,7 @@ def card_names() -> list[str]:
     TensorFlow would take some of a card's memory for the process that only hands out the work.
     """
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [one for one in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if one and one != "-1"]
+        return [one for one in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if one and one != NO_CARD]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
