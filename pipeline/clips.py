@@ -26,7 +26,8 @@ class Clip:
     """A clip or folder of frames, what of it is wanted, at which (width, height), and where shots begin.
 
     `cuts` is "auto", "none", or the numbers of the frames that begin a shot. `marks`, if there are any, are
-    those of the wanted frames (`video.stretch`), which are then read without decoding all that comes before.
+    those of the wanted frames (`video.stretch`), which are then read without decoding all that comes before;
+    `mask_marks` are those of its masks in their order, empty for masks that are no clips.
     """
 
     source: ClipInfo | FrameFolder
@@ -34,6 +35,7 @@ class Clip:
     size: tuple[int, int]
     cuts: str | frozenset[int] = "auto"
     marks: tuple[bytes, ...] = ()
+    mask_marks: tuple[tuple[bytes, ...], ...] = ()
 
     @property
     def indices(self) -> range:

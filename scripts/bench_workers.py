@@ -40,8 +40,7 @@ KINDS = {
     "1 process worker": ("--workers", "1"),
     "2 process workers": ("--workers", "2"),
 }
-ALBUM = ("--size", "320", "--iterations", "25", "--tolerance", "0")
-CLIP = ("--size", "256")
+SETTINGS = ("--size", "256")
 COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "--offline", "-v")
 SHOT_COUNT, FRAMES, APART = 12, 10, 35
 UNITS, NOTHINGS = 10_000, 1_000
@@ -56,6 +55,7 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--part", choices=("throughput", "overhead", "plan"))
     parser.add_argument("--only", choices=("Ray", "process"), help="leave out the other kind of workers")
+    parser.add_argument("--job", choices=("album", "video"), help="of the throughput only that of one job")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--work", type=Path, help="a folder to keep the runs in")
     asked = parser.parse_args()
@@ -63,7 +63,7 @@ def main() -> None:
         work = asked.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         if asked.part in (None, "throughput"):
-            throughput(asked.media, work, asked.only or "", asked.rounds)
+            throughput(asked.media, work, asked.only or "", asked.rounds, asked.job)
         overheads = overhead() if asked.part in (None, "overhead", "plan") else {}
         if asked.part in (None, "plan"):
             plan(work, overheads["Ray"])
@@ -72,17 +72,19 @@ def main() -> None:
 # ------------------------------------------------------------------------------------------- throughput
 
 
-def throughput(media: Path, work: Path, only: str, rounds: int) -> None:
+def throughput(media: Path, work: Path, only: str, rounds: int, job: str | None) -> None:
     """The tables of album and clip."""
     style = next((media / "paintings").glob("vangogh*"))
     photos = make_album(media / "photos", work / "photos")
     clip = make_clip(media / "videos", work / "clip.mp4")
     jobs = {
-        "album of 12 photos": ("album", photos, "", ALBUM),
-        f"clip of {SHOT_COUNT} shots": ("video", clip, ".mp4", CLIP),
+        "album of 12 photos": ("album", photos, ""),
+        f"clip of {SHOT_COUNT} shots": ("video", clip, ".mp4"),
     }
-    for name, (command, content, suffix, settings) in jobs.items():
-        print(f"\n{name}: deepfusion {command} {' '.join((*settings, *COMMON))}")
+    for name, (command, content, suffix) in jobs.items():
+        if job not in (None, command):
+            continue
+        print(f"\n{name}: deepfusion {command} {' '.join((*SETTINGS, *COMMON))}")
         print("kind               whole job   working   times one worker: whole  working      bytes")
         outputs: dict[str, Path] = {}
         kinds = {kind: words for kind, words in KINDS.items() if kind == "one process" or only in kind}
@@ -97,7 +99,7 @@ def throughput(media: Path, work: Path, only: str, rounds: int) -> None:
                 style,
                 "-o",
                 output,
-                *settings,
+                *SETTINGS,
                 *COMMON,
                 "--keep-run",
                 "--overwrite",
@@ -123,8 +125,9 @@ def throughput(media: Path, work: Path, only: str, rounds: int) -> None:
             same = "same" if alike(outputs["one process"], outputs[kind]) else "DIFFERENT"
             ratios = f"{base[0] / whole:5.2f}  {base[1] / working:7.2f}"
             print(f"{kind:18s} {whole:7.1f} s {working:8.1f} s {'':18s} {ratios}   {same}")
-    seconds = shot_seconds(Path(f"{work / 'video-one-process.mp4'}.run"))
-    (work / "seconds.json").write_text(json.dumps(seconds))
+        if command == "video":
+            seconds = shot_seconds(Path(f"{outputs['one process']}.run"))
+            (work / "seconds.json").write_text(json.dumps(seconds))
 
 
 def make_album(photos: Path, folder: Path) -> Path:

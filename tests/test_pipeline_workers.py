@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -21,16 +23,21 @@ from pipeline_runs import deepfusion, done, refused, tree
 from pipeline.clip_book import ClipBook, FrameMade
 from pipeline.clips import open_clip
 from pipeline.config import build_job, parse_style
+from pipeline.errors import PipelineError
 from pipeline.files import file_hash
 from pipeline.log import Display
+from pipeline.masks import masks_of_clip
 from pipeline.places import relocated, worker_inputs
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
 from pipeline.settings import VideoSettings
 from pipeline.watch import Ended, Watcher
 from pipeline.workers.shots import find_shots
+from video import decode, stretch
+from video.decode import FrameRange
 from video.encode import FrameWriter
 from video.images import write_image
+from video.probe import probe
 from video.scenes import with_shot_starts
 from video.stretch import mark_of
 
@@ -261,8 +268,9 @@ def test_what_cannot_be_shared_is_refused(photo: Path, style: Path, clip: Path, 
 
 
 def test_shots_are_those_that_one_process_finds(shots: Path) -> None:
-    clip = open_clip(shots, VideoSettings(size=64), 16)
-    found = list(find_shots(clip, Display(-1)))
+    settings = VideoSettings(size=64)
+    clip = open_clip(shots, settings, 16)
+    found = list(find_shots(clip, settings, Display(-1)))
     assert [(shot.number, shot.start, len(shot.marks)) for shot in found] == [
         (1, 0, 6),
         (2, 6, 6),
@@ -271,6 +279,53 @@ def test_shots_are_those_that_one_process_finds(shots: Path) -> None:
     frames = list(with_shot_starts(clip.contents(Display(-1)), clip.cuts))
     assert [index for index, _, begins in frames if begins] == [shot.start for shot in found]
     assert [mark_of(frame) for _, frame, _ in frames] == [mark for shot in found for mark in shot.marks]
+
+
+def test_a_shot_finds_its_place_in_masks_that_are_clips(
+    shots: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar that moves is one mask, a picture the other; no worker decodes the clip from its start."""
+    bars = np.zeros((SHOTS * FRAMES, 48, 64, 3), np.float32)
+    for number, bar in enumerate(bars):
+        bar[:, 3 * number : 3 * number + 8] = 1.0
+    with FrameWriter(tmp_path / "bar.mp4", (64, 48), 25) as writer:
+        for bar in bars:
+            writer.write(bar)
+    write_image(tmp_path / "half.png", bars[0])
+    settings = VideoSettings(
+        size=64, mask=(str(tmp_path / "bar.mp4"),), mask_preserve=str(tmp_path / "half.png")
+    )
+    clip = open_clip(shots, settings, 16)
+    found = list(find_shots(clip, settings, Display(-1)))
+    with closing(masks_of_clip(settings, clip)) as masks:
+        whole = list(islice(masks, SHOTS * FRAMES))
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the mask was decoded from its start")
+
+    for module in (decode, stretch):
+        monkeypatch.setattr(module, "read_frames", never)
+    monkeypatch.setattr(stretch, "NEAR", -1)
+    for shot in found:
+        part = replace(clip, wanted=FrameRange(shot.start, shot.indices.stop), mask_marks=shot.mask_marks)
+        with closing(masks_of_clip(settings, part)) as masks:
+            planes = list(islice(masks, FRAMES))
+        np.testing.assert_array_equal(planes, whole[shot.start : shot.indices.stop])
+
+
+def test_a_mask_that_ends_too_early_is_no_end_of_the_search_for_shots(shots: Path, tmp_path: Path) -> None:
+    with FrameWriter(tmp_path / "short.mp4", (64, 48), 25) as writer:
+        for _ in range(SHOTS * FRAMES - 2):
+            writer.write(np.ones((48, 64, 3), np.float32))
+    short = VideoSettings(size=64, mask=(str(tmp_path / "short.mp4"),))
+    clip = replace(open_clip(shots, short, 16), source=replace(probe(shots), frames=0))  # nobody counted
+    found = list(find_shots(clip, short, Display(-1)))
+    assert [len(shot.marks) for shot in found] == [FRAMES] * SHOTS
+    assert [len(shot.mask_marks[0]) for shot in found] == [FRAMES, FRAMES, FRAMES - 2]
+    last = found[-1]
+    part = replace(clip, wanted=FrameRange(last.start, last.indices.stop), mask_marks=last.mask_marks)
+    with closing(masks_of_clip(short, part)) as masks, pytest.raises(PipelineError, match="before frame 16"):
+        list(islice(masks, FRAMES))
 
 
 def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:

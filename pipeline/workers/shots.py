@@ -16,6 +16,7 @@ from pipeline.config import Job
 from pipeline.errors import PipelineError
 from pipeline.frame_loop import FrameCosts, FrameLoop
 from pipeline.log import Display, Work
+from pipeline.masks import marks_of_masks
 from pipeline.places import relocated, worker_inputs
 from pipeline.rundir import Frame, RunFolder, content_name, frame_name
 from pipeline.settings import VideoSettings
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shot:
-    """A shot of a clip: its number from 1, its first frame, and a mark of each of its frames."""
+    """A shot of a clip: its number from 1, its first frame, and the marks of its frames and their masks."""
 
     number: int
     start: int
     marks: tuple[bytes, ...]
+    mask_marks: tuple[tuple[bytes, ...], ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,21 +51,28 @@ class Shot:
         return range(self.start, self.start + len(self.marks))
 
 
-def find_shots(clip: Clip, display: Display) -> Generator[Shot, None, None]:
-    """Each shot as soon as its end is known; the clip is decoded once for all of them."""
+def find_shots(clip: Clip, settings: VideoSettings, display: Display) -> Generator[Shot, None, None]:
+    """Each shot as soon as its end is known; the clip and its masks are decoded once for all of them."""
     from video.scenes import with_shot_starts
     from video.stretch import mark_of
 
-    number, start, marks = 0, clip.wanted.start, [b""] * 0
-    with closing(clip.contents(display)) as contents:
+    number, start = 0, clip.wanted.start
+    rows: list[tuple[bytes | None, ...]] = []
+
+    def shot() -> Shot:
+        own, *masks = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
+        return Shot(number, start, tuple(own), tuple(map(tuple, masks)))
+
+    with closing(clip.contents(display)) as contents, closing(marks_of_masks(settings, clip)) as masks:
         for index, content, begins in with_shot_starts(contents, clip.cuts):
-            if begins and marks:
+            if begins and rows:
                 number += 1
-                yield Shot(number, start, tuple(marks))
-                start, marks = index, []
-            marks.append(mark_of(content))
-    if marks:
-        yield Shot(number + 1, start, tuple(marks))
+                yield shot()
+                start, rows = index, []
+            rows.append((mark_of(content), *next(masks)))
+    if rows:
+        number += 1
+        yield shot()
 
 
 def cost_of(shot: Shot, job: Job, settings: VideoSettings, clip: Clip) -> float:
@@ -167,7 +176,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         return ShotTask(shot, tuple(there), tuple(files))
 
     def units(work: Work) -> Generator[Unit, None, None]:
-        with closing(find_shots(clip, display)) as shots:
+        with closing(find_shots(clip, settings, display)) as shots:
             for shot in shots:
                 known[shot.name] = shot
                 cost = cost_of(shot, job, settings, clip)
@@ -215,7 +224,7 @@ class _ShotWorker:
         settings, shot = self.job.settings, task.shot
         assert isinstance(settings, VideoSettings)
         part = FrameRange(shot.start, shot.indices.stop)
-        clip = replace(self.clip, wanted=part, cuts="none", marks=shot.marks)
+        clip = replace(self.clip, wanted=part, cuts="none", marks=shot.marks, mask_marks=shot.mask_marks)
         there = {(one.sweep, one.index): one for one in task.finished}
         files = {
             (one.sweep, one.index): places(path) for one, path in zip(task.finished, task.frames, strict=True)
