@@ -41,6 +41,12 @@ class Length(click.FloatRange):
         return number
 
 
+class Count(click.IntRange):
+    """A whole number of things."""
+
+    name = "whole number"
+
+
 class Port(click.ParamType[Any]):
     """A port of this machine, 0 for any free one."""
 
@@ -137,12 +143,12 @@ def run_options(command: str) -> Callable[[Command], Command]:
         click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
         click.option("--dry-run", is_flag=True,
                      help="Check everything, time a few iterations, print time, memory and disk needed."),
-        click.option("--preview", type=click.IntRange(1, 60), metavar="N",
+        click.option("--preview", type=Count(1, 60), metavar="N",
                      help="Only show what to expect: N frames or photos, small, on OUT.preview.png."),
         click.option("--live", type=Port(), is_flag=False, flag_value=LIVE_PORT, metavar="[PORT]",
                      help="Show the running job on a page in the browser, which can stop it and let it "
                      f"go on: http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port."),
-        click.option("--workers", hidden=alone, type=click.IntRange(1, 4096), metavar="N",
+        click.option("--workers", hidden=alone, type=Count(1, 4096), metavar="N",
                      help="Share shots or photos among N processes, each with a graphics card or a share "
                      "of the cores."),
         click.option("--engine-address", hidden=alone, metavar="ADDRESS|local",

@@ -99,7 +99,7 @@ def test_a_forecast_knows_what_the_machine_has_room_for() -> None:
     many = Staff(64, 1, 0.0, 2, 2, None)
     lines = forecasts.forecast(many, [60.0] * 10, "photos", 0.0).lines()
     assert lines[1] == "workers 64: about 5 min 00 s  (1: 10 min 00 s)"
-    assert lines[2] == "        more than 2 cannot help: this machine has no room for more to work at once"
+    assert lines[2] == "        more than 2 cannot help: this machine has no cores for more at once"
     grows = Staff(64, 1, 0.0, 2, 2, "auto")
     assert forecasts.forecast(grows, [60.0] * 10, "photos", 0.0).enough == 10
     one = forecasts.forecast(many, [60.0], "shots", 0.0).lines()

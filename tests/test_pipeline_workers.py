@@ -328,6 +328,17 @@ def test_a_mask_that_ends_too_early_is_no_end_of_the_search_for_shots(shots: Pat
         list(islice(masks, FRAMES))
 
 
+def test_a_worker_process_at_its_end_is_not_disturbed() -> None:
+    """It is sent SIGTERM when its pipe is closed already, and may be deleting its temporary folder."""
+    code = (
+        "import os, signal; from multiprocessing import Pipe; from pipeline.workers.processes import _serve\n"
+        "ours, theirs = Pipe(); ours.close(); _serve(theirs, 0)\n"
+        "os.kill(os.getpid(), signal.SIGTERM); print('undisturbed')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "undisturbed\n", "")
+
+
 def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "out.mp4.run", {"command": "video"})
     for index in (0, 1):

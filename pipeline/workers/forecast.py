@@ -77,7 +77,10 @@ def forecast(staff: Staff, times: Sequence[float], kind: str, start_up: float) -
         reason = f"there {'is' if len(times) == 1 else 'are'} only {_counted(len(times), kind)}"
     fixed = staff.address in (None, LOCAL)  # a cluster may grow
     if fixed and staff.room < enough:
-        enough, reason = staff.room, "this machine has no room for more to work at once"
+        enough, reason = (
+            staff.room,
+            f"this machine has no {'cards' if staff.cards else 'cores'} for more at once",
+        )
     working = min(staff.count, staff.room) if fixed else staff.count
 
     def seconds(count: int) -> float:

@@ -148,10 +148,13 @@ def _serve(pipe: Connection, threads: int) -> None:
 
     limit_threads(threads)
     make_scratch()
-    with suppress(EOFError, OSError):  # the parent is gone
-        pipe.send(_Hello())
-        setup, watched = pipe.recv()
-        server = Server(setup, pipe.send, watched=watched)
-        server.begin(as_named, f"process {os.getpid()}")
-        while True:
-            server.do(pipe.recv(), as_named)
+    try:
+        with suppress(EOFError, OSError):  # the parent is gone
+            pipe.send(_Hello())
+            setup, watched = pipe.recv()
+            server = Server(setup, pipe.send, watched=watched)
+            server.begin(as_named, f"process {os.getpid()}")
+            while True:
+                server.do(pipe.recv(), as_named)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends, and deletes what is temporary undisturbed
