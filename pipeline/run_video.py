@@ -132,7 +132,7 @@ def _plan(
     plan.fine_contrast = expected(job)
     if staff is not None:
         display.note("looking for shots ...")
-        costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, settings, display)]
+        costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, display)]
         whole = FrameCosts.of(job, settings, clip).together(len(clip.indices) * settings.passes)
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)

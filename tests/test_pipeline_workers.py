@@ -26,7 +26,7 @@ from pipeline.config import build_job, parse_style
 from pipeline.errors import PipelineError
 from pipeline.files import file_hash
 from pipeline.log import Display
-from pipeline.masks import masks_of_clip
+from pipeline.masks import marks_of_masks, masks_of_clip
 from pipeline.places import relocated, worker_inputs
 from pipeline.report import Report
 from pipeline.rundir import Frame, RunFolder
@@ -268,9 +268,8 @@ def test_what_cannot_be_shared_is_refused(photo: Path, style: Path, clip: Path, 
 
 
 def test_shots_are_those_that_one_process_finds(shots: Path) -> None:
-    settings = VideoSettings(size=64)
-    clip = open_clip(shots, settings, 16)
-    found = list(find_shots(clip, settings, Display(-1)))
+    clip = open_clip(shots, VideoSettings(size=64), 16)
+    found = list(find_shots(clip, Display(-1)))
     assert [(shot.number, shot.start, len(shot.marks)) for shot in found] == [
         (1, 0, 6),
         (2, 6, 6),
@@ -282,7 +281,7 @@ def test_shots_are_those_that_one_process_finds(shots: Path) -> None:
 
 
 def test_a_shot_finds_its_place_in_masks_that_are_clips(
-    shots: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bar that moves is one mask, a picture the other; no worker decodes the clip from its start."""
     bars = np.zeros((SHOTS * FRAMES, 48, 64, 3), np.float32)
@@ -296,7 +295,8 @@ def test_a_shot_finds_its_place_in_masks_that_are_clips(
         size=64, mask=(str(tmp_path / "bar.mp4"),), mask_preserve=str(tmp_path / "half.png")
     )
     clip = open_clip(shots, settings, 16)
-    found = list(find_shots(clip, settings, Display(-1)))
+    with closing(marks_of_masks(settings, clip)) as marks:
+        found = list(find_shots(clip, Display(-1), marks))
     with closing(masks_of_clip(settings, clip)) as masks:
         whole = list(islice(masks, SHOTS * FRAMES))
 
@@ -319,7 +319,8 @@ def test_a_mask_that_ends_too_early_is_no_end_of_the_search_for_shots(shots: Pat
             writer.write(np.ones((48, 64, 3), np.float32))
     short = VideoSettings(size=64, mask=(str(tmp_path / "short.mp4"),))
     clip = replace(open_clip(shots, short, 16), source=replace(probe(shots), frames=0))  # nobody counted
-    found = list(find_shots(clip, short, Display(-1)))
+    with closing(marks_of_masks(short, clip)) as marks:
+        found = list(find_shots(clip, Display(-1), marks))
     assert [len(shot.marks) for shot in found] == [FRAMES] * SHOTS
     assert [len(shot.mask_marks[0]) for shot in found] == [FRAMES, FRAMES, FRAMES - 2]
     last = found[-1]

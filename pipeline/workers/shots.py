@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,13 @@ class Shot:
         return range(self.start, self.start + len(self.marks))
 
 
-def find_shots(clip: Clip, settings: VideoSettings, display: Display) -> Generator[Shot, None, None]:
-    """Each shot as soon as its end is known; the clip and its masks are decoded once for all of them."""
+def find_shots(
+    clip: Clip, display: Display, masks: Iterable[tuple[bytes | None, ...]] = repeat(())
+) -> Generator[Shot, None, None]:
+    """Each shot as soon as its end is known; the clip is decoded once for all of them.
+
+    `masks` are the marks of its masks' frames, in step with it (`marks_of_masks`), if they are wanted.
+    """
     from video.scenes import with_shot_starts
     from video.stretch import mark_of
 
@@ -60,16 +66,17 @@ def find_shots(clip: Clip, settings: VideoSettings, display: Display) -> Generat
     rows: list[tuple[bytes | None, ...]] = []
 
     def shot() -> Shot:
-        own, *masks = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
-        return Shot(number, start, tuple(own), tuple(map(tuple, masks)))
+        own, *others = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
+        return Shot(number, start, tuple(own), tuple(map(tuple, others)))
 
-    with closing(clip.contents(display)) as contents, closing(marks_of_masks(settings, clip)) as masks:
-        for index, content, begins in with_shot_starts(contents, clip.cuts):
+    with closing(clip.contents(display)) as contents:
+        frames = with_shot_starts(contents, clip.cuts)
+        for (index, content, begins), row in zip(frames, masks, strict=False):
             if begins and rows:
                 number += 1
                 yield shot()
                 start, rows = index, []
-            rows.append((mark_of(content), *next(masks)))
+            rows.append((mark_of(content), *row))
     if rows:
         number += 1
         yield shot()
@@ -176,7 +183,10 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         return ShotTask(shot, tuple(there), tuple(files))
 
     def units(work: Work) -> Generator[Unit, None, None]:
-        with closing(find_shots(clip, settings, display)) as shots:
+        with (
+            closing(marks_of_masks(settings, clip)) as masks,
+            closing(find_shots(clip, display, masks)) as shots,
+        ):
             for shot in shots:
                 known[shot.name] = shot
                 cost = cost_of(shot, job, settings, clip)
