@@ -60,18 +60,16 @@ def load_tensorflow() -> None:
         tensorflow.constant(0.0) + 1.0  # the first operation has a line of its own to say
 
 
-def choose_weights(job: Job, display: Display, *, offline: bool) -> Weights:
-    """The weights a job runs on; says so when the full network is not to be had."""
-    from stylize.weights import choose_backbone
+def choose_weights(job: Job, display: Display) -> Weights:
+    """The weights a job runs on; says so when its file holds another network than it names."""
+    from stylize.weights import choose_weights
 
     settings = job.settings
     judged = settings.engine == "hub"  # the network only measures the losses then
-    weights, note = choose_backbone(
-        "vgg19-slim" if judged else settings.backbone,  # type: ignore[arg-type]
-        weights=Path(settings.weights) if settings.weights else None,
+    weights, note = choose_weights(
+        "vgg19-slim" if judged else settings.backbone,
+        file=Path(settings.weights) if settings.weights else None,
         sha256=settings.weights_sha256 or None,
-        offline=offline,
-        progress=display.download("vgg19"),
     )
     if note:
         display.warn(note)

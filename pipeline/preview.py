@@ -206,4 +206,4 @@ def _affordable(job: Job, display: Display, *, offline: bool) -> tuple[Job, Weig
     if not settings.weights and not tf.config.list_physical_devices("GPU"):
         settings = replace(settings, backbone="vgg19-slim")
     job = replace(job, settings=settings, stylize=replace(job.stylize, optimizer="lbfgs"))
-    return job, choose_weights(job, display, offline=offline)
+    return job, choose_weights(job, display)

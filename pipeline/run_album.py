@@ -71,7 +71,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )  # a bad one ends it here
     masks = mask_files(job.settings, (unit.photo for unit in units), job.content)
     with staffed(job, options.workers, plans=options.dry_run) as staff:
-        weights = choose_weights(job, display, offline=options.offline)
+        weights = choose_weights(job, display)
         job = settled(job, weights)
         keys = unit_keys(units, job, masks, weights)
         finished = finished_units(job.output, units, keys, display, overwrite=options.overwrite)

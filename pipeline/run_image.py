@@ -47,7 +47,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     note_pages(job.content, display)
     files = mask_files(job.settings, [job.content], job.content.parent)
     masks = masks_of_picture(files[job.content], content)
-    weights = choose_weights(job, display, offline=options.offline)
+    weights = choose_weights(job, display)
     job = settled(job, weights)
     stylizer = build_stylizer(
         job, job.styles, max(content.shape[:2]), weights, display, palette=content, offline=options.offline

@@ -61,7 +61,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     assert isinstance(settings, VideoSettings)
     clip = _check(job, settings, options, display)
     with staffed(job, options.workers, plans=options.dry_run) as staff:
-        weights = choose_weights(job, display, offline=options.offline)
+        weights = choose_weights(job, display)
         job = settled(job, weights)
         palette = _first_frame(clip, display) if settings.preserve_color == "histogram" else None
         make = partial(

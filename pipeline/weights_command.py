@@ -23,7 +23,7 @@ def listing() -> list[str]:
 
 def download(timeout: float, display: Display) -> str:
     """Fetch the full network's weights; gives the line to print."""
-    from stylize.weights import download_vgg19
+    from stylize.download import download_vgg19
 
     progress = display.download("vgg19")
     return f"vgg19 is at {download_vgg19(timeout=timeout, progress=progress)}"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ ARRAY_LIMIT = 16 * 10**6
 """The most numbers one array may claim to hold; VGG-19's largest kernel has 2.4 million."""
 OBJECT_LIMIT = 20_000
 DEPTH_LIMIT = 12
+_THREADS = 4
 MAT_TIMEOUT = 300.0
 """Seconds after which reading a .mat is given up."""
 
@@ -34,24 +36,61 @@ MAT_TIMEOUT = 300.0
 
 
 def _read_npz(path: Path) -> Layers:
-    """Arrays named <layer>/kernel and <layer>/bias. Any other name is refused: it is another network."""
-    parts: dict[str, dict[str, Array]] = {}
+    """Arrays named <layer>/kernel and <layer>/bias; or, in place of a kernel, <layer>/codes and <layer>/table.
+
+    Codes are uint8 of the kernel's shape, places in the table of at most 256 float values: a kernel in eight
+    bits. Any other name is refused: it is another network.
+    """
     with parsing(path, ".npz"), zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > SIZE_LIMIT:
-            raise WeightsError(f"{path}: unpacks to more than {SIZE_LIMIT:,} bytes; not a VGG file")
-        for member in members:
-            name = member.filename.removesuffix(".npy")
-            layer, _, part = name.rpartition("/")
-            if layer not in LAYERS or part not in ("kernel", "bias"):
-                raise WeightsError(
-                    f"{path}: unknown array {name!r}; an .npz holds block1_conv1/kernel, block1_conv1/bias "
-                    "and so on to block5_conv4, and nothing else"
-                )
-            if part in parts.setdefault(layer, {}):
-                raise WeightsError(f"{path}: holds {name} twice")
-            parts[layer][part] = as_float32(path, name, _npy_array(path, archive, member))
-    return {layer: pair(path, layer, found) for layer, found in parts.items()}
+        members = _npz_members(path, archive)
+        with ThreadPoolExecutor(_THREADS) as pool:  # unpacking is what takes the time, and it runs beside itself
+            arrays = dict(pool.map(lambda name: (name, _npy_array(path, archive, members[name])), members))
+        layers = dict.fromkeys(name.rpartition("/")[0] for name in members)
+        return {layer: _npz_layer(path, layer, arrays) for layer in layers}
+
+
+def _npz_members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of the file by name; WeightsError for what does not belong into one."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        layer, _, part = name.rpartition("/")
+        if layer not in LAYERS or part not in ("kernel", "codes", "table", "bias"):
+            raise WeightsError(
+                f"{path}: unknown array {name!r}; an .npz holds block1_conv1/kernel, block1_conv1/bias "
+                "and so on to block5_conv4, and nothing else"
+            )
+        if name in members:
+            raise WeightsError(f"{path}: holds {name} twice")
+        members[name] = member
+    if sum(member.file_size for member in members.values()) > SIZE_LIMIT:
+        raise WeightsError(f"{path}: unpacks to more than {SIZE_LIMIT:,} bytes; not a VGG file")
+    return members
+
+
+def _npz_layer(path: Path, layer: str, arrays: dict[str, NDArray[Any]]) -> tuple[Array, Array]:
+    found = {
+        part: as_float32(path, f"{layer}/{part}", arrays[f"{layer}/{part}"])
+        for part in ("kernel", "table", "bias")
+        if f"{layer}/{part}" in arrays
+    }
+    codes = arrays.get(f"{layer}/codes")
+    if codes is not None or "table" in found:
+        found["kernel"] = _looked_up(path, layer, codes, found)
+    return pair(path, layer, found)
+
+
+def _looked_up(path: Path, layer: str, codes: NDArray[Any] | None, found: dict[str, Array]) -> Array:
+    """A kernel from its codes and table."""
+    if codes is None or "table" not in found or "kernel" in found:
+        raise WeightsError(f"{path}: {layer} must have a kernel, or codes and a table")
+    table = found["table"]
+    if codes.dtype != np.uint8 or table.ndim != 1 or table.size != 256:
+        raise WeightsError(
+            f"{path}: the codes of {layer} are {codes.dtype} with a table of shape {table.shape}; "
+            "uint8 and (256,) are expected"
+        )
+    return np.take(table, codes)
 
 
 def _npy_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

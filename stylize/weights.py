@@ -1,8 +1,9 @@
 """The weights of the two backbones: where they come from, what they must be, which of them to use.
 
-Sources: the ``vgg19-slim`` inside the package; Keras' official VGG-19 file, fetched on first use into Keras'
-cache; and a local ``.h5``, ``.mat`` or ``.npz``. All are arrays only, in Keras' convention: kernels
-(height, width, in, out), the first one for BGR input.
+Sources: the two files inside the package, ``vgg19`` in eight bits a weight and ``vgg19-slim``; and a local
+``.h5``, ``.mat`` or ``.npz``, such as Keras' official float32 file, which `download_vgg19` fetches when it is
+asked to. All are arrays only, in Keras' convention: kernels (height, width, in, out), the first one for BGR
+input. Nothing here touches the network.
 """
 
 from __future__ import annotations
@@ -14,23 +15,13 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from stylize.download import Progress, download_vgg19
-from stylize.errors import DownloadError, WeightsError
+from stylize.errors import WeightsError
 from stylize.layers import LAYERS, block_of
-from stylize.weight_cache import (
-    RETRY_AFTER,
-    VGG19_PIN,
-    accept,
-    cache_path,
-    cache_trouble,
-    is_offline,
-    recent_failure,
-    remember_failure,
-)
+from stylize.weight_cache import VGG19_PIN, accept, cache_path
 from stylize.weight_files import Array, Fingerprint, Layers, check_file, check_hash, fingerprint
 from stylize.weight_readers import read_layers
 
@@ -39,10 +30,8 @@ __all__ = [
     "WIDTHS",
     "SourceInfo",
     "Weights",
-    "cache_path",
-    "choose_backbone",
+    "choose_weights",
     "describe_sources",
-    "download_vgg19",
     "embedded_path",
     "load_weights",
     "verify",
@@ -55,6 +44,14 @@ WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 
 VGG19_LICENCE = "CC BY 4.0 (K. Simonyan and A. Zisserman)"
 SLIM_LICENCE = "MIT (trained for this project)"
+
+EMBEDDED: Mapping[str, str] = MappingProxyType(
+    {
+        "vgg19": "0868ad776e8b2129a67968c17594a17a5635519b96dc5eaa22de60f9410b8487",
+        "vgg19-slim": "91199a1d7f82228a2ff158aad8f0110db4a630e16a0c10ef8fbf53e80d8d1149",
+    }
+)
+"""The SHA-256 of the file of each backbone inside the package."""
 
 KNOWN_FILES: Mapping[str, str] = MappingProxyType(
     {
@@ -116,9 +113,9 @@ class SourceInfo:
     problem: str | None = None
 
 
-def embedded_path() -> Path:
-    """The vgg19-slim file inside the package: float16, keys <layer>/kernel and <layer>/bias."""
-    return Path(str(resources.files("stylize").joinpath("weights", "vgg19-slim.npz")))
+def embedded_path(name: str) -> Path:
+    """The file of a backbone inside the package: scripts/pack_vgg19.py and pack_slim.py say what it holds."""
+    return Path(str(resources.files("stylize").joinpath("weights", f"{name}.npz")))
 
 
 def verify(path: Path, *, sha256: str | None = None) -> Weights:
@@ -147,19 +144,15 @@ def verify(path: Path, *, sha256: str | None = None) -> Weights:
 
 
 def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
-    """Weights by the name of a backbone ("vgg19-slim", "vgg19") or from a file.
-
-    "vgg19" is read from Keras' cache, and fetched there first when it is missing.
+    """Weights by the name of a backbone in the package ("vgg19", "vgg19-slim") or from a file.
 
     Raises
     ------
-    WeightsError, DownloadError
-        As `verify` and `download_vgg19`.
+    WeightsError
+        As `verify`; and for a file of the package that is damaged or missing.
     """
-    if source == "vgg19-slim":
-        return replace(verify(embedded_path(), sha256=sha256), source="vgg19-slim inside the package")
-    if source == "vgg19":
-        return verify(download_vgg19(), sha256=sha256)
+    if source in EMBEDDED:
+        return _embedded(str(source))
     path = Path(source).expanduser()
     near = difflib.get_close_matches(str(source).lower(), WIDTHS, n=1)
     if isinstance(source, str) and near and not path.suffix and not path.exists():
@@ -167,48 +160,49 @@ def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
     return verify(path, sha256=sha256)
 
 
-def choose_backbone(
-    choice: Literal["auto", "vgg19", "vgg19-slim"] = "auto",
-    *,
-    weights: Path | None = None,
-    sha256: str | None = None,
-    timeout: float = 20.0,
-    offline: bool = False,
-    progress: Progress | None = None,
-) -> tuple[Weights, str | None]:
-    """The weights to use, and a line for the user where "auto" had to settle for vgg19-slim.
+def _embedded(name: str) -> Weights:
+    path = embedded_path(name)
+    mend = "the installation is damaged; install Deep Fusion again (pip install --force-reinstall --no-deps)"
+    if not path.is_file():
+        raise WeightsError(f"{path}: missing: {mend}")
+    found = fingerprint(path)
+    if found.sha256 != EMBEDDED[name]:
+        raise WeightsError(f"{path}: SHA-256 {found.sha256} in place of {EMBEDDED[name]}: {mend}")
+    return _frozen(name, f"{name} inside the package", found, read_layers(path))
 
-    "auto" is what `weights` holds, else vgg19 when it is cached or can be fetched within bounds, else
-    vgg19-slim. A failed attempt is remembered for an hour, so that not every start waits for the network.
+
+def choose_weights(
+    backbone: str = "vgg19", *, file: Path | None = None, sha256: str | None = None
+) -> tuple[Weights, str | None]:
+    """The weights to use: what `file` holds, if there is one, else the package's `backbone`.
+
+    Returns
+    -------
+    weights, note
+        `note` is a line for the user where the file holds another network than `backbone`.
 
     Raises
     ------
-    WeightsError, DownloadError
-        For a file that will not do or is not the backbone asked for; for vgg19 asked for by name, when it
-        cannot be had.
+    WeightsError
+        For a file that will not do, and a hash without a file.
     """
-    if choice not in ("auto", *WIDTHS):
-        raise WeightsError(f"unknown backbone {choice!r}; use auto, {' or '.join(WIDTHS)}")
-    if weights is not None:
-        found = load_weights(Path(weights), sha256=sha256)
-        if choice not in ("auto", found.name):
-            raise WeightsError(f"{weights}: holds {found.name}, but --backbone asks for {choice}; drop one")
-        return found, None
-    if choice == "auto" and sha256 is not None:
-        raise WeightsError("a SHA-256 was given without a file to check; name it with --weights")
-    if choice == "vgg19-slim":
-        return load_weights(choice, sha256=sha256), None
-    if choice == "vgg19":
-        path = download_vgg19(timeout=timeout, offline=offline, progress=progress)
-        return verify(path, sha256=sha256), None
-    return _automatic(timeout, offline, progress)
+    if backbone not in EMBEDDED:
+        raise WeightsError(f"unknown backbone {backbone!r}; use {' or '.join(EMBEDDED)}")
+    if file is None:
+        if sha256 is not None:
+            raise WeightsError("a SHA-256 was given without a file to check; name it with --weights")
+        return load_weights(backbone), None
+    found = load_weights(Path(file), sha256=sha256)
+    note = f"{file}: holds {found.name}, which is used in place of {backbone}"
+    return found, None if found.name == backbone else note
 
 
 def describe_sources() -> list[SourceInfo]:
     """Every source of weights, with what is there of it now. Nothing is fetched."""
     return [
-        _describe("vgg19-slim", embedded_path(), SLIM_LICENCE),
-        _describe("vgg19", cache_path(), VGG19_LICENCE),
+        _describe("vgg19", embedded_path("vgg19"), VGG19_LICENCE),
+        _describe("vgg19-slim", embedded_path("vgg19-slim"), SLIM_LICENCE),
+        _describe("Keras float32", cache_path(), VGG19_LICENCE),
         SourceInfo("Keras .h5", "--weights FILE.h5", None, None, None, VGG19_LICENCE),
         SourceInfo("MatConvNet .mat", "--weights FILE.mat", None, None, None, VGG19_LICENCE),
         SourceInfo("NumPy .npz", "--weights FILE.npz", None, None, None, "as its author says"),
@@ -216,31 +210,16 @@ def describe_sources() -> list[SourceInfo]:
 
 
 def _describe(name: str, path: Path, licence: str) -> SourceInfo:
-    if not path.is_file():
+    if name not in EMBEDDED and not path.is_file():
         return SourceInfo(name, str(path), False, None, None, licence)
     try:
-        found = accept(path) if name == "vgg19" else fingerprint(path)
+        found = Fingerprint(0, _embedded(name).sha256, "") if name in EMBEDDED else accept(path)
     except WeightsError as error:
-        return SourceInfo(name, str(path), True, path.stat().st_size, None, licence, str(error))
-    return SourceInfo(name, str(path), True, found.size, found.sha256, licence)
-
-
-def _automatic(timeout: float, offline: bool, progress: Progress | None) -> tuple[Weights, str | None]:
-    if cache_trouble() is None:
-        return verify(cache_path()), None
-    quiet = offline or is_offline()
-    failure = None if quiet else recent_failure()
-    if failure is not None:
-        minutes, why = max(1, round(failure[0] / 60)), failure[1]
-        left = max(1, round((RETRY_AFTER - failure[0]) / 60))
-        line = f"VGG-19 could not be fetched {minutes} min ago ({why}); next try in {left} min, or now with "
-        return load_weights("vgg19-slim"), f"using vgg19-slim: {line}`deepfusion weights download`"
-    try:
-        return verify(download_vgg19(timeout=timeout, offline=offline, progress=progress)), None
-    except DownloadError as error:
-        if not quiet:
-            remember_failure(str(error))
-        return load_weights("vgg19-slim"), f"using vgg19-slim, the small network of the package: {error}"
+        here = path.is_file()
+        return SourceInfo(
+            name, str(path), here, path.stat().st_size if here else None, None, licence, str(error)
+        )
+    return SourceInfo(name, str(path), True, path.stat().st_size, found.sha256, licence)
 
 
 # --- checks -------------------------------------------------------------------------------------------------
