@@ -14,7 +14,7 @@ from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.optimize import Progress
 from stylize.stylizer import Stylizer
 
-CONTENT, STYLE = random_picture(160, 144, 1), random_picture(150, 150, 2)
+CONTENT, STYLE = random_picture(208, 192, 1), random_picture(150, 150, 2)
 LEVELS, ITERATIONS = 2, 5
 
 
@@ -23,7 +23,7 @@ class EnoughError(Exception):
 
 
 def stylizer(optimizer: str) -> Stylizer:
-    config = tiny_config(optimizer=optimizer, levels=LEVELS, iterations=ITERATIONS)
+    config = tiny_config(optimizer=optimizer, levels=LEVELS, iterations=ITERATIONS, flat_weight=2.0)
     return Stylizer(config, [STYLE], tiny_weights())
 
 
