@@ -11,7 +11,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ ARRAY_LIMIT = 16 * 10**6
 """The most numbers one array may claim to hold; VGG-19's largest kernel has 2.4 million."""
 OBJECT_LIMIT = 20_000
 DEPTH_LIMIT = 12
-_THREADS = 4
 MAT_TIMEOUT = 300.0
 """Seconds after which reading a .mat is given up."""
 
@@ -43,8 +41,7 @@ def _read_npz(path: Path) -> Layers:
     """
     with parsing(path, ".npz"), zipfile.ZipFile(path) as archive:
         members = _npz_members(path, archive)
-        with ThreadPoolExecutor(_THREADS) as pool:  # unpacking is what takes the time, and it runs beside itself
-            arrays = dict(pool.map(lambda name: (name, _npy_array(path, archive, members[name])), members))
+        arrays = {name: _npy_array(path, archive, member) for name, member in members.items()}
         layers = dict.fromkeys(name.rpartition("/")[0] for name in members)
         return {layer: _npz_layer(path, layer, arrays) for layer in layers}
 
