@@ -99,6 +99,7 @@ def corrected(config: StylizeConfig, ratio: float) -> StylizeConfig:
     style = shifted_layers(config.style_layers, config.style_layer_weights, blocks)
     return replace(
         config, style_weight=config.style_weight * ratio, tv_weight=config.tv_weight * ratio,
+        flat_weight=config.flat_weight * ratio,
         content_layers=content[0], content_layer_weights=content[1],
         style_layers=style[0], style_layer_weights=style[1],
     )  # fmt: skip

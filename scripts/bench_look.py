@@ -140,7 +140,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--paintings", default="", metavar="NAME,NAME")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--backbone", default="vgg19")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a line of a job file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a line of a job file"
+    )
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--results", type=Path, help="also write the results to this folder")
     parser.add_argument("--score", type=Path, help="score the pictures of this folder instead of making any")
@@ -157,7 +159,9 @@ def main() -> None:
     contents = [read_picture(path, options.size, 16) for path in photos]
     columns = [[padded(content, options.size) for content in contents]]
     found: list[Scores] = []
-    print("| photo | painting | mesh | painting's | content | style |\n| --- | --- | ---: | ---: | ---: | ---: |")
+    print(
+        "| photo | painting | mesh | painting's | content | style |\n| --- | --- | ---: | ---: | ---: | ---: |"
+    )
     for painting in paintings:
         style = read_picture(painting, options.size, 16)
         names = [f"{photo.stem}-{painting.stem}.png" for photo in photos]

@@ -40,7 +40,9 @@ Coded = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 # --- from float32: k-means ----------------------------------------------------------------------------------
 
 
-def quantised(kernel: NDArray[np.float32], rounds: int = 200) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def quantised(
+    kernel: NDArray[np.float32], rounds: int = 200
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Codes and a table of 256 values for a kernel: Lloyd's algorithm on the sorted weights.
 
     In one dimension a cluster is an interval of the sorted values, so a round is a search for the middles

@@ -282,7 +282,10 @@ class Stylizer:
                 flat = np.zeros(content.shape[:2], np.float32)
                 if level == 0:
                     flat = flatness(content if start is None else start)
-                targets["flat"] = {SCALE: tf.constant(look.factor), "image": tf.constant(flat[None, ..., None])}
+                targets["flat"] = {
+                    SCALE: tf.constant(look.factor),
+                    "image": tf.constant(flat[None, ..., None]),
+                }
             elif term.name == "temporal":
                 held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {
