@@ -54,7 +54,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     sheet = job.output.with_name(f"{job.output.name}.preview.png")
     check_target(sheet, (".png",), overwrite=True)
     job, weights = _affordable(job, display, offline=options.offline)
-    report = Report("preview", str(sheet), backbone=weights.name)
+    report = Report("preview", str(sheet)).ran_on(weights)
     engine = _Engine(job, weights, display, options.offline)
     cells = []
     with display.work(float((COARSE_ITERATIONS / 2 + LAST_ITERATIONS) * count)) as work:

@@ -80,7 +80,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         todo = [unit for unit in units if unit not in finished]
         if options.dry_run:
             return _plan(job, todo, staff, weights, display, offline=options.offline)
-        report = Report("album", str(job.output), weights.name, len(units), skipped=len(finished))
+        report = Report("album", str(job.output), frames=len(units), skipped=len(finished)).ran_on(weights)
         book = AlbumBook(job, keys, report, display)
         display.watchers.job_begins(job, weights.name)
         for unit in units:
@@ -107,7 +107,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             run.remove()
             raise
     close_run(run, options, report)
-    save_settings(job, options, weights.name, report)
+    save_settings(job, options, report)
     display.note(_table(units, finished, report))
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings

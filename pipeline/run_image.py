@@ -55,7 +55,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
-    report = Report("image", str(job.output), backbone=weights.name, frames=1)
+    report = Report("image", str(job.output), frames=1).ran_on(weights)
     display.watchers.job_begins(job, weights.name)
     run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
@@ -79,7 +79,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         raise
     run.checkpoint.unlink(missing_ok=True)
     close_run(run, options, report)
-    save_settings(job, options, weights.name, report)
+    save_settings(job, options, report)
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report

@@ -70,7 +70,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )  # fmt: skip
         if options.dry_run:
             return _plan(job, settings, clip, make(), staff, display)
-        report = Report("video", str(job.output), backbone=weights.name)
+        report = Report("video", str(job.output)).ran_on(weights)
         display.watchers.job_begins(job, weights.name)
         run = open_run(job, weights, display, [job.output], restart=options.restart)
         try:
@@ -98,7 +98,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     report.frames = len(frames)
     movie = run.snapshots / "frame"
     make_movie([movie] if movie.exists() else [], options, report, display)
-    save_settings(job, options, weights.name, report)
+    save_settings(job, options, report)
     close_run(run, options, report)
     report.warping_error = book.warping_error()
     report.seconds = time.perf_counter() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from pipeline.log import Display, spoken_bytes
@@ -22,11 +23,11 @@ def listing() -> list[str]:
 
 
 def download(timeout: float, display: Display) -> str:
-    """Fetch the full network's weights; gives the line to print."""
+    """Fetch Keras' float32 original of the full network; gives the line to print."""
     from stylize.download import download_vgg19
 
-    progress = display.download("vgg19")
-    return f"vgg19 is at {download_vgg19(timeout=timeout, progress=progress)}"
+    path = download_vgg19(timeout=timeout, progress=display.download("Keras' VGG-19"))
+    return f"Keras' float32 VGG-19 is at {path}; to use it: --weights {shlex.quote(str(path))}"
 
 
 def verify_line(path: Path, sha256: str | None) -> str:
