@@ -32,6 +32,7 @@ from pipeline.finish import (
 )
 from pipeline.log import Display
 from pipeline.masks import mask_files
+from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
@@ -133,6 +134,7 @@ def _do(
         away = [WorkUnit(name, price, task.absolute) for name, task in known.items()]
         do_by_workers(staff, setup.absolute(), "photos", lambda _: away, total, take, snapshots, display)
         return
+    display.outlook = Outlook(setup.job, display)
     with display.work(total) as work:
 
         def hear(unit: WorkUnit, message: Any) -> None:

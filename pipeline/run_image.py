@@ -21,6 +21,7 @@ from pipeline.log import Display
 from pipeline.masks import look_of, mask_files, masks_of_picture
 from pipeline.memory import warn_of_excess
 from pipeline.optimise import optimise, result_line
+from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.watch import Ended
@@ -62,6 +63,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():
             display.note(f"continuing where an earlier run stopped (in {run.path})")
+        display.outlook = Outlook(job, display)
         with display.work(unit_cost(job.stylize, content.shape)) as work:
             result = optimise(
                 stylizer, content, job.settings, work, "", snapshots, job.content.name,

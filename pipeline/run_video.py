@@ -27,6 +27,7 @@ from pipeline.keyframes import check_changes, missing_shot, timeline_of
 from pipeline.log import Display
 from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
+from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
@@ -81,6 +82,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 stylizer = make()
                 warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
                 there = dict(book.frames)
+                display.outlook = Outlook(job, display)
                 FrameLoop(job, settings, clip, stylizer, run, there, book.take, display, shown).run()
             else:
                 setup = ClipSetup(

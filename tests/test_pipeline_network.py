@@ -212,6 +212,8 @@ def test_workers_are_sent_the_name_of_the_packages_network_and_read_their_own(
     monkeypatch.setattr("stylize.weights.EMBEDDED", {**EMBEDDED, "vgg19-slim": EMBEDDED["vgg19"]})
     with pytest.raises(WeightsError, match="the installation is damaged"):
         as_sent(sent)
-    with pytest.raises(WeightsError, match="the job runs on 0000.*; install the same Deep Fusion everywhere"):
+    with pytest.raises(
+        WeightsError, match=r"the job runs on 0000.*; install the same Deep Fusion everywhere"
+    ):
         monkeypatch.undo()
         as_sent(replace(sent, sha256="0000"))
