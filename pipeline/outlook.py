@@ -23,7 +23,7 @@ _SMALLER = 0.75
 _SMALLEST = 192
 
 # Measured with whole iterations of the default objective, two shared cores of an AMD EPYC with bfloat16,
-# TensorFlow 2.21, 64 to 500 px, the three in turn (docs/benchmarks.md):
+# TensorFlow 2.21, 64 to 500 px, the three in turn (docs/decisions.md, 2026-11-26):
 _FIXED = {"vgg19": 3000.0, "vgg19-slim": 6000.0}
 """What an iteration costs besides its pixels, in pixels: small levels are the dearer for it."""
 _SPEED = {False: 1.75, True: 3.5}
