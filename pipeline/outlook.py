@@ -77,7 +77,7 @@ class Outlook:
         if share is not None:
             ways.append(("--backbone vgg19-slim", share))
         longer = max(self._shape[:2])
-        size = int(_SMALLER * longer) // 64 * 64
+        size = round(_SMALLER * longer / 64) * 64
         if size >= _SMALLEST:
             ways.append((f"--size {size}", (size / longer) ** 2))
         told = [f"{what} about {roughly(seconds * part)}" for what, part in ways]

@@ -26,8 +26,8 @@ class JobSettings:
     )
     backbone: str = knob(
         "vgg19",
-        "Network, both in the package: the full vgg19; or vgg19-slim, rougher, in about a tenth of the time, "
-        "where bfloat16 is computed a fifth.",
+        "Network, both in the package: the full vgg19; or vgg19-slim, rougher, in about a tenth of the time "
+        "(a fifth where bfloat16 is computed).",
         choices=("vgg19", "vgg19-slim"),
     )  # fmt: skip
     engine: str = knob(

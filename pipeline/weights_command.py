@@ -16,7 +16,7 @@ def listing() -> list[str]:
     for source in describe_sources():
         state = {True: "here", False: "not here", None: "any file"}[source.present]
         size = spoken_bytes(source.size) if source.size else ""
-        lines.append(f"{source.name:15} {state:9} {size:7} {source.where}  ({source.licence})")
+        lines.append(f"{source.name:15} {state:9} {size:7} {source.where}  [{source.licence}]")
         if source.problem:
             lines.append(f"{'':15} {source.problem}")
     return lines
