@@ -269,6 +269,18 @@ def test_codes_and_a_table_are_a_kernel(tmp_path: Path) -> None:
             np.testing.assert_array_equal(bias, layers[layer][1])
 
 
+def test_heads_of_arrays_are_read_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11's `ast`, which NumPy reads them by, fails now and then when several threads use it."""
+    read = np.lib.format.read_array
+
+    def here(*arguments: Any, **named: Any) -> np.ndarray:
+        assert threading.current_thread() is threading.main_thread()
+        return read(*arguments, **named)
+
+    monkeypatch.setattr(np.lib.format, "read_array", here)
+    assert load_weights("vgg19-slim").name == "vgg19-slim"
+
+
 @pytest.mark.parametrize(
     ("changed", "parts"),
     [
