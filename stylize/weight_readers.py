@@ -43,9 +43,7 @@ def _read_npz(path: Path) -> Layers:
     """
     with parsing(path, ".npz"), zipfile.ZipFile(path) as archive:
         members = _npz_members(path, archive)
-        with ThreadPoolExecutor(
-            _THREADS
-        ) as pool:  # unpacking takes the time, and lets others go on
+        with ThreadPoolExecutor(_THREADS) as pool:  # unpacking takes the time, and lets others go on
             contents = list(pool.map(lambda name: archive.read(members[name]), members))
         # Not in the threads: NumPy reads the heads by Python's `ast`, which fails in several of them (3.11).
         pairs = zip(members, contents, strict=True)
