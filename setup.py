@@ -81,6 +81,7 @@ setup(
         "numpy>=2,<3",
         "opencv-python>=4.10,<6",
         "Pillow>=12,<14",
+        "pillow-heif>=1.8.1,<2",  # HEIC; older ones hold a libheif with known holes
         "ffmpeg-python>=0.2,<0.3",
         "imageio-ffmpeg>=0.6,<0.9",  # the ffmpeg program, where the system has none
         "av>=15,<19",  # reads what ffprobe would say, where the system has none
@@ -96,7 +97,6 @@ setup(
     extras_require={
         "cluster": [RAY],
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
-        "heif": ["pillow-heif>=1.1,<2"],
         "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",

@@ -13,6 +13,7 @@ _PACKAGES = (
     "keras",
     "numpy",
     "Pillow",
+    "pillow-heif",
     "opencv-python",
     "av",
     "imageio-ffmpeg",

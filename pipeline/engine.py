@@ -130,12 +130,13 @@ def _at(picture: FloatImage, size: tuple[int, int]) -> FloatImage:
 
 
 def note_pages(path: Path, display: Display) -> None:
-    """Say that only the first picture of a file is used, if it holds several."""
+    """Say that only one picture of a file is used, and which, if it holds several."""
     from video.picture_formats import count_pages
 
-    pages = count_pages(path)
+    pages, used = count_pages(path)
     if pages > 1:
-        display.warn(f"{path}: holds {pages} pictures, pages or frames; the first is used")
+        which = "the first" if used == 1 else f"number {used}, the main one,"
+        display.warn(f"{path}: holds {pages} pictures, pages or frames; {which} is used")
 
 
 def build_stylizer(

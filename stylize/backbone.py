@@ -40,7 +40,8 @@ class Vgg19:
 
     Input is RGB in [0, 1]; it is scaled to 0 to 255 and the ImageNet mean colour subtracted. (The published
     weights read BGR: the first kernel is turned round once instead of every picture.) Convolutions pad with
-    zeros; pooling is 2x2 with stride 2 and drops an odd last row or column.
+    zeros; pooling is 2x2 with stride 2, and an odd last row or column is pooled by itself, as in the Caffe
+    network that was published (ports that drop it leave the right and lower border of a picture to itself).
 
     The file of ``vgg19-slim`` holds activations of mean 1; here they get the full network's magnitudes
     (`FULL_MEANS`), so that the weights of published systems, which are in those units, mean about the same.
@@ -148,7 +149,7 @@ class Vgg19:
 
     def _pool(self, value: Tensor) -> Tensor:
         pool = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
-        return pool(value, ksize=2, strides=2, padding="VALID")
+        return pool(value, ksize=2, strides=2, padding="SAME")
 
     def check(self, layers: Sequence[str]) -> None:
         """ConfigError if the weights end before one of the layers."""

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-_ABOUT = "about"
+from stylize.types import FloatImage
+
+_ABOUT, _START = "about", "_start"
 _DIGEST = 64
 _BLOCK = 2**20
 
@@ -41,6 +43,8 @@ class Standing:
         The weighted terms of the current, the best and the first picture.
     variables
         The minimiser's state by name: arrays, or what `np.asarray` makes them of.
+    start
+        The picture that the level began with.
     recent
         The last losses, for the rule that ends a settled optimisation.
     """
@@ -53,6 +57,7 @@ class Standing:
     best_terms: dict[str, float]
     first_terms: dict[str, float]
     variables: Mapping[str, Any] = field(repr=False)
+    start: FloatImage = field(repr=False)
     recent: tuple[float, ...] = ()
 
 
@@ -82,8 +87,8 @@ class Checkpoint:
         """Write the state, completely or not at all; OSError if the disk does not take it."""
         began = time.perf_counter()
         about = {**vars(standing), "level": level, "done": asdict(done)}
-        variables = about.pop("variables")
-        arrays: dict[str, Any] = {_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8), **variables}
+        arrays: dict[str, Any] = {**about.pop("variables"), _START: about.pop("start")}
+        arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
             with temporary.open("w+b") as file:
@@ -115,7 +120,8 @@ class Checkpoint:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())
         level, done = int(about.pop("level")), Done(**about.pop("done"))
-        return level, done, Standing(**about, variables=arrays)
+        start = arrays.pop(_START)
+        return level, done, Standing(**about, variables=arrays, start=start)
 
     def _is_whole(self) -> bool:
         """Whether the digest at the file's end is that of what stands before it."""

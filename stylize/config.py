@@ -76,9 +76,15 @@ class StylizeConfig:
     """
 
     content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0, maximum=1e12)
-    style_weight: float = knob(40.0, "Weight of the style term (beta).", minimum=0.0, maximum=1e12)
+    style_weight: float = knob(8.0, "Weight of the style term (beta).", minimum=0.0, maximum=1e12)
     tv_weight: float = knob(
         20.0, "Weight of the total variation term, which smooths.", minimum=0.0, maximum=1e12
+    )
+    flat_weight: float = knob(
+        150.0,
+        "Weight of the term that smooths flat parts at full size, where style alone would weave a mesh.",
+        minimum=0.0,
+        maximum=1e12,
     )
     content_layers: tuple[str, ...] = knob(
         ("block4_conv2",), "Layers whose activations keep the content, separated by commas."

@@ -134,6 +134,23 @@ def total_variation(images: Tensor) -> Tensor:
     return _sum(tf.square(right)) + _sum(tf.square(down))
 
 
+def weighted_total_variation(images: Tensor, weights: Tensor) -> Tensor:
+    """1/D sum m (x_p - x_q)^2 over neighbours p, q of the D values; m is the mean of their two weights.
+
+    Parameters
+    ----------
+    images
+        Shape (N, H, W, 3), in [0, 1].
+    weights
+        A weight a pixel, at least 0, shape (N, H, W, 1).
+    """
+    right = images[:, :, 1:, :] - images[:, :, :-1, :]
+    down = images[:, 1:, :, :] - images[:, :-1, :, :]
+    across = 0.5 * (weights[:, :, 1:, :] + weights[:, :, :-1, :])
+    along = 0.5 * (weights[:, 1:, :, :] + weights[:, :-1, :, :])
+    return (_sum(across * tf.square(right)) + _sum(along * tf.square(down))) / _size(images)
+
+
 def mean_total_variation(images: Tensor) -> Tensor:
     """:func:`total_variation` a value: the same weight means the same at every size."""
     return total_variation(images) / _size(images)

@@ -111,7 +111,8 @@ def build_objective(
 ) -> Objective:
     """The objective of a configuration; terms of weight 0 are left out.
 
-    The temporal term's target is a pair: the picture to stay close to, and a weight a pixel. The `guided`
+    The flat term's target is a weight a pixel (:func:`stylize.flatness.flatness`). The temporal term's is a
+    pair: the picture to stay close to, and a weight a pixel. The `guided`
     style term's is a triple: a Gram matrix for each style, (R, C, C); where each goes, (1, H', W', R); and
     how much each counts there, (R,). A region counts by its area, so that style and content are balanced
     in it as in a whole picture.
@@ -128,12 +129,15 @@ def build_objective(
     if guided:
         style = replace(style, represent=tf.identity, compare=_by_region(formulas.style), pooled=False)
     smooth = Term("tv", config.tv_weight, (("image", 1.0),), formulas.total_variation, None)
+    flat = Term(
+        "flat", config.flat_weight, (("image", 1.0),), tf.identity, losses.weighted_total_variation
+    )  # fmt: skip
     temporal = Term(
         "temporal", temporal_weight, (("image", 1.0),), tf.identity,
         lambda image, target: losses.weighted_squared_error(image, *target),
     )  # fmt: skip
     return Objective(
-        [term for term in (content, style, smooth, temporal) if term.weight > 0.0 and term.layers]
+        [term for term in (content, style, smooth, flat, temporal) if term.weight > 0.0 and term.layers]
     )
 
 

@@ -139,7 +139,7 @@ def minimize(
     if standing is None:
         terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
         _require_finite(terms, "at the start")
-        standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {})
+        standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {}, start)
     else:
         minimizer.restore(standing.variables, *start.shape[:2])
     began = time.perf_counter() - standing.seconds
@@ -162,7 +162,7 @@ def minimize(
         keeper.keep(
             Standing(
                 done, retries, failures, seconds, terms, best_terms, standing.first_terms,
-                minimizer.variables(), tuple(recent),
+                minimizer.variables(), standing.start, tuple(recent),
             )
         )  # fmt: skip
 

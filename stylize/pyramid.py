@@ -15,8 +15,9 @@ from stylize.types import FloatImage
 if TYPE_CHECKING:
     from stylize.optimize import Minimum, Progress
 
-_COARSEST_SIDE = 64
-"""No level of the pyramid has a shorter side under this: below it a picture holds no content to keep."""
+_COARSEST_SIDE = 96
+"""No level of the pyramid has a shorter side under this: below it the style's own composition is built, not the
+content's."""
 
 
 def shapes_of(config: StylizeConfig, height: int, width: int) -> list[tuple[int, int]]:

@@ -66,7 +66,7 @@ class StyleTargets:
             else:
                 guides = places
                 for _ in range(block_of(layer) - 1):  # as the network's maps shrink
-                    guides = tf.nn.avg_pool2d(guides, 2, 2, "VALID")
+                    guides = tf.nn.avg_pool2d(guides, 2, 2, "SAME")
                 weights = tf.constant([len(shares) * share for share in shares])
                 found[layer] = tf.concat(grams, axis=0), guides, weights
         return found

@@ -17,6 +17,7 @@ from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.evaluator import Evaluator
+from stylize.flatness import flatness
 from stylize.look import Look, check_look, normalised
 from stylize.objective import SCALE, Objective, build_objective
 from stylize.optimize import Minimum, Progress, minimize
@@ -191,10 +192,13 @@ class Stylizer:
             levels = [one for one in levels if one[0] <= reached]
         for level, (height, width) in levels:
             scaled = rescale(content, height, width)
-            start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
+            if standing is not None:
+                start = standing.start
+            else:
+                start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
-            targets = partial(self.targets, scaled, level, anchor, look)
+            targets = partial(self.targets, scaled, level, anchor, look, start)
             minimum = self._minimum(targets, start, iterations, told, standing, keeper)
             picture, standing = minimum.picture, None
             done = after(done, minimum)
@@ -258,11 +262,13 @@ class Stylizer:
         level: int = 0,
         anchor: Anchor | None = None,
         look: Look = PLAIN,
+        start: FloatImage | None = None,
     ) -> dict[str, Mapping[str, Any]]:
         """What each term aims at for this content, by term and layer.
 
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
-        an anchor no pixel has a temporal weight.
+        an anchor no pixel has a temporal weight. At full size the flat parts of `start`, or of the content
+        where none is given, are smoothed.
         """
         targets: dict[str, Mapping[str, Any]] = {
             name: style.of(content, level, look) for name, style in self._style.items()
@@ -272,6 +278,11 @@ class Stylizer:
                 targets["content"] = self.evaluator.seen(term, content)
             elif term.name == "tv":
                 targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
+            elif term.name == "flat":
+                flat = np.zeros(content.shape[:2], np.float32)
+                if level == 0:
+                    flat = flatness(content if start is None else start)
+                targets["flat"] = {SCALE: tf.constant(look.factor), "image": tf.constant(flat[None, ..., None])}
             elif term.name == "temporal":
                 held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {

@@ -239,21 +239,27 @@ class TiledNetwork:
         place = tf.stack(
             [
                 window[4] // step,
-                tf.where(window[5] == self._height, self._height // step, window[5] // step),
+                tf.where(window[5] == self._height, _pooled(self._height, step), window[5] // step),
                 window[6] // step,
-                tf.where(window[7] == self._width, self._width // step, window[7] // step),
+                tf.where(window[7] == self._width, _pooled(self._width, step), window[7] // step),
             ]
         )
         offset = tf.stack([window[0], window[0], window[2], window[2]]) // step
         positions = tf.cast((place[1] - place[0]) * (place[3] - place[2]), value.dtype)
-        total = (self._height // step) * (self._width // step)
+        total = _pooled(self._height, step) * _pooled(self._width, step)
         return _cut(value, place - offset), place, positions / total
 
     def _zeros(self, *, pooled: bool, layer: str, dtype: Any) -> Tensor:
         width = self._backbone.width_of(layer)
         step = 2 ** (block_of(layer) - 1)
-        shape = (1, width, width) if pooled else (1, self._height // step, self._width // step, width)
+        rows, columns = _pooled(self._height, step), _pooled(self._width, step)
+        shape = (1, width, width) if pooled else (1, rows, columns, width)
         return tf.zeros(shape, dtype)
+
+
+def _pooled(length: int, step: int) -> int:
+    """What is left of a side after pooling by `step`: an odd last row or column is pooled by itself."""
+    return -(-length // step)
 
 
 def _cut(value: Tensor, place: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ ARRAY_LIMIT = 16 * 10**6
 """The most numbers one array may claim to hold; VGG-19's largest kernel has 2.4 million."""
 OBJECT_LIMIT = 20_000
 DEPTH_LIMIT = 12
-_THREADS = 4
 MAT_TIMEOUT = 300.0
 """Seconds after which reading a .mat is given up."""
 
@@ -43,11 +41,7 @@ def _read_npz(path: Path) -> Layers:
     """
     with parsing(path, ".npz"), zipfile.ZipFile(path) as archive:
         members = _npz_members(path, archive)
-        with ThreadPoolExecutor(_THREADS) as pool:  # unpacking takes the time, and lets others go on
-            contents = list(pool.map(lambda name: archive.read(members[name]), members))
-        # Not in the threads: NumPy reads the heads by Python's `ast`, which fails in several of them (3.11).
-        pairs = zip(members, contents, strict=True)
-        arrays = {name: _npy_array(path, name, content) for name, content in pairs}
+        arrays = {name: _npy_array(path, archive, member) for name, member in members.items()}
         layers = dict.fromkeys(name.rpartition("/")[0] for name in members)
         return {layer: _npz_layer(path, layer, arrays) for layer in layers}
 
@@ -97,15 +91,17 @@ def _looked_up(path: Path, layer: str, codes: NDArray[Any] | None, found: dict[s
     return np.take(table, codes)
 
 
-def _npy_array(path: Path, name: str, content: bytes) -> NDArray[Any]:
-    try:
-        return np.asarray(np.lib.format.read_array(io.BytesIO(content), allow_pickle=False))
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise
-        raise WeightsError(
-            f"{path}: {name} holds pickled Python objects, which could run code; only plain arrays are read"
-        ) from error
+def _npy_array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as file:
+        try:
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+        except ValueError as error:
+            if "pickle" not in str(error):
+                raise
+            raise WeightsError(
+                f"{path}: {member.filename} holds pickled Python objects, which could run code; "
+                "only plain arrays are read"
+            ) from error
 
 
 # --- Keras .h5 ----------------------------------------------------------------------------------------------

@@ -48,10 +48,12 @@ def convolve_one_by_one(value: Array, kernel: NDArray[np.floating], bias: NDArra
 
 
 def pool(value: Array, kind: str) -> Array:
-    """2x2 pooling with stride 2; an odd last row or column is dropped."""
+    """2x2 pooling with stride 2; an odd last row or column is pooled by itself."""
     height, width, channels = value.shape
-    cut = value[: height // 2 * 2, : width // 2 * 2].reshape(height // 2, 2, width // 2, 2, channels)
-    return cut.max(axis=(1, 3)) if kind == "max" else cut.mean(axis=(1, 3))
+    odd = ((0, height % 2), (0, width % 2), (0, 0))
+    filled = np.pad(value, odd, constant_values=np.nan)
+    cut = filled.reshape(-(-height // 2), 2, -(-width // 2), 2, channels)
+    return np.nanmax(cut, axis=(1, 3)) if kind == "max" else np.nanmean(cut, axis=(1, 3))
 
 
 def forward(

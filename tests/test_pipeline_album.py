@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_files import save_heic
 from PIL import Image
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, tree
 
@@ -147,8 +148,12 @@ def test_photos_of_all_kinds(style: Path, tmp_path: Path) -> None:
     save(photos / "print.jpg", mode="CMYK")
     save(photos / "see through.png", mode="RGBA")
     save(photos / "wide.bmp", (200, 100))
+    save_heic(photos / "IMG_0001.HEIC", Image.new("RGB", (192, 128), (90, 60, 200)), exif=turned.tobytes())
     done(*run(photos, style, output))
-    assert tree(output) == sorted([JOURNAL, "turned.jpg", "print.jpg", "see through.png", "wide.png"])
+    assert tree(output) == sorted(
+        [JOURNAL, "turned.jpg", "print.jpg", "see through.png", "wide.png", "IMG_0001.png"]
+    )
+    assert pixels(output / "IMG_0001.png").shape == (64, 43, 3)
     assert pixels(output / "turned.jpg").shape == (64, 48, 3)
     assert pixels(output / "wide.png").shape == (32, 64, 3)
     with Image.open(output / "turned.jpg") as result:

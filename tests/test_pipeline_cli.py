@@ -129,7 +129,7 @@ def test_weights_are_listed_and_verified() -> None:
 
 def test_doctor_says_what_is_here() -> None:
     text = done("doctor").out
-    for word in (__version__, "tensorflow", "ffmpeg", "vgg19-slim"):
+    for word in (__version__, "tensorflow", "pillow-heif", "ffmpeg", "vgg19-slim"):
         assert word in text
 
 
@@ -225,11 +225,11 @@ def bad_files(folder: Path) -> None:
         (image(content="../empty.png"), "../empty.png is empty (0 bytes); copy or download it again"),
         (image(style="../empty.png"), "../empty.png is empty (0 bytes); copy or download it again"),
         (image(content="../text.png"),
-         "../text.png is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+         "../text.png is a text file; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"),
         (image("--init", "../text.png"),
-         "../text.png is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+         "../text.png is a text file; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"),
         (image(content="../clip.mp4"),
-         "../clip.mp4 is no picture in a known format; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+         "../clip.mp4 is no picture in a known format; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"),
         (image(content="../album"),
          "../album: is a folder, not a picture; for all pictures in it use `deepfusion album`"),
         (image(style="../album"), "../album: there are no pictures in this folder"),
@@ -258,7 +258,7 @@ def bad_files(folder: Path) -> None:
         (["album", "..", "--style", "../album", "-o", "out", *SLIM],
          "../album: there are no pictures in this folder"),
         (["album", "..", "--style", "../text.png", "-o", "out", *SLIM],
-         "../text.png is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+         "../text.png is a text file; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"),
         (["album", "..", "--style", "../style.png:2", "-o", "out", *SLIM],
          "--style ../style.png:2.0: an album uses its styles one by one; leave the weight out"),
         (["album", "..", "--style", "../style.png", "-o", "../photo.png/out", *SLIM],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_files import save_heic
 from PIL import Image
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, tree
 
@@ -240,3 +241,23 @@ def test_only_the_first_page_is_used_and_it_is_said(photo: Path, style: Path, tm
         first.save(tmp_path / "pages.tif", save_all=True, append_images=[first, first])
     ran = done(*run(tmp_path / "pages.tif", style, tmp_path / "out.png"))
     assert f"note: {tmp_path / 'pages.tif'}: holds 3 pictures, pages or frames; the first is used" in ran.err
+
+
+def test_of_a_heic_file_the_main_picture_is_used_and_it_is_said(style: Path, tmp_path: Path) -> None:
+    import pillow_heif
+
+    file = pillow_heif.from_pillow(Image.new("RGB", (64, 64), (200, 90, 30)))
+    file.add_from_pillow(Image.new("RGB", (64, 48), (30, 90, 200)))
+    file.save(tmp_path / "a.heic", primary_index=1)
+    ran = done(*run(tmp_path / "a.heic", style, tmp_path / "out.png"))
+    note = "holds 2 pictures, pages or frames; number 2, the main one, is used"
+    assert f"note: {tmp_path / 'a.heic'}: {note}" in ran.err
+    assert pixels(tmp_path / "out.png").shape == (48, 64, 3)
+
+
+def test_a_heic_photo_that_is_cut_short_is_one_line(style: Path, tmp_path: Path) -> None:
+    path = save_heic(tmp_path / "a.heic", Image.new("RGB", (192, 128), (200, 90, 30)))
+    path.write_bytes(path.read_bytes()[:-40])
+    said = refused(*run(path, style, tmp_path / "out.png"))
+    assert said == f"{path} is cut short; copy or download it again"
+    assert tree(tmp_path) == ["a.heic"]

@@ -48,7 +48,7 @@ def test_all_five_blocks_at_the_smallest_size() -> None:
     assert_like_numpy(weights, random_picture(32, 47), "max", 1e-4)
     found = Vgg19(weights).activations(tf.constant(random_picture(32, 47)[None]), ("block5_conv4",))
     assert list(found) == ["block5_conv4"]
-    assert found["block5_conv4"].shape == (1, 2, 2, 4)
+    assert found["block5_conv4"].shape == (1, 2, 3, 4)
 
 
 def one_by_one(kernel: np.ndarray, bias: float = 0.0) -> Vgg19:
@@ -79,8 +79,11 @@ def test_padding_is_zero_after_the_mean_by_hand() -> None:
     np.testing.assert_allclose(found, [[12, 18, 12], [18, 27, 18], [12, 18, 12]], rtol=1e-4)
 
 
-@pytest.mark.parametrize(("pooling", "expected"), [("max", 4.0), ("average", 2.5)])
-def test_pooling_by_hand_drops_the_odd_row_and_column(pooling: str, expected: float) -> None:
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [("max", [[4.0, 60.0], [80.0, 90.0]]), ("average", [[2.5, 55.0], [75.0, 90.0]])],
+)
+def test_pooling_by_hand_keeps_the_odd_row_and_column(pooling: str, expected: list[list[float]]) -> None:
     middle = np.zeros((3, 3, 1, 1), np.float32)
     middle[1, 1] = 1.0
     first = np.zeros((3, 3, 3, 1), np.float32)
@@ -89,11 +92,11 @@ def test_pooling_by_hand_drops_the_odd_row_and_column(pooling: str, expected: fl
     layers = dict(zip(LAYERS[:3], [(first, zero), (middle, zero), (middle, zero)], strict=True))
     picture = np.zeros((1, 3, 3, 3))
     picture[0, :, :, 0] = (
-        123.68 + np.array([[1.0, 2.0, 90.0], [3.0, 4.0, 90.0], [90.0, 90.0, 90.0]])
+        123.68 + np.array([[1.0, 2.0, 50.0], [3.0, 4.0, 60.0], [70.0, 80.0, 90.0]])
     ) / 255.0
     network = Vgg19(Weights("custom", "test", "", layers), pooling=pooling)
     found = network.activations(tf.constant(picture), ("block2_conv1",))["block2_conv1"]
-    np.testing.assert_allclose(found, [[[[expected]]]], rtol=1e-4)
+    np.testing.assert_allclose(found[0, :, :, 0], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])

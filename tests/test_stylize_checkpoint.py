@@ -14,7 +14,7 @@ from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.optimize import Progress
 from stylize.stylizer import Stylizer
 
-CONTENT, STYLE = random_picture(160, 144, 1), random_picture(150, 150, 2)
+CONTENT, STYLE = random_picture(208, 192, 1), random_picture(150, 150, 2)
 LEVELS, ITERATIONS = 2, 5
 
 
@@ -23,7 +23,7 @@ class EnoughError(Exception):
 
 
 def stylizer(optimizer: str) -> Stylizer:
-    config = tiny_config(optimizer=optimizer, levels=LEVELS, iterations=ITERATIONS)
+    config = tiny_config(optimizer=optimizer, levels=LEVELS, iterations=ITERATIONS, flat_weight=2.0)
     return Stylizer(config, [STYLE], tiny_weights())
 
 
@@ -73,7 +73,8 @@ def test_the_state_is_kept_when_it_is_due_and_not_otherwise(tmp_path: Path) -> N
 
 def written(path: Path) -> bytes:
     terms = {"content": 1.0}
-    standing = Standing(3, 0, 1, 0.5, terms, terms, terms, {"image": np.ones((2, 2), np.float32)})
+    picture = np.full((2, 2, 3), 0.25, np.float32)
+    standing = Standing(3, 0, 1, 0.5, terms, terms, terms, {"image": np.ones((2, 2), np.float32)}, picture)
     Checkpoint(path).save(1, Done(10, 2), standing)
     return path.read_bytes()
 
@@ -85,6 +86,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     level, done, standing = found
     assert (level, done, standing.iteration, standing.failures) == (1, Done(10, 2), 3, 1)
     assert np.array_equal(standing.variables["image"], np.ones((2, 2)))
+    assert np.array_equal(standing.start, np.full((2, 2, 3), 0.25))
 
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -37,15 +38,17 @@ STYLE, STYLE_OF_SAME_SIZE = random_picture(40, 56, seed=3), random_picture(48, 4
 
 @dataclass(frozen=True)
 class Reference:
-    """What a system's own formulas give, weighted; the style by layer, `tv` None where there is none."""
+    """What a system's own formulas give, weighted; the style by layer, None for terms that it has not."""
 
     content: float
     style: tuple[float, ...]
     tv: float | None = None
+    flat: float | None = None
 
     def terms(self) -> dict[str, float]:
         found = {"content": self.content, "style": sum(self.style)}
         found |= {} if self.tv is None else {"tv": self.tv}
+        found |= {} if self.flat is None else {"flat": self.flat}
         return {**found, "total": sum(found.values())}
 
 
@@ -62,6 +65,29 @@ def gram(F: Array) -> Array:
 def squared_differences(x: Array) -> float:
     """Of every value and its right and its lower neighbour, summed."""
     return float((np.diff(x, axis=0) ** 2).sum() + (np.diff(x, axis=1) ** 2).sum())
+
+
+def flatness(P: Array) -> Array:
+    """1 / (1 + (s / 0.05)^2), s the deviation of luma in 9x9 pixels, of which the border cuts some off.
+
+    Luma is halved by means of 2x2 and enlarged again by bilinear interpolation first.
+    """
+    luma = P @ np.array([0.299, 0.587, 0.114])
+    height, width = luma.shape
+    halved = luma.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    luma = cv2.resize(halved, (width, height), interpolation=cv2.INTER_LINEAR)
+    flat = np.empty_like(luma)
+    for row, column in np.ndindex(*luma.shape):
+        near = luma[max(0, row - 4) : row + 5, max(0, column - 4) : column + 5]
+        flat[row, column] = 1.0 / (1.0 + near.var() / 0.05**2)
+    return flat
+
+
+def flat_differences(x: Array, m: Array) -> float:
+    """The squared differences of neighbours, each times the mean of its two pixels' m, summed."""
+    right = np.diff(x, axis=1) ** 2 * (0.5 * (m[:, 1:] + m[:, :-1]))[..., None]
+    down = np.diff(x, axis=0) ** 2 * (0.5 * (m[1:] + m[:-1]))[..., None]
+    return float(right.sum() + down.sum())
 
 
 # --- the systems --------------------------------------------------------------------------------------------
@@ -131,7 +157,8 @@ def relative(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> Refe
         G, T = gram(F[layer]) / positions(F[layer]), gram(A[layer]) / positions(A[layer])
         style.append(by_eye.style_weight / 5.0 * np.linalg.norm(G - T) ** 2 / np.linalg.norm(T) ** 2)
     tv = by_eye.tv_weight * squared_differences(x) / x.size
-    return Reference(by_eye.content_weight * content, tuple(style), tv)
+    flat = by_eye.flat_weight * flat_differences(x, flatness(CONTENT.astype(np.float64))) / x.size
+    return Reference(by_eye.content_weight * content, tuple(style), tv, flat)
 
 
 def deep_fusion(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> Reference:

@@ -11,26 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_files import BLUE, GREEN, RED, WHITE, quarters, read_bytes, refusal, wide_profile
 from PIL import Image, ImageCms
 
 from video import images, outputs
 from video.errors import EncodeError, InputError
 from video.images import from_uint8, list_pictures, read_image, resize_image, to_uint8, write_image
-
-RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-
-
-def quarters() -> Image.Image:
-    """A 6x4 picture: red and green above blue and white, so that every orientation looks different."""
-    image = Image.new("RGB", (6, 4), WHITE)
-    image.paste(RED, (0, 0, 3, 2))
-    image.paste(GREEN, (3, 0, 6, 2))
-    image.paste(BLUE, (0, 2, 3, 4))
-    return image
-
-
-def read_bytes(path: Path, **options: object) -> np.ndarray:
-    return to_uint8(read_image(path, **options))
 
 
 def save(image: Image.Image, path: Path, **options: object) -> Path:
@@ -96,16 +82,6 @@ def test_nonsense_orientation_is_ignored(tmp_path, orientation):
 def test_broken_exif_is_ignored(tmp_path):
     path = save(quarters(), tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\xff", quality=95)
     assert read_bytes(path).shape == (4, 6, 3)
-
-
-def wide_profile(name: str = "Test") -> bytes:
-    """An sRGB profile whose red and green primaries have changed places, under another name."""
-    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    entries = (136 + 12 * number for number in range(int.from_bytes(data[128:132], "big")))
-    table = {bytes(data[at - 4 : at]): int.from_bytes(data[at : at + 4], "big") for at in entries}
-    red, green = table[b"rXYZ"], table[b"gXYZ"]
-    data[red : red + 20], data[green : green + 20] = data[green : green + 20], data[red : red + 20]
-    return bytes(data.replace("sRGB".encode("utf-16-be"), name.encode("utf-16-be")))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
@@ -264,14 +240,6 @@ def test_avif(tmp_path):
 # ---------------------------------------------------------------------------------------------- refusing
 
 
-def refusal(path: Path, **options: object) -> str:
-    with pytest.raises(InputError) as caught:
-        read_image(path, **options)
-    assert caught.value.exit_code == 2
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_pixel_limit(tmp_path):
     path = save(Image.new("1", (100, 50)), tmp_path / "a.png")
     assert read_image(path, pixel_limit=5000).shape == (50, 100, 3)
@@ -311,14 +279,14 @@ CONTENTS = {
         b'<?xml version="1.0"?><svg xmlns="x"/>',
         "is an SVG drawing, not a picture of pixels; export it as PNG first",
     ),
-    "text": ("Grüße\n".encode() * 200, "is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"),
+    "text": ("Grüße\n".encode() * 200, "is a text file; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"),
     "postscript": (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-        "is a text file; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF",
+        "is a text file; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF",
     ),
     "binary": (
         bytes(range(1, 250)) * 3,
-        "is no picture in a known format; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF",
+        "is no picture in a known format; use JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF",
     ),
 }
 
@@ -335,32 +303,6 @@ def test_missing_folder_and_device(tmp_path):
     assert refusal(missing) == f"{missing}: there is no such picture; check the name"
     assert refusal(tmp_path) == f"{tmp_path} is a folder, not a picture; name a file in it"
     assert refusal(Path(os.devnull)) == f"{os.devnull} is no plain file; name a picture file"
-
-
-def heif_file(path: Path) -> Path:
-    path.write_bytes(struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"heic", 0, b"mif1", b"heic") + b"\0" * 40)
-    return path
-
-
-def test_heic_names_the_package_it_needs(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    path = heif_file(tmp_path / "a.jpg")
-    expected = f'{path}: HEIC pictures need one more package; run: pip install "deep-fusion[heif]"'
-    assert refusal(path) == expected
-
-
-def test_heic_is_read_when_the_package_is_there(tmp_path, monkeypatch):
-    class FakeHeif(Image.Image):
-        pass
-
-    def register() -> None:
-        Image.register_open("HEIF", lambda file, name: quarters(), lambda head: head[4:8] == b"ftyp")
-
-    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
-    monkeypatch.setattr(Image, "ID", list(Image.ID))
-    fake = types.SimpleNamespace(register_heif_opener=register)
-    monkeypatch.setitem(sys.modules, "pillow_heif", fake)
-    np.testing.assert_array_equal(read_bytes(heif_file(tmp_path / "a.heic")), np.asarray(quarters()))
 
 
 # ---------------------------------------------------------------------------------------------- writing

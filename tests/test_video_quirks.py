@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -661,13 +660,13 @@ def test_photo(name: str, tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "out.png"), from_uint8(to_uint8(picture)))
 
 
-HEIC = (24).to_bytes(4, "big") + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(200)
+HEIC = (24).to_bytes(4, "big") + b"ftypheic" + bytes(4) + b"mif1heic"
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (HEIC, 'pip install "deep-fusion[heif]"'),
+        (HEIC, "is damaged or cut short; copy or download it again"),
         (b"", "is empty"),
         (b"<html></html>", "is a web page"),
         (b"%!PS-Adobe-3.0\n", "is a text file"),
@@ -675,9 +674,8 @@ HEIC = (24).to_bytes(4, "big") + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(20
     ],
     ids=["HEIC", "empty", "web page", "PostScript", "noise"],
 )
-def test_no_photos(content: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_photos(content: bytes, told: str, tmp_path: Path) -> None:
     """One line with the file's name, for a photo and for a frame of a folder."""
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "frame_1.jpg"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:

@@ -49,6 +49,7 @@ def tiny_config(**settings: Any) -> StylizeConfig:
         "content_weight": 1.0,
         "style_weight": 1.0,
         "tv_weight": 0.0,
+        "flat_weight": 0.0,
         "normalization": "relative",
         "pooling": "max",
         "init": "content",

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .picture_formats import FORMATS, quiet_pillow
+from .picture_formats import check_content, quiet_pillow
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,9 +70,9 @@ def _read(path: Path) -> Image.Exif | None:
     try:
         with open(path, "rb") as file, quiet_pillow():
             Image.init()
-            with Image.open(
-                file, formats=[name for name in (*FORMATS, "HEIF") if name in Image.OPEN]
-            ) as image:
+            formats = [name for name in check_content(path, file.read(512)) if name in Image.OPEN]
+            file.seek(0)
+            with Image.open(file, formats=formats) as image:
                 found = image.getexif()
                 found.get_ifd(_DETAILS)
                 return found

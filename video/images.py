@@ -68,7 +68,7 @@ def read_image(
     pixel_limit: int = DEFAULT_PIXEL_LIMIT,
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> FloatImage:
-    """Read a picture file: upright, in sRGB, without transparency; of several pages or frames the first.
+    """Read a picture file: upright, in sRGB, without transparency; of several the first, or the main one.
 
     The content decides the format, not the name. Colour profiles are converted to sRGB, CMYK and 16-bit
     grey become RGB, and transparent parts show `background` (RGB in [0, 1]).

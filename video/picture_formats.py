@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from . import heic
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
 """What may be opened. Pillow knows more, some of it by starting other programs (EPS calls Ghostscript)."""
 
-HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-HEIF_HINT = 'HEIC pictures need one more package; run: pip install "deep-fusion[heif]"'
+READABLE = "JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"
 
 Bytes = NDArray[np.uint8]
 
@@ -56,10 +56,11 @@ def quiet_pillow() -> Iterator[None]:
         yield
 
 
-def count_pages(path: Path) -> int:
-    """How many pictures there are in a file of which `decode_picture` reads the first.
+def count_pages(path: Path) -> tuple[int, int]:
+    """How many pictures there are in a file, and which of them (1 is the first) `decode_picture` reads.
 
-    Pages of a TIFF or frames of an animation; the previews that cameras hide in a photo do not count.
+    Pages of a TIFF, frames of an animation, or photos of a HEIC file, which names one as the main one; the
+    previews that cameras hide in a photo do not count.
     """
     from PIL import Image
 
@@ -68,9 +69,10 @@ def count_pages(path: Path) -> int:
         file.seek(0)
         try:
             with Image.open(file, formats=formats) as image:
-                return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+                pages = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+                return pages, image.tell() + 1
         except Exception:  # the first can be read; decoders of what follows raise nearly anything
-            return 1
+            return 1, 1
 
 
 def check_content(path: Path, head: bytes) -> list[str]:
@@ -82,21 +84,10 @@ def check_content(path: Path, head: bytes) -> list[str]:
         raise InputError(f"{path} is a web page (HTML), not a picture; download the picture itself")
     if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
         raise InputError(f"{path} is an SVG drawing, not a picture of pixels; export it as PNG first")
-    if head[4:8] == b"ftyp":
-        size = min(int.from_bytes(head[:4], "big"), len(head))
-        brands = {head[start : start + 4] for start in range(8, size, 4)}
-        if brands & HEIF_BRANDS and b"avif" not in brands:
-            return [_register_heif(path)]
+    if heic.is_heic(head):
+        heic.register(path)
+        return [heic.FORMAT]
     return list(FORMATS)
-
-
-def _register_heif(path: Path) -> str:
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError as error:
-        raise InputError(f"{path}: {HEIF_HINT}") from error
-    register_heif_opener()
-    return "HEIF"
 
 
 def _decode(path: Path, file: Any, formats: list[str], pixel_limit: int) -> tuple[Bytes, Bytes | None]:
@@ -115,6 +106,8 @@ def _load(path: Path, file: Any, formats: list[str], pixel_limit: int) -> Image.
 
     Image.init()
     known = [name for name in formats if name in Image.OPEN]  # AVIF is a matter of how Pillow was built
+    if heic.FORMAT in formats and heic.is_cut_short(file):
+        raise InputError(f"{path} is cut short; copy or download it again")
     try:
         image = Image.open(file, formats=known)
         _check_pixels(path, image, pixel_limit)
@@ -122,8 +115,10 @@ def _load(path: Path, file: Any, formats: list[str], pixel_limit: int) -> Image.
     except (InputError, MemoryError):
         raise
     except UnidentifiedImageError as error:
+        if heic.FORMAT in formats:
+            raise InputError(f"{path} is damaged or cut short; copy or download it again") from error
         kind = "a text file" if _is_text(path) else "no picture in a known format"
-        raise InputError(f"{path} is {kind}; use JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF") from error
+        raise InputError(f"{path} is {kind}; use {READABLE}") from error
     except Exception as error:  # decoders of damaged files raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} is damaged or cut short ({reason}); copy or download it again") from error

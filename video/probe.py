@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .errors import InputError, VideoError
 from .extras import ExtraTrack, list_extras
+from .heic import is_still
 from .images import DEFAULT_PIXEL_LIMIT
 from .interlace import SILENT_CODECS, measure_fields
 from .streams import Streams, Track, read_with_ffprobe, read_with_pyav
@@ -128,8 +129,11 @@ def probe(path: Path) -> ClipInfo:
     path = Path(path)
     check_file(path)
     with path.open("rb") as file:
-        if is_animated_webp(file.read(32)):
-            return describe(path, read_with_pillow(path))
+        head = file.read(512)
+    if is_animated_webp(head):
+        return describe(path, read_with_pillow(path))
+    if is_still(head):
+        raise InputError(f"{path} is a picture, not a clip")
     tool = find_ffprobe()
     try:
         streams = read_with_pyav(path) if tool is None else read_with_ffprobe(path, tool)
