@@ -20,10 +20,10 @@ IMAGENET_MEAN = (123.68, 116.779, 103.939)
 
 FULL_MEANS = {
     "block1": (20.72, 92.50),
-    "block2": (110.6, 104.0),
-    "block3": (116.1, 148.7, 315.5, 459.7),
-    "block4": (455.1, 294.0, 156.8, 37.84),
-    "block5": (38.70, 15.48, 6.231, 0.8617),
+    "block2": (110.7, 104.1),
+    "block3": (116.2, 148.6, 315.5, 460.4),
+    "block4": (455.3, 294.4, 156.5, 37.91),
+    "block5": (38.68, 15.52, 6.231, 0.8531),
 }
 """Mean activations of the full network by layer, to give the slim network's the same magnitude.
 
