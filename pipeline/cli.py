@@ -116,6 +116,8 @@ def start(job: Job, values: dict[str, Any]) -> None:
     as_json = values.pop("as_json")
     quiet, verbose = values.pop("quiet"), values.pop("verbose")
     display = Display(-1 if quiet else int(verbose))
+    for note in job.notes:
+        display.warn(note)
     options = RunOptions(movie=movie, workers=workers, command_line=_command(None), **values)
     outcome = run_job(job, options, display)
     if as_json:

@@ -123,7 +123,7 @@ def demo(output: Path, quiet: bool) -> None:
 
 @click.group("weights", epilog=epilog("weights"))
 def weights() -> None:
-    """The network's weights: what is here, fetch the full network, check a file."""
+    """The networks' weights: what is here, check a file, fetch Keras' float32 original."""
 
 
 @weights.command("list")
@@ -144,7 +144,10 @@ def weights_list() -> None:
     help="Seconds to wait for an answer.",
 )
 def weights_download(timeout: float) -> None:
-    """Download the full VGG-19 (80 MB) to the Keras cache and verify it."""
+    """Download Keras' float32 VGG-19 (80 MB) to Keras' cache and verify it.
+
+    No job needs it: the package has the full network in 8 bits a weight. For --weights.
+    """
     from pipeline.weights_command import download
 
     click.echo(download(timeout, Display()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.keyframes import TABLES, table_of, text_of
 from pipeline.settings import SETTINGS, JobSettings, build_settings, cut_file, flat, known_keys
+from pipeline.toml_files import read_toml, toml_of
 from stylize.config import StylizeConfig, parse_start
 from stylize.errors import ConfigError
 from stylize.knobs import knobs_of, near_miss
 
-_FILE_LIMIT = 1_000_000
 _LARGEST = 2**63
 _JOB_KEYS = (
     "command",
@@ -46,7 +45,7 @@ class StyleSource:
 
 @dataclass(frozen=True)
 class Job:
-    """One job, checked as far as it can be without opening a file."""
+    """One job, checked as far as it can be without opening a file; `notes` are for whoever wrote its file."""
 
     command: str
     content: Path
@@ -54,6 +53,7 @@ class Job:
     output: Path
     stylize: StylizeConfig
     settings: JobSettings
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def parse_style(text: str, base: Path = Path()) -> StyleSource:
@@ -92,7 +92,7 @@ def read_preset(name: str) -> dict[str, Any]:
     if name in preset_names():
         return _checked(tomllib.loads(preset_text(name)), known_keys(), f"preset {name}")
     if name.endswith(".toml"):
-        document = _read_toml(Path(name))
+        document = read_toml(Path(name))
         if "command" in document or "content" in document:
             raise UsageError(f"{name}: is a job file, not a preset; give it to `deepfusion run`")
         values = _checked(document, known_keys(), name)
@@ -114,12 +114,20 @@ def build_job(
     """A job from its parts: defaults, then the preset's settings, then the overrides."""
     if not styles:
         raise UsageError("no style picture: give one with --style PICTURE")
-    values = {**read_preset(preset), **(overrides or {})}
+    values, notes = _without_auto({**read_preset(preset), **(overrides or {})}, preset)
     for key, value in values.items():
         if isinstance(value, int) and abs(value) > _LARGEST:
             raise UsageError(f"{key}: a number of {len(str(abs(value)))} digits is too large")
     engine, settings = build_settings(command, values)
-    return Job(command, content, styles, output, engine, settings)
+    return Job(command, content, styles, output, engine, settings, notes)
+
+
+def _without_auto(values: dict[str, Any], where: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Settings without `backbone = "auto"`, which files of earlier versions have, and a note of it."""
+    if values.get("backbone") != "auto":
+        return values, ()
+    note = f'{where}: backbone = "auto" is vgg19 now, which is in the package; vgg19-slim is the quick one'
+    return {**values, "backbone": "vgg19"}, (note,)
 
 
 def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any] | None = None) -> Job:
@@ -130,7 +138,7 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
     UsageError
         If it cannot be read, a key is unknown or missing, or a value is wrong.
     """
-    document = _read_toml(path)
+    document = read_toml(path)
     for key in document:
         if key not in _JOB_KEYS:
             raise UsageError(f"{path}: unknown key {key!r}: {near_miss(key, _JOB_KEYS)}")
@@ -157,15 +165,17 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
     values = _checked(settings, known_keys(command), f"{path}: [settings]")
     values = with_paths(values, lambda inner: str(base / inner))
     values.update(_changes(path, command, document))
+    values, notes = _without_auto(values, str(path))
     sources = tuple(parse_style(one, base) for one in style)
     preset = texts["preset"]
     if preset not in preset_names() and preset.endswith(".toml"):
         preset = str(base / preset)
     try:
-        return build_job(
+        job = build_job(
             command, base / texts["content"], sources, output or base / texts["output"],
             preset=preset, overrides={**values, **(overrides or {})},
         )  # fmt: skip
+        return replace(job, notes=notes + job.notes)
     except ConfigError as error:
         raise UsageError(f"{path}: [settings]: {error}") from None
 
@@ -186,26 +196,23 @@ def _changes(path: Path, command: str, document: dict[str, Any]) -> dict[str, tu
     return found
 
 
-def job_text(job: Job, folder: Path, *, backbone: str | None = None) -> str:
-    """A job file that does `job` again when saved in `folder`; `backbone` is what really ran."""
-    values = flat(job.stylize, job.settings)
-    if backbone is not None and not values["weights"]:
-        values["backbone"] = backbone
-    values = with_paths(values, lambda path: _relative(path, folder))
+def job_text(job: Job, folder: Path) -> str:
+    """A job file that does `job` again when saved in `folder`."""
+    values = with_paths(flat(job.stylize, job.settings), lambda path: _relative(path, folder))
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]
     lines = [
-        f"command = {_toml(job.command)}",
-        f"content = {_toml(_relative(job.content, folder))}",
-        f"style = {_toml(styles)}",
-        f"output = {_toml(_relative(job.output, folder))}",
+        f"command = {toml_of(job.command)}",
+        f"content = {toml_of(_relative(job.content, folder))}",
+        f"style = {toml_of(styles)}",
+        f"output = {toml_of(_relative(job.output, folder))}",
         "",
         "[settings]",
-        *(f"{key} = {_toml(value)}" for key, value in values.items() if key not in TABLES),
+        *(f"{key} = {toml_of(value)}" for key, value in values.items() if key not in TABLES),
     ]
     for setting, (name, _) in TABLES.items():
         for text in values.get(setting, ()):
             table = table_of(setting, text)
-            lines += ["", f"[[{name}]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+            lines += ["", f"[[{name}]]", *(f"{key} = {toml_of(value)}" for key, value in table.items())]
     text = "\n".join(lines) + "\n"
     try:
         text.encode()
@@ -237,29 +244,6 @@ def _each(value: Any, change: Callable[[Path], str]) -> Any:
 def _relative(path: Path, folder: Path) -> str:
     """`path` as seen from `folder`; links among the folders are followed, because `..` follows them too."""
     return os.path.relpath(os.path.join(os.path.realpath(path.parent), path.name), os.path.realpath(folder))
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML; JSON's texts, numbers, booleans and lists are TOML's but for one character."""
-    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-    return text.replace("\x7f", "\\u007f")
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_LIMIT + 1)
-        if len(data) > _FILE_LIMIT:
-            raise UsageError(f"{path}: over 1 MB is not a settings file")
-        return tomllib.loads(data.decode("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file; check the name") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except UsageError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
 
 
 def _checked(values: dict[str, Any], keys: tuple[str, ...], where: str) -> dict[str, Any]:

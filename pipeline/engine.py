@@ -60,6 +60,14 @@ def load_tensorflow() -> None:
         tensorflow.constant(0.0) + 1.0  # the first operation has a line of its own to say
 
 
+def has_card() -> bool:
+    """Whether TensorFlow has a graphics card to work on."""
+    load_tensorflow()
+    import tensorflow
+
+    return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
 def choose_weights(job: Job, display: Display) -> Weights:
     """The weights a job runs on; says so when its file holds another network than it names."""
     from stylize.weights import choose_weights

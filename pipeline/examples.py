@@ -56,7 +56,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "weights": (
         ("what is here", "deepfusion weights list"),
-        ("fetch the full network", "deepfusion weights download"),
+        ("fetch Keras' float32 original", "deepfusion weights download"),
         ("check a file of your own", "deepfusion weights verify vgg19.h5"),
     ),
     "score": (

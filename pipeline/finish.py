@@ -36,6 +36,10 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         values["mask"] = [content_hash(Path(one).expanduser()) for one in values["mask"]]
     if values["mask_preserve"]:
         values["mask_preserve"] = content_hash(Path(values["mask_preserve"]).expanduser())
+    if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
+        from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide
+
+        values["slim_means"] = FULL_MEANS
     return {
         "version": __version__,
         "command": job.command,
@@ -58,6 +62,7 @@ def open_run(
 
     run = RunFolder(run_path(job.output), record_of(job, weights), restart=restart)
     display.log_to(run.log)
+    display.detail(f"network {weights.name}: {weights.source}, SHA-256 {weights.sha256}")
     for output in outputs:
         remove_partials(output)
     return run
@@ -121,13 +126,13 @@ def make_contact_sheet(cells: Sequence[Cell], options: RunOptions, report: Repor
     report.also["contact sheet"] = ", ".join(map(str, paths))
 
 
-def save_settings(job: Job, options: RunOptions, backbone: str, report: Report) -> None:
+def save_settings(job: Job, options: RunOptions, report: Report) -> None:
     """Write the job file that does this run again, if one was asked for."""
     path = options.save_settings
     if path is None:
         return
     try:
-        write_durably(path, job_text(job, path.parent, backbone=backbone))
+        write_durably(path, job_text(job, path.parent))
     except OSError as error:
         raise PipelineError(f"{path}: the settings cannot be written: {error.strerror}") from None
     report.also["settings"] = str(path)

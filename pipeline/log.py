@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from pipeline.interrupt import rested
 from pipeline.watch import Watchers
@@ -38,14 +38,26 @@ def spoken_bytes(count: float) -> str:
     return f"{count / 1000:.1f} GB"
 
 
+class Outlook(Protocol):
+    """Whoever says from the first iterations how long a job will take."""
+
+    def sees(self, stylizer: Any, shape: tuple[int, ...]) -> None:
+        """The optimisation of a picture begins."""
+
+    def moved(self, work: Work) -> None:
+        """Some of the work is done."""
+
+
 class Work:
-    """How much of a job is done, in units of one full-size iteration."""
+    """How much of a job is done, in units of one full-size iteration; `timed` counts the iterations."""
 
     def __init__(self, total: float) -> None:
         self.total = max(total, 1e-9)
         self.done = 0.0
         self.text = ""
+        self.timed = 0
         self.watchers = Watchers()
+        self.outlook: Outlook | None = None
         self._marks: deque[tuple[float, float]] = deque()
 
     def advance(self, amount: float, text: str) -> None:
@@ -63,6 +75,8 @@ class Work:
 
     def _moved(self) -> None:
         self.show()
+        if self.outlook is not None:
+            self.outlook.moved(self)
         self.watchers.work_moves(self)
 
     def grow(self, amount: float) -> None:
@@ -78,6 +92,7 @@ class Work:
 
         The first mark is set after the first iteration: what the compilation took is no speed.
         """
+        self.timed += 1
         now = time.perf_counter() - rested()
         while len(self._marks) > 2 and now - self._marks[1][0] > _SPEED_WINDOW:
             self._marks.popleft()
@@ -149,7 +164,9 @@ class Display:
         self.stream = sys.stderr if stream is None else stream
         self.warnings: list[str] = []
         self.watchers = Watchers()
+        self.outlook: Outlook | None = None
         self._log: Path | None = None
+        self._console: Any = None
 
     def log_to(self, path: Path) -> None:
         """From now on write everything that is said, and what only `-v` would say, to the end of a file."""
@@ -166,7 +183,10 @@ class Display:
     def say(self, text: str, verbosity: int) -> None:
         """A line that is shown from this verbosity on, and always goes to the log."""
         if self.verbosity >= verbosity:
-            print(text, file=self.stream, flush=True)
+            if self._console is not None:  # above the bar
+                self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                print(text, file=self.stream, flush=True)
         if self._log is not None:
             # A log that cannot be written is no reason to end the work it tells of.
             with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as file:
@@ -201,7 +221,7 @@ class Display:
     def work(self, total: float) -> Iterator[Work]:
         """Show the progress of a job of `total` units while the block runs."""
         with self._work(total) as work:
-            work.watchers = self.watchers
+            work.watchers, work.outlook = self.watchers, self.outlook
             yield work
 
     @contextmanager
@@ -219,6 +239,10 @@ class Display:
                 TextColumn("{task.fields[text]}"),
             )
             with Progress(*columns, console=console, transient=True) as bar:
-                yield _BarWork(total, bar)
+                self._console = console
+                try:
+                    yield _BarWork(total, bar)
+                finally:
+                    self._console = None
         else:
             yield _PlainWork(total, self.stream)

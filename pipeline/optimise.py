@@ -85,6 +85,8 @@ def optimise(
         work.advance(unit_cost(stylizer.config, content.shape), label)
         return replace(result, picture=finish(result.picture, laid_over))
 
+    if work.outlook is not None and not resumed:
+        work.outlook.sees(stylizer, content.shape)
     work.watchers.picture_begins(Begun(title, content))
     recorder = None
     if snapshots is not None:

@@ -157,7 +157,7 @@ def run_options(command: str) -> Callable[[Command], Command]:
         click.option("--gpus-per-worker", hidden=alone, type=click.FloatRange(0.0, 1.0), metavar="X",
                      help="Graphics cards that each worker gets, or its share of one. "
                      "[default: 1 where there are any]"),
-        click.option("--offline", is_flag=True, help="Never download weights."),
+        click.option("--offline", is_flag=True, help="Never fetch a hub model."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
         click.option("-v", "--verbose", is_flag=True, help="Say more."),

@@ -1,14 +1,18 @@
-"""The files of a job, by whatever name they have where it is done."""
+"""The files of a job, by whatever name they have where it is done, and its weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.checks import inputs_of
 from pipeline.config import Job, with_paths
 from pipeline.settings import build_settings, flat
+
+if TYPE_CHECKING:
+    from stylize.weights import Weights
 
 
 def relocated(job: Job, place: Callable[[Path], Path]) -> Job:
@@ -24,3 +28,32 @@ def worker_inputs(job: Job) -> tuple[Path, ...]:
     model = job.settings.hub_model
     local = [Path(model)] if not model.startswith("https://") else []
     return (*inputs_of(job), *local)
+
+
+def to_send(weights: Weights) -> Weights:
+    """Weights as a worker is sent them: without layers, 80 MB, if they are those of its own package."""
+    from stylize.weights import EMBEDDED
+
+    return replace(weights, layers={}) if EMBEDDED.get(weights.name) == weights.sha256 else weights
+
+
+def as_sent(weights: Weights) -> Weights:
+    """The weights that were sent, whole again.
+
+    Raises
+    ------
+    WeightsError
+        If the file in this machine's package is damaged, or another.
+    """
+    from stylize.errors import WeightsError
+    from stylize.weights import load_weights
+
+    if weights.layers:
+        return weights
+    own = load_weights(weights.name)
+    if own.sha256 != weights.sha256:
+        raise WeightsError(
+            f"{own.source}: has SHA-256 {own.sha256}, and the job runs on {weights.sha256}; install the same "
+            f"Deep Fusion everywhere"
+        )
+    return own

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pipeline.checks import check_inputs
 from pipeline.config import Job
 from pipeline.contact_sheet import Cell, small, write_contact_sheet
-from pipeline.engine import RunOptions, build_stylizer, choose_weights
+from pipeline.engine import RunOptions, build_stylizer, choose_weights, has_card
 from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display, Work
 from pipeline.optimise import optimise
@@ -53,8 +53,8 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     check_inputs(job)
     sheet = job.output.with_name(f"{job.output.name}.preview.png")
     check_target(sheet, (".png",), overwrite=True)
-    job, weights = _affordable(job, display, offline=options.offline)
-    report = Report("preview", str(sheet), backbone=weights.name)
+    job, weights = _affordable(job, display)
+    report = Report("preview", str(sheet)).ran_on(weights)
     engine = _Engine(job, weights, display, options.offline)
     cells = []
     with display.work(float((COARSE_ITERATIONS / 2 + LAST_ITERATIONS) * count)) as work:
@@ -196,15 +196,10 @@ def _resized(look: Look, height: int, width: int) -> Look:
     return replace(look, masks=tuple(None if mask is None else plane(mask) for mask in look.masks))
 
 
-def _affordable(job: Job, display: Display, *, offline: bool) -> tuple[Job, Weights]:
+def _affordable(job: Job, display: Display) -> tuple[Job, Weights]:
     """The job on the slim network where there is no graphics card, in float32, by the quicker minimiser."""
-    from pipeline.engine import load_tensorflow
-
-    load_tensorflow()
-    import tensorflow as tf
-
     settings = replace(job.settings, precision="float32", memory=0.0)
-    if not settings.weights and not tf.config.list_physical_devices("GPU"):
+    if not settings.weights and not has_card():
         settings = replace(settings, backbone="vgg19-slim")
     job = replace(job, settings=settings, stylize=replace(job.stylize, optimizer="lbfgs"))
     return job, choose_weights(job, display)

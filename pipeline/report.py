@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.log import spoken_time
+
+if TYPE_CHECKING:
+    from stylize.weights import Weights
 
 
 @dataclass
@@ -19,6 +22,8 @@ class Report:
         The file or folder made, as a text.
     frames
         Pictures or frames in the output.
+    backbone, weights, weights_sha256
+        The network that ran, where its weights are from, and the SHA-256 of that file.
     losses
         Mean over the pictures of each weighted term and of their "total".
     done, skipped
@@ -44,6 +49,13 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     also: dict[str, str] = field(default_factory=dict)
     warping_error: float | None = None
+    weights: str = ""
+    weights_sha256: str = ""
+
+    def ran_on(self, weights: Weights) -> Report:
+        """This report, with the network that the job runs on."""
+        self.backbone, self.weights, self.weights_sha256 = weights.name, weights.source, weights.sha256
+        return self
 
     def add(self, result: Any) -> None:
         """Count one :class:`stylize.stylizer.Result`."""

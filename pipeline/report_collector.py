@@ -50,7 +50,6 @@ class ReportCollector(Watcher):
         self._options = options
         self._path = path
         self._job: Job | None = None
-        self._backbone = ""
         self._ended: list[Ended] = []
         self._curves: list[CurvePoint] = []
         self._pairs: list[Pair] = []
@@ -58,7 +57,8 @@ class ReportCollector(Watcher):
 
     def job_begins(self, job: Job, backbone: str) -> None:
         """Keep what the page says of the job."""
-        self._job, self._backbone = job, backbone
+        del backbone
+        self._job = job
 
     def iterated(self, progress: Progress, picture: Callable[[], FloatImage]) -> None:
         """A single picture's losses become curves."""
@@ -91,10 +91,10 @@ class ReportCollector(Watcher):
         page = ReportPage(
             title=report.output,
             command=job.command,  # type: ignore[arg-type]
-            facts=_facts(report, job), settings=_settings(job), environment=_environment(self._backbone),
+            facts=_facts(report, job), settings=_settings(job), environment=_environment(report),
             rows=self._rows(), pairs=pairs, thumbs=self._thumbs, curves=self._curves,
             warnings=report.warnings, rerun=_again(self._options),
-            job_file=job_text(job, path.parent, backbone=self._backbone),
+            job_file=job_text(job, path.parent),
             failed=list(report.failed.items()),
         )  # fmt: skip
         write_report_page(path, page, overwrite=self._options.overwrite)
@@ -165,14 +165,15 @@ def _said(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _environment(backbone: str) -> list[tuple[str, str]]:
+def _environment(report: Report) -> list[tuple[str, str]]:
     load_tensorflow()
     import tensorflow as tf
 
     cards = [device.name for device in tf.config.list_logical_devices("GPU")]
     return [
         ("deep-fusion", __version__),
-        ("network", backbone),
+        ("network", f"{report.backbone}, {report.weights}"),
+        ("its SHA-256", report.weights_sha256),
         ("TensorFlow", tf.__version__),
         ("Python", platform.python_version()),
         ("system", platform.platform()),

@@ -32,6 +32,7 @@ from pipeline.finish import (
 )
 from pipeline.log import Display
 from pipeline.masks import mask_files
+from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
@@ -80,7 +81,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         todo = [unit for unit in units if unit not in finished]
         if options.dry_run:
             return _plan(job, todo, staff, weights, display, offline=options.offline)
-        report = Report("album", str(job.output), weights.name, len(units), skipped=len(finished))
+        report = Report("album", str(job.output), frames=len(units), skipped=len(finished)).ran_on(weights)
         book = AlbumBook(job, keys, report, display)
         display.watchers.job_begins(job, weights.name)
         for unit in units:
@@ -107,7 +108,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             run.remove()
             raise
     close_run(run, options, report)
-    save_settings(job, options, weights.name, report)
+    save_settings(job, options, report)
     display.note(_table(units, finished, report))
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
@@ -133,6 +134,7 @@ def _do(
         away = [WorkUnit(name, price, task.absolute) for name, task in known.items()]
         do_by_workers(staff, setup.absolute(), "photos", lambda _: away, total, take, snapshots, display)
         return
+    display.outlook = Outlook(setup.job, display)
     with display.work(total) as work:
 
         def hear(unit: WorkUnit, message: Any) -> None:

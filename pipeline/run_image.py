@@ -21,6 +21,7 @@ from pipeline.log import Display
 from pipeline.masks import look_of, mask_files, masks_of_picture
 from pipeline.memory import warn_of_excess
 from pipeline.optimise import optimise, result_line
+from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.watch import Ended
@@ -55,13 +56,14 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
-    report = Report("image", str(job.output), backbone=weights.name, frames=1)
+    report = Report("image", str(job.output), frames=1).ran_on(weights)
     display.watchers.job_begins(job, weights.name)
     run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():
             display.note(f"continuing where an earlier run stopped (in {run.path})")
+        display.outlook = Outlook(job, display)
         with display.work(unit_cost(job.stylize, content.shape)) as work:
             result = optimise(
                 stylizer, content, job.settings, work, "", snapshots, job.content.name,
@@ -79,7 +81,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         raise
     run.checkpoint.unlink(missing_ok=True)
     close_run(run, options, report)
-    save_settings(job, options, weights.name, report)
+    save_settings(job, options, report)
     report.seconds = time.perf_counter() - began
     report.warnings = display.warnings
     return report

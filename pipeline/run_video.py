@@ -27,6 +27,7 @@ from pipeline.keyframes import check_changes, missing_shot, timeline_of
 from pipeline.log import Display
 from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
+from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
@@ -70,7 +71,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )  # fmt: skip
         if options.dry_run:
             return _plan(job, settings, clip, make(), staff, display)
-        report = Report("video", str(job.output), backbone=weights.name)
+        report = Report("video", str(job.output)).ran_on(weights)
         display.watchers.job_begins(job, weights.name)
         run = open_run(job, weights, display, [job.output], restart=options.restart)
         try:
@@ -81,6 +82,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 stylizer = make()
                 warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
                 there = dict(book.frames)
+                display.outlook = Outlook(job, display)
                 FrameLoop(job, settings, clip, stylizer, run, there, book.take, display, shown).run()
             else:
                 setup = ClipSetup(
@@ -98,7 +100,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     report.frames = len(frames)
     movie = run.snapshots / "frame"
     make_movie([movie] if movie.exists() else [], options, report, display)
-    save_settings(job, options, weights.name, report)
+    save_settings(job, options, report)
     close_run(run, options, report)
     report.warping_error = book.warping_error()
     report.seconds = time.perf_counter() - began

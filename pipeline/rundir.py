@@ -228,8 +228,15 @@ class RunFolder:
         if differences:
             raise UsageError(
                 f"{self.path}: holds a run with other settings ({'; '.join(differences)}); "
-                f"give its settings to continue it, or --restart to discard it"
+                f"give its settings{_network_of(known, record)} to continue it, or --restart to discard it"
             )
+
+
+def _network_of(known: dict[str, Any], record: dict[str, Any]) -> str:
+    """The option for the network of an earlier run, if it was another; it may not have been the default."""
+    name = known.get("backbone")
+    other = name in ("vgg19", "vgg19-slim") and name != record.get("backbone")
+    return f" (--backbone {name})" if other else ""
 
 
 def _difference(key: str, before: Any, now: Any) -> str:

@@ -26,7 +26,8 @@ class JobSettings:
     )
     backbone: str = knob(
         "vgg19",
-        "Network, both in the package: the full vgg19, or vgg19-slim, many times cheaper and rougher.",
+        "Network, both in the package: the full vgg19; or vgg19-slim, rougher, in about a tenth of the time "
+        "(a fifth where bfloat16 is computed).",
         choices=("vgg19", "vgg19-slim"),
     )  # fmt: skip
     engine: str = knob(
@@ -86,7 +87,9 @@ class JobSettings:
         minimum=0,
         maximum=1024,
     )
-    weights: str = knob("", "A weights file of your own: .h5, .mat or .npz.", metavar="PATH")
+    weights: str = knob(
+        "", "A weights file of your own, used in place of --backbone: .h5, .mat or .npz.", metavar="PATH"
+    )
     weights_sha256: str = knob("", "The SHA-256 that the weights file must have.", metavar="HEX")
 
     def __post_init__(self) -> None:

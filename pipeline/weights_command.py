@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from pipeline.log import Display, spoken_bytes
@@ -15,18 +16,18 @@ def listing() -> list[str]:
     for source in describe_sources():
         state = {True: "here", False: "not here", None: "any file"}[source.present]
         size = spoken_bytes(source.size) if source.size else ""
-        lines.append(f"{source.name:15} {state:9} {size:7} {source.where}  ({source.licence})")
+        lines.append(f"{source.name:15} {state:9} {size:7} {source.where}  [{source.licence}]")
         if source.problem:
             lines.append(f"{'':15} {source.problem}")
     return lines
 
 
 def download(timeout: float, display: Display) -> str:
-    """Fetch the full network's weights; gives the line to print."""
+    """Fetch Keras' float32 original of the full network; gives the line to print."""
     from stylize.download import download_vgg19
 
-    progress = display.download("vgg19")
-    return f"vgg19 is at {download_vgg19(timeout=timeout, progress=progress)}"
+    path = download_vgg19(timeout=timeout, progress=display.download("Keras' VGG-19"))
+    return f"Keras' float32 VGG-19 is at {path}; to use it: --weights {shlex.quote(str(path))}"
 
 
 def verify_line(path: Path, sha256: str | None) -> str:

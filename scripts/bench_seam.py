@@ -25,7 +25,7 @@ from video.images import read_image, write_image
 
 OVERLAPS = (0, 4, 8, 16)
 PAIRS = (("flower.mp4", "vangogh-starry-night.jpg"), ("friday-speech.mp4", "hokusai-great-wave.jpg"))
-SETTINGS = ("--backbone", "vgg19-slim", "--size", "256", "--cuts", "none", "--keep-run", "--offline", "-q")
+SETTINGS = ("--backbone", "vgg19-slim", "--size", "256", "--cuts", "none", "--keep-run", "-q")
 
 
 def main() -> None:

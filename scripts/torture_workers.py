@@ -39,7 +39,6 @@ SETTINGS = (
     "96",
     "--threads",
     "1",
-    "--offline",
     "--tolerance",
     "0",
     "-v",

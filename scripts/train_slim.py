@@ -5,7 +5,7 @@
 Any number of --pictures (folders, zip files) and --teacher (any weight file the project reads, or the
 published 16x network's arrays); for each layer the first teacher that has it is followed. The same command
 continues after an interruption. `scripts/pack_slim.py` makes the package's file of the result,
-`scripts/bench_slim.py` judges it; docs/vgg19-slim.md tells the recipe. Needs matplotlib besides the
+`scripts/bench_slim.py` judges it; docs/networks.md tells the recipe. Needs matplotlib besides the
 project's own dependencies.
 """
 

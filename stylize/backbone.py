@@ -19,16 +19,16 @@ IMAGENET_MEAN = (123.68, 116.779, 103.939)
 """Mean RGB colour of the pictures VGG-19 was trained on, in 0 to 255 (Simonyan & Zisserman 2015)."""
 
 FULL_MEANS = {
-    "block1": (21.5, 96.3),
-    "block2": (120.0, 116.0),
-    "block3": (129.0, 166.0, 354.0, 525.0),
-    "block4": (450.0, 400.0, 400.0, 400.0),
-    "block5": (40.0, 30.0, 30.0, 30.0),
+    "block1": (20.72, 92.50),
+    "block2": (110.7, 104.1),
+    "block3": (116.2, 148.6, 315.5, 460.4),
+    "block4": (455.3, 294.4, 156.5, 37.91),
+    "block5": (38.68, 15.52, 6.231, 0.8531),
 }
 """Mean activations of the full network by layer, to give the slim network's the same magnitude.
 
-Blocks 1 to 3 are measured with the real weights on photos and paintings like the demo's. Blocks 4 and 5
-are estimates, good to a factor of about 2, from the sizes of the losses that neural-style prints.
+Measured with the package's own full network, max pooling, on the six photos and six paintings of which the
+demo's are a part, at 384 px (docs/networks.md).
 """
 
 _QUIET_FILTER = 0.2

@@ -1,7 +1,7 @@
-"""Fetching Keras' VGG-19 weights into Keras' own cache: https, bounded in time, checked before it counts.
+"""Fetching Keras' float32 VGG-19 into Keras' own cache: https, bounded in time, checked before it counts.
 
-The file goes to a ``*.part`` beside its place, is checked, and only then renamed. Nothing is fetched at
-import, nor by any function here but `download_vgg19`.
+No job needs it: the package has the network. The file goes to a ``*.part`` beside its place, is checked, and
+only then renamed. Nothing is fetched but by `download_vgg19`, for which the user has to ask.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from stylize.weight_cache import (
     accept,
     cache_path,
     cache_trouble,
-    forget_failure,
     forget_record,
     is_offline,
 )
@@ -47,11 +46,10 @@ def download_vgg19(
     *,
     timeout: float = 20.0,
     total: float = 600.0,
-    offline: bool = False,
     progress: Progress | None = None,
     url: str = VGG19_URL,
 ) -> Path:
-    """Keras' VGG-19 weights in Keras' cache, fetched unless a good copy is there.
+    """Keras' float32 VGG-19 in Keras' cache, fetched unless a good copy is there.
 
     Parameters
     ----------
@@ -60,24 +58,23 @@ def download_vgg19(
         further piece of data.
     total
         Seconds the whole download may take.
-    offline
-        Never touch the network; DEEPFUSION_OFFLINE=1 does the same.
     progress
         Called after each piece.
 
     Raises
     ------
     DownloadError
-        In one line: no network, no answer in time, a stall, a wrong size or hash (expected and got).
+        In one line: no network, no answer in time, a stall, a wrong size or hash (expected and got); or
+        DEEPFUSION_OFFLINE forbids it.
     """
     target = cache_path()
     trouble = cache_trouble()
     if trouble is None:
         return target
-    if offline or is_offline():
+    if is_offline():
         raise DownloadError(
-            f"{trouble}, and downloading is switched off; put a copy of {VGG19_URL} there,"
-            " name one with --weights, or use --backbone vgg19-slim"
+            f"{trouble}, and DEEPFUSION_OFFLINE forbids to fetch it; unset it, or put a copy of {VGG19_URL}"
+            " there; the package's own vgg19 needs neither"
         )
     _check_url(url)
     part = _part_file(target)
@@ -89,7 +86,6 @@ def download_vgg19(
         part.unlink(missing_ok=True)
     forget_record(target)
     accept(target)
-    forget_failure()
     return target
 
 

@@ -18,6 +18,7 @@ from stylize.errors import WeightsError
 from stylize.pyramid import rescale
 from stylize.starts import covering
 from stylize.types import FloatImage
+from stylize.weight_cache import is_offline
 
 STYLE_SIDE = 256
 """Magenta's model was trained on style pictures of this size."""
@@ -31,7 +32,7 @@ class HubModel:
     handle
         The folder of a SavedModel, or an address that tensorflow-hub knows, downloaded once.
     offline
-        Refuse addresses.
+        Refuse addresses; DEEPFUSION_OFFLINE=1 does the same.
 
     Raises
     ------
@@ -42,7 +43,7 @@ class HubModel:
     def __init__(self, handle: str, *, offline: bool = False) -> None:
         self.handle = handle
         if handle.startswith("https://"):
-            if offline:
+            if offline or is_offline():
                 raise WeightsError(
                     f"{handle}: is not fetched offline; give --hub-model the folder of a downloaded model"
                 )

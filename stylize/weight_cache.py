@@ -1,12 +1,10 @@
-"""Keras' cache as the place of VGG-19's weights: where it is, what is in it, what is known of the file."""
+"""Keras' cache as the place of its float32 VGG-19: where it is, what is in it, what is known of the file."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +29,6 @@ class Pin:
 # matched by another. Fill in `sha256` here once it is known, and it is required.
 VGG19_PIN = Pin(size=80_134_624, md5="253f8cb515780f3b799900260a226db6")
 
-RETRY_AFTER = 3600.0
-"""Seconds for which an attempt that failed is remembered, so that not every start waits for the network."""
-
 
 def cache_path() -> Path:
     """Where Keras keeps its VGG-19 weights: $KERAS_HOME, or ~/.keras, then models/."""
@@ -48,7 +43,7 @@ def cache_path() -> Path:
 
 
 def is_offline() -> bool:
-    """Whether the environment variable DEEPFUSION_OFFLINE forbids downloading (empty and 0 do not)."""
+    """Whether the environment variable DEEPFUSION_OFFLINE forbids to fetch anything (empty and 0 do not)."""
     return os.environ.get("DEEPFUSION_OFFLINE", "") not in ("", "0")
 
 
@@ -82,7 +77,7 @@ def cache_trouble() -> str | None:
     """Why the copy in the cache will not do, or None when it will."""
     path = cache_path()
     if not path.is_file():
-        return f"VGG-19's weights are not at {path}"
+        return f"Keras' VGG-19 is not at {path}"
     try:
         accept(path)
     except WeightsError as error:
@@ -107,30 +102,3 @@ def _recorded_hash(path: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return words[0].lower() if words else None
-
-
-def _stamp_path() -> Path:
-    path = cache_path()
-    return path.with_name(path.name + ".failed")
-
-
-def remember_failure(why: str) -> None:
-    """Note in the cache that fetching failed just now (``NAME.failed``, JSON); silently, if it can be."""
-    with contextlib.suppress(OSError):
-        _stamp_path().write_text(json.dumps({"time": time.time(), "why": why}), "utf-8")
-
-
-def forget_failure() -> None:
-    """Forget what `remember_failure` noted."""
-    with contextlib.suppress(OSError):
-        _stamp_path().unlink(missing_ok=True)
-
-
-def recent_failure() -> tuple[float, str] | None:
-    """(seconds ago, why) of the last failure, if it was within `RETRY_AFTER`."""
-    try:
-        note = json.loads(_stamp_path().read_text("utf-8"))
-        ago, why = time.time() - float(note["time"]), str(note["why"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return (ago, why) if 0 <= ago < RETRY_AFTER else None

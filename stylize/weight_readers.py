@@ -34,7 +34,7 @@ MAT_TIMEOUT = 300.0
 
 
 def _read_npz(path: Path) -> Layers:
-    """Arrays named <layer>/kernel and <layer>/bias; or, in place of a kernel, <layer>/codes and <layer>/table.
+    """Arrays named <layer>/kernel and <layer>/bias; or, for a kernel, <layer>/codes and <layer>/table.
 
     Codes are uint8 of the kernel's shape, places in the table of at most 256 float values: a kernel in eight
     bits. Any other name is refused: it is another network.
@@ -60,7 +60,8 @@ def _npz_members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipI
         if name in members:
             raise WeightsError(f"{path}: holds {name} twice")
         members[name] = member
-    if sum(member.file_size for member in members.values()) > SIZE_LIMIT:
+    sizes = [member.file_size * (4 if name.endswith("codes") else 1) for name, member in members.items()]
+    if sum(sizes) > SIZE_LIMIT:  # a code becomes a float of four bytes
         raise WeightsError(f"{path}: unpacks to more than {SIZE_LIMIT:,} bytes; not a VGG file")
     return members
 

@@ -43,6 +43,7 @@ WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 """Channels of each of the five blocks, by backbone."""
 
 VGG19_LICENCE = "CC BY 4.0 (K. Simonyan and A. Zisserman)"
+CODED_LICENCE = f"{VGG19_LICENCE}, MIT (quantised by D. Steinberg)"
 SLIM_LICENCE = "MIT (trained for this project)"
 
 EMBEDDED: Mapping[str, str] = MappingProxyType(
@@ -200,7 +201,7 @@ def choose_weights(
 def describe_sources() -> list[SourceInfo]:
     """Every source of weights, with what is there of it now. Nothing is fetched."""
     return [
-        _describe("vgg19", embedded_path("vgg19"), VGG19_LICENCE),
+        _describe("vgg19", embedded_path("vgg19"), CODED_LICENCE),
         _describe("vgg19-slim", embedded_path("vgg19-slim"), SLIM_LICENCE),
         _describe("Keras float32", cache_path(), VGG19_LICENCE),
         SourceInfo("Keras .h5", "--weights FILE.h5", None, None, None, VGG19_LICENCE),

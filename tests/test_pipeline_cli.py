@@ -120,7 +120,10 @@ def test_presets_are_listed_and_shown() -> None:
 
 def test_weights_are_listed_and_verified() -> None:
     assert "vgg19-slim      here" in done("weights", "list").out
-    assert "good: vgg19-slim, 14 layers up to block5_conv2" in done("weights", "verify", embedded_path()).out
+    assert (
+        "good: vgg19-slim, 14 layers up to block5_conv2"
+        in done("weights", "verify", embedded_path("vgg19-slim")).out
+    )
     assert refused("weights", "verify", "no.npz") == "no.npz: no such file; check the path"
 
 
@@ -325,11 +328,11 @@ def test_a_clip_is_not_its_own_output(place: Path) -> None:
 
 
 def bad_weights(folder: Path) -> None:
-    data = embedded_path().read_bytes()
+    data = embedded_path("vgg19-slim").read_bytes()
     (folder / "page.h5").write_text("<!DOCTYPE html><html>sign in</html>")
     (folder / "cut.npz").write_bytes(data[: len(data) // 2])
     (folder / "good.npz").write_bytes(data)
-    with np.load(embedded_path()) as arrays:
+    with np.load(embedded_path("vgg19-slim")) as arrays:
         layers = {name: arrays[name] for name in arrays}
     layers["block1_conv2/kernel"] = layers["block1_conv2/kernel"][:, :, :8]
     np.savez(folder / "shapes.npz", **layers)
@@ -345,9 +348,7 @@ def bad_weights(folder: Path) -> None:
         (["../god.npz"], "../god.npz: no such file; did you mean good.npz?"),
         (["../good.npz", "--weights-sha256", "0" * 64], f"../good.npz: expected SHA-256 {'0' * 64}, got "),
         (["../good.npz", "--weights-sha256", "abc"], "'abc' is not a SHA-256: 64 hexadecimal digits are expected"),
-        (["../good.npz", "--backbone", "vgg19"],
-         "../good.npz: holds vgg19-slim, but --backbone asks for vgg19; drop one"),
-        (["../good.npz", "--content-layers", "block5_conv4"], ""),
+        (["../good.npz", *SLIM, "--content-layers", "block5_conv4"], "the weights of vgg19-slim end at block5_conv2"),
     ],
 )  # fmt: skip
 def test_weights_that_will_not_do_are_refused(arguments: list[str], message: str, place: Path) -> None:
@@ -406,31 +407,6 @@ def test_what_is_in_the_way_of_a_run_folder_stays(place: Path) -> None:
     said = refused(*image("--keep-run"))
     assert said == "out.png.run: is in the way of the run folder and is none; move it or rename the output"
     assert tree(place) == ["out.png.run/mine.txt"]
-
-
-def test_the_full_network_asked_for_offline_is_an_error_with_status_1(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(place / "keras"))
-    ran = deepfusion(
-        "image", "../photo.png", "--style", "../style.png", "-o", "out.png", "--backbone", "vgg19"
-    )
-    assert ran.code == 1
-    assert len(ran.err.splitlines()) == 1
-    assert tree(place) == []
-
-
-def test_auto_without_the_full_network_is_the_small_one_and_says_so(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(place / "keras"))
-    ran = done(
-        "image", "../photo.png", "--style", "../style.png", "-o", "out.png", *QUICK[2:], "--json", "--backbone", "auto"
-    )  # fmt: skip
-    assert ran.json["backbone"] == "vgg19-slim"
-    (line,) = ran.err.splitlines()
-    assert line.startswith("note: using vgg19-slim")
-    assert ran.json["warnings"] == [line.removeprefix("note: ")]
 
 
 @pytest.mark.parametrize(

@@ -177,9 +177,9 @@ def test_every_setting_is_in_a_job_file(command: str, preset: str, tmp_path: Pat
 
 
 def test_a_job_file_says_which_network_ran(tmp_path: Path) -> None:
-    job = build_job("image", tmp_path / "a", STYLES, tmp_path / "b")
-    settings = tomllib.loads(job_text(job, tmp_path, backbone="vgg19-slim"))["settings"]
-    assert settings["backbone"] == "vgg19-slim"
+    for name in ("vgg19", "vgg19-slim"):
+        job = build_job("image", tmp_path / "a", STYLES, tmp_path / "b", overrides={"backbone": name})
+        assert tomllib.loads(job_text(job, tmp_path))["settings"]["backbone"] == name
 
 
 def test_paths_in_a_job_file_are_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

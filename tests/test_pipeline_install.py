@@ -81,7 +81,8 @@ def test_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     assert wanted_data() <= names
-    assert any(name.endswith("vgg19-slim.npz") for name in names)
+    assert {"stylize/weights/vgg19.npz", "stylize/weights/vgg19-slim.npz"} <= names
+    assert wheel.stat().st_size <= 35_000_000
     assert any(name.startswith("configs/") and name.endswith(".toml") for name in names)
     assert {"LICENSE", "NOTICE"} <= {Path(name).name for name in names if ".dist-info/" in name}
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]

@@ -1,8 +1,8 @@
-"""The network against NumPy: tiny weights, the embedded ones, and the real VGG-19's first three blocks."""
+"""The network against NumPy and PyTorch: tiny weights and the embedded ones."""
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy_vgg import forward
+from PIL import Image
 from tiny_encoder import random_picture, tiny_weights
 
 from stylize.backbone import _QUIET_FILTER, FULL_MEANS, Vgg19
 from stylize.errors import ConfigError
-from stylize.weights import LAYERS, Weights, embedded_path, load_weights
+from stylize.weights import EMBEDDED, LAYERS, Weights, load_weights
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = Path(os.environ.get("DEEPFUSION_REFERENCE_WEIGHTS", ROOT.parent / "shared" / "weights"))
-REAL_BLOCKS = REFERENCE / "vgg19-imagenet-blocks1-3.npz"
 GOLDEN = ROOT / "tests" / "golden" / "activations.npz"
 
 
@@ -202,32 +201,51 @@ def assert_like_golden(network: str, activations: Mapping[str, np.ndarray]) -> N
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected[2], err_msg=layer)
 
 
-@pytest.mark.skipif(not REAL_BLOCKS.is_file(), reason="the real blocks 1-3 of VGG-19 are not here")
-def test_real_vgg19_blocks_against_numpy_on_a_real_picture() -> None:
-    weights = load_weights(REAL_BLOCKS)
-    assert tuple(weights.layers) == LAYERS[:8]
-    picture = real_picture()
-    found = Vgg19(weights).activations(picture[None], LAYERS[:8])
-    for layer, expected in forward(weights.layers, picture).items():
-        value = found[layer].numpy()[0]
-        assert relative_error(value, expected) < 1e-4, layer
-        edge = np.s_[[0, -1]], np.s_[:, [0, -1]]
-        assert all(relative_error(value[at], expected[at]) < 1e-4 for at in edge), f"{layer} at the borders"
-    assert_like_golden("vgg19", {layer: value.numpy()[0] for layer, value in found.items()})
-
-
-def test_embedded_weights_against_numpy_and_the_golden_numbers() -> None:
-    weights = load_weights("vgg19-slim")
-    same = weights.sha256 == str(golden()["slim_sha256"])
-    assert same, f"{embedded_path().name} has changed: run scripts/make_golden.py and look at the difference"
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_weights_against_numpy_and_the_golden_numbers(name: str) -> None:
+    weights = load_weights(name)
+    same = weights.sha256 == str(golden()[f"sha256 of {name}"])
+    assert same, f"{name}.npz has changed: run scripts/make_golden.py and look at the difference"
     picture = real_picture()
     activations = Vgg19(weights).activations(picture[None], tuple(weights.layers))
-    found = {layer: value.numpy()[0] / full_mean(layer) for layer, value in activations.items()}
+    found = {layer: value.numpy()[0] / scale_of(weights, layer) for layer, value in activations.items()}
     for layer, expected in forward(weights.layers, picture).items():
         assert relative_error(found[layer], expected) < 1e-4, layer
-    assert_like_golden("vgg19-slim", found)
+        edge = np.s_[[0, -1]], np.s_[:, [0, -1]]
+        assert all(relative_error(found[layer][at], expected[at]) < 1e-4 for at in edge), layer
+    assert_like_golden(name, found)
 
 
-def full_mean(layer: str) -> float:
-    """What the engine scales the slim network's activations of a layer by; 1 in the file."""
-    return FULL_MEANS[layer[: len("block1")]][int(layer[-1]) - 1]
+def scale_of(weights: Weights, layer: str) -> float:
+    """What the engine scales the slim network's activations of a layer by, which are 1 in the file."""
+    full = FULL_MEANS[layer[: len("block1")]][int(layer[-1]) - 1]
+    return full if weights.name == "vgg19-slim" else 1.0
+
+
+def test_every_layer_of_vgg19_is_what_pytorch_makes_of_it() -> None:
+    """An independent implementation on the same weights: orientation, colours, padding, pooling, scale.
+
+    The middle is at row and column 48 >> (block - 1); the Gram matrix is F F^T / M for M places.
+    """
+    expected = json.loads((GOLDEN.parent / "vgg19-activations.json").read_text())
+    with Image.open(GOLDEN.parent / "tulips-96.png") as file:
+        picture = np.asarray(file.convert("RGB"), np.float32) / 255.0
+    assert picture.shape == (96, 96, 3)
+    found = Vgg19(load_weights("vgg19")).activations(picture[None], LAYERS)
+    assert list(expected) == list(LAYERS)
+    for layer, figures in expected.items():
+        value = found[layer].numpy()[0].astype(np.float64)
+        middle = 48 >> (int(layer[len("block")]) - 1)
+        flat = value.reshape(-1, value.shape[-1])
+        ours = {
+            "mean": value.mean(),
+            "norm": np.linalg.norm(value),
+            "max": value.max(),
+            "gram_norm": np.linalg.norm(flat.T @ flat / len(flat)),
+        }
+        for name, figure in ours.items():
+            assert figure == pytest.approx(figures[name], rel=1e-4), f"{name} of {layer}"
+        theirs = figures["filters_0_to_4_at_centre"]
+        np.testing.assert_allclose(
+            value[middle, middle, :5], theirs, rtol=1e-3, atol=1e-4 * ours["max"], err_msg=layer
+        )

@@ -84,7 +84,8 @@ def test_a_model_without_call_is_used_by_its_signature(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, 0.5 * content + 0.25, atol=0.03)
 
 
-def test_what_is_no_model_is_one_line(tmp_path: Path) -> None:
+def test_what_is_no_model_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEEPFUSION_OFFLINE")
     cases = {
         str(tmp_path / "none"): "holds no saved_model.pb",
         "https://127.0.0.1:9/model/1": "cannot be loaded",
@@ -99,6 +100,9 @@ def test_what_is_no_model_is_one_line(tmp_path: Path) -> None:
         assert str(caught.value).startswith(handle)
     with pytest.raises(WeightsError, match="not fetched offline"):
         HubModel("https://tfhub.dev/model/1", offline=True)
+    monkeypatch.setenv("DEEPFUSION_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="not fetched offline"):
+        HubModel("https://tfhub.dev/model/1")
     wrong = HubModel(str(save(Wrong(), tmp_path / "wrong")))
     with pytest.raises(WeightsError, match="does not stylize"):
         wrong.stylize(picture(0, 16, 16), picture(1, 16, 16))

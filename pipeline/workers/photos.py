@@ -16,7 +16,7 @@ from pipeline.finish import exif_for
 from pipeline.log import Display, Work
 from pipeline.masks import look_of, mask_paths, masks_of_picture
 from pipeline.optimise import optimise, result_line
-from pipeline.places import relocated, worker_inputs
+from pipeline.places import as_sent, relocated, to_send, worker_inputs
 from pipeline.workers.messages import Kept
 from pipeline.workers.units import Places, Tell
 
@@ -110,11 +110,12 @@ class AlbumSetup:
         """The same for a worker in any folder."""
         styles = tuple(replace(style, path=style.path.absolute()) for style in self.styles)
         job = relocated(self.job, Path.absolute)
-        return replace(self, job=job, styles=styles, example=self.example.absolute())
+        example, weights = self.example.absolute(), to_send(self.weights)
+        return replace(self, job=job, styles=styles, example=example, weights=weights)
 
     def begin(self, places: Places, display: Display) -> PhotoWorker:
         """The worker; its network is made for the first photo."""
-        return PhotoWorker(self, places, display)
+        return PhotoWorker(replace(self, weights=as_sent(self.weights)), places, display)
 
 
 class PhotoWorker:

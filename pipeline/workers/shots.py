@@ -18,7 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.frame_loop import FrameCosts, FrameLoop
 from pipeline.log import Display, Work
 from pipeline.masks import marks_of_masks
-from pipeline.places import relocated, worker_inputs
+from pipeline.places import as_sent, relocated, to_send, worker_inputs
 from pipeline.rundir import Frame, RunFolder, content_name, frame_name
 from pipeline.settings import VideoSettings
 from pipeline.workers.doing import do_by_workers
@@ -147,7 +147,8 @@ class ClipSetup:
     def absolute(self) -> ClipSetup:
         """The same for a worker in any folder."""
         clip = replace(self.clip, source=self.clip.source.moved(Path.absolute))
-        return replace(self, job=relocated(self.job, Path.absolute), clip=clip, run=self.run.absolute())
+        job, weights = relocated(self.job, Path.absolute), to_send(self.weights)
+        return replace(self, job=job, clip=clip, run=self.run.absolute(), weights=weights)
 
     def begin(self, places: Places, display: Display) -> _ShotWorker:
         """The worker, with its network and style targets."""
@@ -156,7 +157,7 @@ class ClipSetup:
         job = relocated(self.job, places)
         clip = replace(self.clip, source=self.clip.source.moved(places))
         stylizer = build_stylizer(
-            job, job.styles, max(clip.size), self.weights, display,
+            job, job.styles, max(clip.size), as_sent(self.weights), display,
             palette=self.palette, offline=self.offline, neighbours=self.neighbours,
         )  # fmt: skip
         return _ShotWorker(job, clip, stylizer, self.movie_frame, display)

@@ -1,0 +1,36 @@
+"""TOML: files of settings read within bounds, values written."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UsageError
+
+_FILE_LIMIT = 1_000_000
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a file of settings holds; UsageError if it is none, or too large."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_LIMIT + 1)
+        if len(data) > _FILE_LIMIT:
+            raise UsageError(f"{path}: over 1 MB is not a settings file")
+        return tomllib.loads(data.decode("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file; check the name") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UsageError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: is not TOML: {error}") from None
+
+
+def toml_of(value: Any) -> str:
+    """A value as TOML; JSON's texts, numbers, booleans and lists are TOML's but for one character."""
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
