@@ -2,15 +2,15 @@
 
     python scripts/bench_look.py MEDIA --size 384 --sheet sheet.jpg --results results/
     python scripts/bench_look.py MEDIA --photos tulips,rocket --set style_weight=40 --set flat_weight=0
-    python scripts/bench_look.py MEDIA --score results/        # of pictures that are there: PHOTO-PAINTING.png
+    python scripts/bench_look.py MEDIA --score results/       # of pictures that are there: PHOTO-PAINTING.png
 
 MEDIA has folders `photos` and `paintings`. Of each result, whatever made it, on the full network in float32:
 
-mesh     root mean square, 0 to 255, of the luminance above a quarter of a cycle a pixel, in the quarter of the
-         cells of 16x16 pixels that vary least below 0.12 cycles a pixel: a weave in flat parts. The painting's
-         own stands beside it.
+mesh     root mean square, 0 to 255, of the luminance above a quarter of a cycle a pixel, in the quarter of
+         the cells of 16x16 pixels that vary least below 0.12 cycles a pixel: a weave in flat parts. The
+         painting's own stands beside it.
 content  relative squared error of block4_conv2 to the photo's: 0 is the photo, 1 as wrong as saying nothing
-style    relative squared error of the Gram matrices of block1_conv1 to block5_conv1 to the painting's, the mean
+style    relative squared error of the Gram matrices of block1_conv1 to block5_conv1 to the painting's, mean
 """
 
 from __future__ import annotations
@@ -159,9 +159,8 @@ def main() -> None:
     contents = [read_picture(path, options.size, 16) for path in photos]
     columns = [[padded(content, options.size) for content in contents]]
     found: list[Scores] = []
-    print(
-        "| photo | painting | mesh | painting's | content | style |\n| --- | --- | ---: | ---: | ---: | ---: |"
-    )
+    print("| photo | painting | mesh | painting's | content | style |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
     for painting in paintings:
         style = read_picture(painting, options.size, 16)
         names = [f"{photo.stem}-{painting.stem}.png" for photo in photos]

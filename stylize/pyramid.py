@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from stylize.optimize import Minimum, Progress
 
 _COARSEST_SIDE = 96
-"""No level of the pyramid has a shorter side under this: below it the style's own composition is built, not the
-content's."""
+"""No level of the pyramid has a shorter side under this: below it the style's own composition is built."""
 
 
 def shapes_of(config: StylizeConfig, height: int, width: int) -> list[tuple[int, int]]:
