@@ -161,3 +161,16 @@ def test_total_variation_against_numpy(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(
         losses.mean_total_variation(tf.constant(x)), expected / size, rtol=1e-12, atol=1e-12
     )
+
+
+def test_weighted_total_variation_by_hand_and_as_the_mean_one() -> None:
+    x = np.zeros((1, 2, 2, 3))
+    x[0, 0, 1], x[0, 1, 0] = 0.5, 1.0  # differences: 0.5 above, 1 at the left, 1 below, 0.5 at the right
+    weights = np.array([[1.0, 0.0], [0.5, 0.0]])[None, ..., None]
+    # Means of the two weights: above 0.5, left 0.75, below 0.25, right 0; a value a channel, over 12 values.
+    expected = 3 * (0.5 * 0.25 + 0.75 * 1.0 + 0.25 * 1.0 + 0.0 * 0.25) / 12
+    found = losses.weighted_total_variation(tf.constant(x), tf.constant(weights))
+    np.testing.assert_allclose(found, [expected], rtol=1e-12)
+    pictures = np.random.default_rng(5).uniform(size=(2, 7, 5, 3))
+    even = losses.weighted_total_variation(tf.constant(pictures), tf.ones((2, 7, 5, 1), tf.float64))
+    np.testing.assert_allclose(even, losses.mean_total_variation(tf.constant(pictures)), rtol=1e-12)

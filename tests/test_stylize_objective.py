@@ -16,8 +16,8 @@ from stylize.config import NORMALIZATIONS
 from stylize.objective import FORMULAS, Objective, Term, build_objective
 
 Array = np.ndarray
-NAMES = ("content", "style", "tv")
-WEIGHTS = {"content_weight": 2.0, "style_weight": 3.0, "tv_weight": 0.5}
+NAMES = ("content", "style", "tv", "flat")
+WEIGHTS = {"content_weight": 2.0, "style_weight": 3.0, "tv_weight": 0.5, "flat_weight": 0.7}
 STYLE_SHARES = (0.3, 0.9)
 
 
@@ -32,16 +32,18 @@ class Case:
         self.backbone = Vgg19(self.weights, pooling=pooling)
         self.picture, self.content = (random_picture(10, 9, seed).astype(np.float64) for seed in (1, 2))
         self.style = random_picture(12, 14, seed=3).astype(np.float64)
+        self.flat = np.random.default_rng(4).uniform(size=(10, 9))
 
     def activations(self, pictures: Any) -> dict[str, Any]:
         return self.backbone.activations(pictures, self.objective.layers)
 
     def targets(self) -> dict[str, dict[str, Any]]:
         aims = {"content": self.content, "style": self.style}
-        return {
+        found = {
             name: self.objective.represented(self.activations(tf.constant(aim[None])))[name]
             for name, aim in aims.items()
         }
+        return {**found, "flat": {"image": tf.constant(self.flat[None, ..., None])}}
 
     def scores(self, pictures: Any) -> Any:
         seen = self.objective.represented(self.activations(pictures))
@@ -89,6 +91,12 @@ def numpy_tv(normalization: str, x: Array) -> float:
     return float(total if normalization in ("gatys", "coursera") else total / x.size)
 
 
+def numpy_flat(x: Array, m: Array) -> float:
+    right = np.diff(x, axis=1) ** 2 * ((m[:, 1:] + m[:, :-1]) / 2)[..., None]
+    down = np.diff(x, axis=0) ** 2 * ((m[1:] + m[:-1]) / 2)[..., None]
+    return float((right.sum() + down.sum()) / x.size)
+
+
 @pytest.mark.parametrize("pooling", ["max", "average"])
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_every_term_against_numpy(normalization: str, pooling: str) -> None:
@@ -102,10 +110,11 @@ def test_every_term_against_numpy(normalization: str, pooling: str) -> None:
             for share, layer in zip(STYLE_SHARES, ("block1_conv1", "block2_conv1"), strict=True)
         ),
         0.5 * numpy_tv(normalization, case.picture),
+        0.7 * numpy_flat(case.picture, case.flat),
     ]
     assert case.objective.names == NAMES
     found = case.scores(tf.constant(case.picture[None])).numpy()
-    assert found.shape == (3, 1)
+    assert found.shape == (4, 1)
     np.testing.assert_allclose(found[:, 0], expected, rtol=1e-5)
     single = case.objective.compared(
         case.objective.represented(case.activations(tf.constant(case.picture[None], tf.float32))),
@@ -119,7 +128,7 @@ def test_eager_equals_compiled_and_pictures_of_a_batch_do_not_mix(normalization:
     case = Case(normalization)
     batch = tf.constant(np.stack([case.picture, case.content]))
     scores = case.scores(batch)
-    assert scores.shape == (3, 2)
+    assert scores.shape == (4, 2)
     np.testing.assert_allclose(tf.function(case.scores)(batch), scores, rtol=1e-12)
     np.testing.assert_allclose(case.scores(batch[:1]), scores[:, :1], rtol=1e-12)
     assert scores.numpy()[0, 1] == 0.0  # the content itself
@@ -177,7 +186,7 @@ def test_layers_share_equally_without_weights() -> None:
     ("settings", "names", "layers"),
     [
         ({}, ("content", "style"), ("block2_conv1", "block1_conv1")),
-        ({"tv_weight": 1.0}, NAMES, ("block2_conv1", "block1_conv1", "image")),
+        ({"tv_weight": 1.0, "flat_weight": 1.0}, NAMES, ("block2_conv1", "block1_conv1", "image")),
         ({"content_weight": 0.0}, ("style",), ("block1_conv1", "block2_conv1")),
         ({"style_weight": 0.0}, ("content",), ("block2_conv1",)),
         ({"style_layers": ()}, ("content",), ("block2_conv1",)),
