@@ -27,9 +27,10 @@ TERM_COLORS: dict[str, Color] = {
     "style": (255, 161, 74),
     "content": (94, 170, 255),
     "tv": (128, 205, 116),
+    "flat": (232, 214, 92),
     "temporal": (203, 136, 255),
 }
-MORE_COLORS: tuple[Color, ...] = ((255, 122, 148), (92, 212, 204), (232, 214, 92))
+MORE_COLORS: tuple[Color, ...] = ((255, 122, 148), (92, 212, 204))
 
 SUPERSAMPLING = (4, 2)
 """Curves are drawn this much larger and scaled down, in bands up to 800 pixels wide and in wider ones:

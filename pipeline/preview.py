@@ -21,6 +21,7 @@ from pipeline.engine import RunOptions, build_stylizer, choose_weights, has_card
 from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display, Work
 from pipeline.optimise import optimise
+from pipeline.precision import is_native, settled
 from pipeline.report import Report
 from pipeline.samples import Sample, samples_of
 from stylize.config import StylizeConfig, parse_start
@@ -197,9 +198,13 @@ def _resized(look: Look, height: int, width: int) -> Look:
 
 
 def _affordable(job: Job, display: Display) -> tuple[Job, Weights]:
-    """The job on the slim network where there is no graphics card, in float32, by the quicker minimiser."""
-    settings = replace(job.settings, precision="float32", memory=0.0)
-    if not settings.weights and not has_card():
-        settings = replace(settings, backbone="vgg19-slim")
+    """The job by the quicker minimiser; on the slim network where the full one would be no quick look.
+
+    That is where neither a graphics card nor bfloat16 is to be had.
+    """
+    settings = replace(job.settings, memory=0.0)
+    if not settings.weights and not has_card() and not is_native():
+        settings = replace(settings, backbone="vgg19-slim", precision="float32")
     job = replace(job, settings=settings, stylize=replace(job.stylize, optimizer="lbfgs"))
-    return job, choose_weights(job, display)
+    weights = choose_weights(job, display)
+    return settled(job, weights), weights

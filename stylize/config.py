@@ -121,7 +121,7 @@ class StylizeConfig:
     )
     seed: int = knob(0, "Seed of the noise.", minimum=0, maximum=2**31 - 1)
     optimizer: str = knob("lbfgs", "How the loss is minimised.", choices=("lbfgs", "adam"))
-    iterations: int = knob(120, "Iterations at each level (for a clip: for the first frame).", minimum=1)
+    iterations: int = knob(80, "Iterations at each level (for a clip: for the first frame).", minimum=1)
     tolerance: float = knob(
         3e-4,
         "Stop a level, or a frame, when an iteration lowers the loss by less than this share (averaged over "

@@ -125,8 +125,8 @@ def test_settings_are_checked_without_tensorflow() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "default"),
     [
-        ("iterations", 2.5, "120"),
-        ("iterations", True, "120"),
+        ("iterations", 2.5, "80"),
+        ("iterations", True, "80"),
         ("style_weight", "40", "40.0"),
         ("style_layers", ["block1_conv1"], "("),
         ("rescale_activations", 1, "False"),

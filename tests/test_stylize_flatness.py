@@ -38,7 +38,7 @@ def test_half_flat_at_a_deviation_of_a_twentieth_of_luma() -> None:
     picture = np.broadcast_to(step[None, :, None], (48, 90, 3)).astype(np.float32)
     assert (
         0.5 < flatness(picture)[24].min() < 0.65
-    )  # the step itself is a little soft without its finest octave
+    )  # soft without its finest octave
 
 
 @pytest.mark.parametrize("shape", [(17, 23), (16, 1), (1, 16)])

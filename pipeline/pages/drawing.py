@@ -24,7 +24,7 @@ _SHAPES = (
 )
 """A circle, a square, a diamond and a triangle: series are told apart without their colours."""
 
-_KNOWN = ("total", "style", "content", "tv", "temporal")
+_KNOWN = ("total", "style", "content", "tv", "flat", "temporal")
 
 
 @dataclass(frozen=True)
