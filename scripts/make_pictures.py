@@ -3,14 +3,16 @@
     python scripts/make_pictures.py MEDIA docs/images
 
 MEDIA has folders `photos` and `paintings`. Every sheet shows photo, painting and result, made by the default
-settings on the built-in network.
+settings; `wipe.webp` is the progress movie of the second pair.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,8 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from pipeline.cli import main as deepfusion
 from pipeline.config import read_preset
-from pipeline.engine import read_picture
+from pipeline.engine import load_tensorflow, read_picture
+from pipeline.precision import is_native
 from pipeline.settings import build_settings
 from stylize.stylizer import Stylizer
 from stylize.weights import load_weights
@@ -36,6 +40,7 @@ PAIRS = (
 SIZE = 512
 HEIGHT = 300
 GAP = 6
+MOVIE = ("--size", "400", "--movie-seconds", "4", "--movie-wipe", "--overwrite", "-q")
 
 
 def row(pictures: list[np.ndarray]) -> np.ndarray:
@@ -50,6 +55,25 @@ def row(pictures: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(cells[:-1], axis=1)
 
 
+def make_movie(photo: Path, painting: Path, target: Path) -> None:
+    """The optimisation of one picture as an animation that ends with a wipe."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(SystemExit):
+        output = str(Path(folder) / "out.png")
+        deepfusion(
+            [
+                "image",
+                str(photo),
+                "--style",
+                str(painting),
+                "-o",
+                output,
+                "--progress-movie",
+                str(target),
+                *MOVIE,
+            ]
+        )
+
+
 def main() -> None:
     """Stylize every pair; write one sheet a pair, and the results at full size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,18 +82,24 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="also write the results at full size to this folder")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    load_tensorflow()
     config, _ = build_settings("image", read_preset("default"))
-    weights = load_weights("vgg19-slim")
+    weights = load_weights("vgg19")
+    mixed = is_native()
     for photo, painting in PAIRS:
         content = read_picture(options.media / "photos" / photo, SIZE, config.minimum_side)
         style = read_picture(options.media / "paintings" / painting, SIZE, config.minimum_side)
-        result = Stylizer(config, [style], weights).stylize(content)
+        result = Stylizer(config, [style], weights, mixed=mixed).stylize(content)
         name = f"{Path(photo).stem}-{Path(painting).stem}"
         print(f"{name}: {result.evaluations} evaluations, {result.seconds:.0f} s", flush=True)
         write_image(options.folder / f"{name}.jpg", row([content, style, result.picture]), quality=85)
         if options.results:
             options.results.mkdir(parents=True, exist_ok=True)
             write_image(options.results / f"{name}.png", result.picture)
+    photo, painting = PAIRS[1]
+    make_movie(
+        options.media / "photos" / photo, options.media / "paintings" / painting, options.folder / "wipe.webp"
+    )
 
 
 if __name__ == "__main__":
