@@ -127,7 +127,7 @@ def test_settings_are_checked_without_tensorflow() -> None:
     [
         ("iterations", 2.5, "80"),
         ("iterations", True, "80"),
-        ("style_weight", "40", "40.0"),
+        ("style_weight", "40", "8.0"),
         ("style_layers", ["block1_conv1"], "("),
         ("rescale_activations", 1, "False"),
     ],
