@@ -41,3 +41,17 @@ def flatness(picture: FloatImage) -> NDArray[np.float32]:
     variance = tf.nn.avg_pool2d(tf.square(luma), _NEIGHBOURHOOD, 1, "SAME") - tf.square(mean)
     flat = 1.0 / (1.0 + tf.maximum(variance, 0.0) / _FLAT**2)
     return np.asarray(flat[0, ..., 0], np.float32)
+
+
+def smoothed_at(level: int, start: FloatImage) -> NDArray[np.float32]:
+    """How much each pixel is smoothed, shape (1, H, W, 1): its `flatness` at full size, nothing at levels below.
+
+    Parameters
+    ----------
+    level
+        Of the pyramid; 0 is full size.
+    start
+        The picture that the level starts from, shape (H, W, 3), in [0, 1].
+    """
+    flat = flatness(start) if level == 0 else np.zeros(start.shape[:2], np.float32)
+    return flat[None, ..., None]

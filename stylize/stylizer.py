@@ -17,7 +17,7 @@ from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.evaluator import Evaluator
-from stylize.flatness import flatness
+from stylize.flatness import smoothed_at
 from stylize.look import Look, check_look, normalised
 from stylize.objective import SCALE, Objective, build_objective
 from stylize.optimize import Minimum, Progress, minimize
@@ -192,10 +192,8 @@ class Stylizer:
             levels = [one for one in levels if one[0] <= reached]
         for level, (height, width) in levels:
             scaled = rescale(content, height, width)
-            if standing is not None:
-                start = standing.start
-            else:
-                start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
+            start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
+            start = start if standing is None else standing.start
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
             targets = partial(self.targets, scaled, level, anchor, look, start)
@@ -279,13 +277,8 @@ class Stylizer:
             elif term.name == "tv":
                 targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
             elif term.name == "flat":
-                flat = np.zeros(content.shape[:2], np.float32)
-                if level == 0:
-                    flat = flatness(content if start is None else start)
-                targets["flat"] = {
-                    SCALE: tf.constant(look.factor),
-                    "image": tf.constant(flat[None, ..., None]),
-                }
+                smoothed = smoothed_at(level, content if start is None else start)
+                targets["flat"] = {SCALE: tf.constant(look.factor), "image": tf.constant(smoothed)}
             elif term.name == "temporal":
                 held = no_anchor(content) if anchor is None else anchor
                 targets["temporal"] = {

@@ -112,7 +112,8 @@ def test_layers_move_with_the_size() -> None:
 def test_what_is_corrected() -> None:
     config = StylizeConfig()
     half = corrected(config, 0.5)
-    assert (half.content_layers, half.style_weight, half.tv_weight) == (("block3_conv2",), 20.0, 10.0)
+    assert (half.content_layers, half.style_weight, half.tv_weight) == (("block3_conv2",), 4.0, 10.0)
+    assert half.flat_weight == 75.0
     assert corrected(config, 1.0) == config
     absolute = StylizeConfig(normalization="gatys")
     assert corrected(absolute, 0.5) == absolute  # other layers' terms have another scale
