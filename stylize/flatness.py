@@ -44,7 +44,7 @@ def flatness(picture: FloatImage) -> NDArray[np.float32]:
 
 
 def smoothed_at(level: int, start: FloatImage) -> NDArray[np.float32]:
-    """How much each pixel is smoothed, shape (1, H, W, 1): its `flatness` at full size, nothing at levels below.
+    """How much each pixel is smoothed, shape (1, H, W, 1): its `flatness` at full size, else not at all.
 
     Parameters
     ----------

@@ -265,8 +265,7 @@ class Stylizer:
         """What each term aims at for this content, by term and layer.
 
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
-        an anchor no pixel has a temporal weight. At full size the flat parts of `start`, or of the content
-        where none is given, are smoothed.
+        an anchor no pixel has a temporal weight. Flat parts are those of `start`, or else of the content.
         """
         targets: dict[str, Mapping[str, Any]] = {
             name: style.of(content, level, look) for name, style in self._style.items()

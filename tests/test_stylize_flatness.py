@@ -36,9 +36,7 @@ def test_the_finest_octave_does_not_hide_a_flat_part() -> None:
 def test_half_flat_at_a_deviation_of_a_twentieth_of_luma() -> None:
     step = np.where(np.arange(90) < 45, 0.45, 0.55)  # a window that sees both halves alike deviates by 0.05
     picture = np.broadcast_to(step[None, :, None], (48, 90, 3)).astype(np.float32)
-    assert (
-        0.5 < flatness(picture)[24].min() < 0.65
-    )  # soft without its finest octave
+    assert 0.5 < flatness(picture)[24].min() < 0.65  # soft without its finest octave
 
 
 @pytest.mark.parametrize("shape", [(17, 23), (16, 1), (1, 16)])
