@@ -1,4 +1,4 @@
-"""The preset neural-style beside neural-style-pt on the same weights: its objective after as many evaluations.
+"""The preset neural-style beside neural-style-pt on the same weights: its objective by evaluations.
 
     python scripts/bench_peers.py MEDIA [--size 320] [--precision float32|mixed] [--results FOLDER]
 
