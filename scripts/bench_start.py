@@ -1,10 +1,10 @@
 """How long the command line takes before it does anything: whole processes, median of several.
 
-    python scripts/bench_start.py [--rounds 11] [--media MEDIA]
+    python scripts/bench_start.py [--rounds 11] [--media MEDIA [--backbone vgg19] [--frames 48]]
 
 Prints a Markdown table; exits 1 when `--help` takes half a second or more. With MEDIA (folders `photos`,
 `paintings` and `videos`) also how long it takes to the first iteration of a picture and to the end of a
-picture of one iteration, and the wall time of 48 frames at 256 px over the time inside the optimiser.
+picture of one iteration, and the wall time of some frames at 256 px over the time inside the optimiser.
 """
 
 from __future__ import annotations
@@ -61,23 +61,23 @@ def to_first_iteration(arguments: tuple[str, ...]) -> float:
     return float(ran.stdout.split()[0]) - started
 
 
-def jobs(media: Path) -> None:
-    """Time a picture's first iteration, and 48 frames."""
+def jobs(media: Path, backbone: str, frames: int) -> None:
+    """Time a picture's first iteration, and some frames."""
     style = media / "paintings" / "vangogh-starry-night.jpg"
-    common = ("--style", str(style), "--size", "256", "--backbone", "vgg19-slim", "--overwrite", "-q")
+    common = ("--style", str(style), "--size", "256", "--backbone", backbone, "--overwrite", "-q")
     with tempfile.TemporaryDirectory() as folder:
         photo, picture = str(media / "photos" / "chelsea-cat.png"), str(Path(folder) / "out.png")
         short = ("image", photo, "-o", picture, *common, "--levels", "1", "--iterations", "1")
         first = statistics.median([to_first_iteration(short) for _ in range(4)][1:])
         one = statistics.median([seconds(short) for _ in range(3)])
         clip, output = str(media / "videos" / "flower.mp4"), Path(folder) / "out.mp4"
-        whole = seconds(("video", clip, "-o", str(output), *common, "--frames", "0:48", "--keep-run"))
+        whole = seconds(("video", clip, "-o", str(output), *common, "--frames", f"0:{frames}", "--keep-run"))
         journal = (output.with_name("out.mp4.run") / "journal.jsonl").read_text().splitlines()
         inside = sum(json.loads(line)["seconds"] for line in journal)
     print("\n| job | |\n| --- | ---: |")
     print(f"| start to the end of the first iteration, median of 3 after one | {first:.1f} s |")
     print(f"| a picture of one iteration, start to end, median of 3 | {one:.1f} s |")
-    print(f"| 48 frames: wall time over time in the optimiser | {whole / inside:.3f} |")
+    print(f"| {frames} frames: wall time over time in the optimiser | {whole / inside:.3f} |")
     print(f"| the same without the picture of one iteration, above | {(whole - one) / inside:.3f} |")
 
 
@@ -86,6 +86,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--media", type=Path)
+    parser.add_argument("--backbone", default="vgg19")
+    parser.add_argument("--frames", type=int, default=48)
     options = parser.parse_args()
     times: dict[tuple[str, ...], list[float]] = {command: [] for command in COMMANDS}
     for _ in range(options.rounds):
@@ -98,7 +100,7 @@ def main() -> None:
             f"| {min(found):.3f} to {max(found):.3f} |"
         )
     if options.media is not None:
-        jobs(options.media)
+        jobs(options.media, options.backbone, options.frames)
     sys.exit(statistics.median(times["--help",]) >= LIMIT)
 
 
