@@ -31,7 +31,7 @@ from video.decode import fit_size
 from video.images import read_image, resize_image, write_image
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "guide.md"
-SIZE = ("--size", "320", "--backbone", "vgg19-slim", "-q", "--overwrite")
+SIZE = ("--size", "320", "-q", "--overwrite")
 WIDEST = 1440
 BLOCK = re.compile(r"```sh\n(deepfusion [^`]*?)```\s*!\[[^\]]*\]\(images/guide/([\w-]+)\.jpg\)", re.S)
 

@@ -2,7 +2,7 @@
 
     python scripts/make_screenshots.py MEDIA
 
-Runs a clip of 16 frames and an album at 256 px on the built-in network and looks at their pages with a
+Runs a clip of 16 frames and an album at 256 px and looks at their pages with a
 headless Chromium (playwright, of the `dev` extra, and a Chromium on the path) at 1280 and 390 pixels.
 """
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "images" / "pages"
 PORT = 8699
 WIDTHS = {"desktop": (1280, 800), "phone": (390, 780)}
-SETTINGS = ("--size", "256", "--backbone", "vgg19-slim", "-q")
+SETTINGS = ("--size", "256", "-q")
 LONGEST = 2000
 """Pixels of a picture's height, at the most."""
 
