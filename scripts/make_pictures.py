@@ -35,7 +35,7 @@ PAIRS = (
     ("flower-2268x1512.jpg", "monet-water-lilies.jpg"),
 )
 MOVIE_OF = ("tulips.png", "vangogh-starry-night.jpg")
-SIZE = 512
+SIZE = 448
 HEIGHT = 300
 GAP = 6
 MOVIE = ("--size", "400", "--movie-seconds", "4", "--movie-wipe", "--overwrite", "-q")
