@@ -92,7 +92,7 @@ def finished_units(
         raise UsageError(
             f"{other[0].output}: exists already and is not of this job"
             f"{f' (nor are {len(other) - 1} others)' if len(other) > 1 else ''}; "
-            f"give --overwrite to replace it, or choose another output folder"
+            "give the settings and the network it was made with, --overwrite to replace it, or another folder"
         )
     return same
 

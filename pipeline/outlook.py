@@ -83,7 +83,7 @@ class Outlook:
         told = [f"{what} about {roughly(seconds * part)}" for what, part in ways]
         told[:1] = [one.replace(" about ", " would take about ", 1) for one in told[:1]]
         price = f"{each:.{0 if each >= 10 else 1 if each >= 1 else 2}f} s an iteration"
-        line = f"at most about {roughly(seconds)} on this {where} ({price})"
+        line = f"about {roughly(seconds)} on this {where} ({price})"
         return "; ".join((line, ", ".join(told))) if told else line
 
 

@@ -58,7 +58,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     report = Report("preview", str(sheet)).ran_on(weights)
     engine = _Engine(job, weights, display, options.offline)
     cells = []
-    with display.work(float((COARSE_ITERATIONS / 2 + LAST_ITERATIONS) * count)) as work:
+    with display.work(float((COARSE_ITERATIONS * 1.25 + LAST_ITERATIONS) * count)) as work:
         for number, one in enumerate(samples_of(job, count, report, display), start=1):
             picture = engine.made(one, work, f"{' '.join(one.caption.split())}  ", report)
             cells.append(Cell((small(one.content, 256), small(picture, 256)), one.caption))

@@ -233,10 +233,14 @@ class RunFolder:
 
 
 def _network_of(known: dict[str, Any], record: dict[str, Any]) -> str:
-    """The option for the network of an earlier run, if it was another; it may not have been the default."""
-    name = known.get("backbone")
-    other = name in ("vgg19", "vgg19-slim") and name != record.get("backbone")
-    return f" (--backbone {name})" if other else ""
+    """How the network of an earlier run is asked for, if it was another; it may not have been the default."""
+    from stylize.weights import EMBEDDED
+
+    name = str(known.get("backbone"))
+    if known.get("weights") == record.get("weights") or name not in EMBEDDED:
+        return ""
+    of_a_file = record.get("weights") not in EMBEDDED.values()
+    return f" (--backbone {name}{' without --weights' if of_a_file else ''})"
 
 
 def _difference(key: str, before: Any, now: Any) -> str:

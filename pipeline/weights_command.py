@@ -15,6 +15,7 @@ def listing() -> list[str]:
     lines = []
     for source in describe_sources():
         state = {True: "here", False: "not here", None: "any file"}[source.present]
+        state = "damaged" if source.problem else state
         size = spoken_bytes(source.size) if source.size else ""
         lines.append(f"{source.name:15} {state:9} {size:7} {source.where}  [{source.licence}]")
         if source.problem:

@@ -163,12 +163,13 @@ def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
 
 def _embedded(name: str) -> Weights:
     path = embedded_path(name)
-    mend = "the installation is damaged; install Deep Fusion again (pip install --force-reinstall --no-deps)"
+    mend = "the installation is damaged; install Deep Fusion again as before, with pip's --force-reinstall"
     if not path.is_file():
-        raise WeightsError(f"{path}: missing: {mend}")
+        raise WeightsError(f"{path}: {mend} (the file is missing)")
     found = fingerprint(path)
     if found.sha256 != EMBEDDED[name]:
-        raise WeightsError(f"{path}: SHA-256 {found.sha256} in place of {EMBEDDED[name]}: {mend}")
+        got, wanted = found.sha256[:12], EMBEDDED[name][:12]
+        raise WeightsError(f"{path}: {mend} (SHA-256 {got}..., expected {wanted}...)")
     return _frozen(name, f"{name} inside the package", found, read_layers(path))
 
 

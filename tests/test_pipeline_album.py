@@ -92,7 +92,7 @@ def test_other_settings_in_the_same_folder_are_refused(photos: Path, style: Path
     said = refused(*run(photos, style, output, "--seed", "1", "--init", "noise"))
     assert said == (
         f"{output}/b.jpg: exists already and is not of this job (nor are 1 others); "
-        f"give --overwrite to replace it, or choose another output folder"
+        f"give the settings and the network it was made with, --overwrite to replace it, or another folder"
     )
     assert np.array_equal(pixels(output / "b.jpg"), before)
     report = done(*run(photos, style, output, "--seed", "1", "--init", "noise", "--overwrite", "--json")).json

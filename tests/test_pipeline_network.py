@@ -96,9 +96,13 @@ def test_a_damaged_installation_is_one_line_with_status_2(
     monkeypatch.setattr("stylize.weights.embedded_path", lambda name: path)
     said = refused(*image(*TINY))
     assert said.startswith(f"{path}: ")
-    assert "the installation is damaged; install Deep Fusion again (pip install --force-reinstall" in said
+    assert (
+        "the installation is damaged; install Deep Fusion again as before, with pip's --force-reinstall"
+        in said
+    )
     assert tree(place) == []
     listed = done("weights", "list").out
+    assert listed.startswith("vgg19           damaged")
     assert listed.count("the installation is damaged") == (1 if harm == "exchanged" else 2)
 
 
