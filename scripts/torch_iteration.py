@@ -75,7 +75,7 @@ def activations(
     deepest = max(config.layers, key=LAYERS.index)
     for layer in LAYERS[: LAYERS.index(deepest) + 1]:
         if layer.endswith("conv1") and block_of(layer) > 1:
-            value = functional.max_pool2d(value, 2)
+            value = functional.max_pool2d(value, 2, ceil_mode=True)
         kernel, bias = parameters[layer]
         value = functional.relu(functional.conv2d(value, kernel, bias, padding=1))
         found[layer] = value

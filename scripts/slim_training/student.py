@@ -53,7 +53,7 @@ class Student(tf.Module):
         found = {}
         for number, layer in enumerate(SLIM_LAYERS):
             if layer.endswith("conv1") and number:
-                value = tf.nn.max_pool2d(value, 2, 2, "VALID")
+                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
             value = tf.nn.conv2d(value, tf.cast(self.kernels[number], dtype), 1, "SAME")
             value = tf.nn.relu(self._normalised(number, value, training))
             found[layer] = value

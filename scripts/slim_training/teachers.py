@@ -48,7 +48,7 @@ class Compressed16x:
         )
         for layer in self.layers:
             if layer.endswith("conv1") and block_of(layer) > 1:
-                value = tf.nn.max_pool2d(value, 2, 2, "VALID")
+                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
             kernel, bias = self._parameters[layer]
             value = tf.pad(value, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
             value = tf.nn.conv2d(value, tf.cast(kernel, dtype), 1, "VALID")
