@@ -36,6 +36,7 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         values["mask"] = [content_hash(Path(one).expanduser()) for one in values["mask"]]
     if values["mask_preserve"]:
         values["mask_preserve"] = content_hash(Path(values["mask_preserve"]).expanduser())
+    values["slim_means"] = None
     if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
         from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide
 

@@ -226,9 +226,11 @@ class RunFolder:
             if known.get(key) != record.get(key)
         ]
         if differences:
+            cure = f"give its settings{_network_of(known, record)} to continue it, or --restart to discard it"
+            if not record.keys() <= known.keys():
+                cure = "it is of another version of Deep Fusion; --restart discards it and begins afresh"
             raise UsageError(
-                f"{self.path}: holds a run with other settings ({'; '.join(differences)}); "
-                f"give its settings{_network_of(known, record)} to continue it, or --restart to discard it"
+                f"{self.path}: holds a run with other settings ({'; '.join(differences)}); {cure}"
             )
 
 

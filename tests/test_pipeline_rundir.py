@@ -147,10 +147,21 @@ def test_other_settings_are_named(tmp_path: Path) -> None:
     path = tmp_path / "run"
     RunFolder(path, RECORD)
     with pytest.raises(UsageError) as caught:
-        RunFolder(path, {**RECORD, "size": 32, "content": "1" * 64, "new": True})
+        RunFolder(path, {**RECORD, "size": 32, "content": "1" * 64})
     assert str(caught.value) == (
-        f"{path}: holds a run with other settings (size: 64 there, 32 now; other content; new: null there, true now); "
+        f"{path}: holds a run with other settings (size: 64 there, 32 now; other content); "
         f"give its settings to continue it, or --restart to discard it"
+    )
+
+
+def test_a_run_of_another_version_has_settings_that_nobody_can_give(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    RunFolder(path, RECORD)
+    with pytest.raises(UsageError) as caught:
+        RunFolder(path, {**RECORD, "new": True})
+    assert str(caught.value) == (
+        f"{path}: holds a run with other settings (new: null there, true now); "
+        "it is of another version of Deep Fusion; --restart discards it and begins afresh"
     )
 
 
