@@ -26,8 +26,22 @@ def settled(job: Job, weights: Weights) -> Job:
     """
     if job.settings.precision != "auto":
         return job
-    mixed = weights.name != "vgg19-slim" and is_native()
+    mixed = is_mixed(job.settings.precision, weights)
     return replace(job, settings=replace(job.settings, precision="mixed" if mixed else "float32"))
+
+
+def is_mixed(precision: str, weights: Weights) -> bool:
+    """Whether these weights run in bfloat16 under a setting of precision."""
+    if precision == "auto":
+        return weights.name != "vgg19-slim" and is_native()
+    return precision == "mixed"
+
+
+def suits_full_network() -> bool:
+    """Whether the full network is quick enough here for a look: a graphics card, or bfloat16."""
+    from pipeline.engine import has_card
+
+    return has_card() or is_native()
 
 
 def is_native() -> bool:

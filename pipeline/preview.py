@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from pipeline.checks import check_inputs
 from pipeline.config import Job
 from pipeline.contact_sheet import Cell, small, write_contact_sheet
-from pipeline.engine import RunOptions, build_stylizer, choose_weights, has_card
+from pipeline.engine import RunOptions, build_stylizer, choose_weights
 from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display, Work
 from pipeline.optimise import optimise
-from pipeline.precision import is_native, settled
+from pipeline.precision import settled, suits_full_network
 from pipeline.report import Report
 from pipeline.samples import Sample, samples_of
 from stylize.config import StylizeConfig, parse_start
@@ -203,7 +203,7 @@ def _affordable(job: Job, display: Display) -> tuple[Job, Weights]:
     That is where neither a graphics card nor bfloat16 is to be had.
     """
     settings = replace(job.settings, memory=0.0)
-    if not settings.weights and not has_card() and not is_native():
+    if not settings.weights and not suits_full_network():
         settings = replace(settings, backbone="vgg19-slim", precision="float32")
     job = replace(job, settings=settings, stylize=replace(job.stylize, optimizer="lbfgs"))
     weights = choose_weights(job, display)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import StyleSource, build_job
-from pipeline.engine import RunOptions, has_card
+from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
 from pipeline.jobs import run_job
 from pipeline.log import Display, spoken_time
-from pipeline.precision import is_native
+from pipeline.precision import suits_full_network
 
 _JOBS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("image", "cat.jpg", "great-wave.jpg", "cat-great-wave.png", {"size": 320}),
@@ -32,8 +32,7 @@ _MOVIE_OF = "tulips-starry-night.png"
 
 def _backbone(command: str) -> str:
     """The full network; for the clip's many frames the slim one where the full one would take too long."""
-    quick = command != "video" or has_card() or is_native()
-    return "vgg19" if quick else "vgg19-slim"
+    return "vgg19" if command != "video" or suits_full_network() else "vgg19-slim"
 
 
 def run_demo(folder: Path, display: Display) -> Iterator[str]:

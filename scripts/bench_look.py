@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import read_preset
 from pipeline.engine import load_tensorflow, read_picture
-from pipeline.precision import is_native
+from pipeline.precision import is_mixed
 from pipeline.settings import build_settings
 from stylize.types import FloatImage
 from video.images import list_pictures, read_image, write_image
@@ -119,10 +119,7 @@ def stylized(options: argparse.Namespace, contents: list[FloatImage], style: Flo
     values = {**read_preset(options.preset), **tomllib.loads("\n".join(options.set))}
     config, settings = build_settings("image", values)
     weights = load_weights(options.backbone)
-    half = settings.precision == "mixed" or (
-        settings.precision == "auto" and weights.name == "vgg19" and is_native()
-    )
-    stylizer = Stylizer(config, [style], weights, mixed=half)
+    stylizer = Stylizer(config, [style], weights, mixed=is_mixed(settings.precision, weights))
     return [stylizer.stylize(content).picture for content in contents]
 
 
