@@ -61,6 +61,7 @@ setup(
         "pipeline.pages",
         "pipeline.workers",
         "stylize",
+        "stylize.statistics",
         "video",
     ],
     package_data={

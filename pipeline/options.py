@@ -103,7 +103,9 @@ def setting_options(command: str) -> Callable[[Command], Command]:
 def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Command], Command]:
     flag = "--" + name.replace("_", "-")
     text = details.help
-    if default not in ("", ()):
+    if details.like is not None:
+        text += "  [default: what suits --style-statistic]"
+    elif default not in ("", ()):
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         text += f"  [default: {str(shown).lower() if isinstance(default, bool) else shown}]"
     if kind is bool:

@@ -26,7 +26,7 @@ from pipeline.pages.report_page import (
 from pipeline.report import Report
 from pipeline.settings import VideoSettings, flat
 from pipeline.watch import Ended, Watcher, Written
-from stylize.knobs import knobs_of
+from stylize.knobs import default_of, knobs_of
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -152,9 +152,7 @@ def _settings(job: Job) -> list[tuple[str, str, str | None]]:
     files = [("content", str(job.content)), ("style", ", ".join(map(str, job.styles)))]
     found: list[tuple[str, str, str | None]] = [(name, value, None) for name, value in files]
     defaults = {
-        name: field.default
-        for config in (job.settings, job.stylize)
-        for name, (field, _) in knobs_of(config).items()
+        name: default_of(config, name) for config in (job.settings, job.stylize) for name in knobs_of(config)
     }
     for name, value in flat(job.settings, job.stylize).items():
         found.append((name.replace("_", "-"), _said(value), _said(defaults[name])))

@@ -126,7 +126,8 @@ def tuned_rate(config: StylizeConfig, pair: Pair, weights: Weights) -> float:
 
 def slim(pairs: Sequence[Pair], plot: Path | None) -> None:
     """The table on vgg19-slim, and the curves."""
-    weights, config = load_weights("vgg19-slim"), StylizeConfig(levels=1, tolerance=0.0)
+    weights = load_weights("vgg19-slim")
+    config = StylizeConfig(style_statistic="gram", levels=1, tolerance=0.0)
     rate = tuned_rate(config, pairs[0], weights)
     print("| pair | start | loss of Adam after 500 | evaluations: default | tutorial's Adam | SciPy L-BFGS-B "
           "| seconds: Adam 500 | default | tutorial's Adam | SciPy |\n"
@@ -237,7 +238,7 @@ def clips(media: Path, size: int, count: int) -> None:
 def _cold(source: Path, style: Path, size: int, count: int) -> dict[int, float]:
     """Content + style loss of a few frames after 300 evaluations from content, by number."""
     info = probe(source)
-    config = StylizeConfig(levels=1, iterations=300, tolerance=0.0)
+    config = StylizeConfig(style_statistic="gram", levels=1, iterations=300, tolerance=0.0)
     picture = read_picture(style, size, config.minimum_side, style=True)
     stylizer = Stylizer(config, [picture], load_weights("vgg19-slim"))
     shape = fit_size(info.width, info.height, size, even=True)

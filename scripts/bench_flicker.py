@@ -45,7 +45,7 @@ from video.metrics import LIVELY, ConsistencyMeter
 from video.probe import probe
 
 CLIPS = ("flower", "friday-speech")
-CONFIG = StylizeConfig()
+CONFIG = StylizeConfig(style_statistic="gram")
 ITERATIONS = VideoSettings().frame_iterations
 DEMO = Path(__file__).resolve().parent.parent / "pipeline" / "demo" / "tulips.jpg"
 """The reference content."""

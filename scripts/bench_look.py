@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ class Judge:
         from stylize.config import StylizeConfig
         from stylize.weights import load_weights
 
-        config = StylizeConfig()
+        config = StylizeConfig(style_statistic="gram")
         self.style_layers, self.content_layers = config.style_layers, config.content_layers
         self._network = Vgg19(load_weights("vgg19"))
 
@@ -111,8 +112,10 @@ def padded(picture: FloatImage, size: int) -> FloatImage:
     return square
 
 
-def stylized(options: argparse.Namespace, contents: list[FloatImage], style: FloatImage) -> list[FloatImage]:
-    """Each content in one style, by the options' settings."""
+def stylized(
+    options: argparse.Namespace, contents: list[FloatImage], style: FloatImage, targets: list[Path]
+) -> list[FloatImage]:
+    """Each content in one style, by the options' settings; those that are there already are read."""
     from stylize.stylizer import Stylizer
     from stylize.weights import load_weights
 
@@ -120,7 +123,17 @@ def stylized(options: argparse.Namespace, contents: list[FloatImage], style: Flo
     config, settings = build_settings("image", values)
     weights = load_weights(options.backbone)
     stylizer = Stylizer(config, [style], weights, mixed=is_mixed(settings.precision, weights))
-    return [stylizer.stylize(content).picture for content in contents]
+    results = []
+    for content, target in zip(contents, targets, strict=True):
+        if not (options.results and target.is_file()):
+            began = time.perf_counter()
+            results.append(stylizer.stylize(content).picture)
+            print(f"{target.stem}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+            if options.results:
+                write_image(target, results[-1])
+        else:
+            results.append(read_image(target))
+    return results
 
 
 def chosen(paths: list[Path], names: str) -> list[Path]:
@@ -141,7 +154,7 @@ def arguments() -> argparse.Namespace:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a line of a job file"
     )
     parser.add_argument("--sheet", type=Path)
-    parser.add_argument("--results", type=Path, help="also write the results to this folder")
+    parser.add_argument("--results", type=Path, help="keep the results in this folder, and go on from them")
     parser.add_argument("--score", type=Path, help="score the pictures of this folder instead of making any")
     return parser.parse_args()
 
@@ -149,6 +162,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Stylize, or read, every pair; print the table, draw the sheet."""
     options = arguments()
+    if options.results:
+        options.results.mkdir(parents=True, exist_ok=True)
     load_tensorflow()
     judge = Judge()
     photos = chosen(list_pictures(options.media / "photos"), options.photos)
@@ -164,17 +179,16 @@ def main() -> None:
         if options.score:
             results = [read_image(options.score / name) for name in names]
         else:
-            results = stylized(options, contents, style)
-        for photo, name, content, result in zip(photos, names, contents, results, strict=True):
+            results = stylized(
+                options, contents, style, [(options.results or Path()) / name for name in names]
+            )
+        for photo, content, result in zip(photos, contents, results, strict=True):
             one = judge.scores(result, content, style)
             found.append(one)
             print(
                 f"| {photo.stem} | {painting.stem} | {one.mesh:.2f} | {one.painting_mesh:.2f} "
                 f"| {one.content:.3f} | {one.style:.4f} |", flush=True,
             )  # fmt: skip
-            if options.results:
-                options.results.mkdir(parents=True, exist_ok=True)
-                write_image(options.results / name, result)
         columns.append([padded(result, options.size) for result in results])
     for name in ("mesh", "painting_mesh", "content", "style"):
         values = [getattr(one, name) for one in found]

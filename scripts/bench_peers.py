@@ -53,7 +53,7 @@ class Scorer:
         from stylize.config import StylizeConfig
         from stylize.weights import load_weights
 
-        self._style_layers = StylizeConfig().style_layers
+        self._style_layers = StylizeConfig(style_statistic="gram").style_layers
         self._network = Vgg19(load_weights("vgg19"))
         self._content, self._style = self._seen(content), self._seen(style)
 

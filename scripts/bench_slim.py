@@ -53,7 +53,7 @@ PAIRS = (
     ("chelsea-cat", "hokusai-great-wave"),
     ("tulips", "vangogh-starry-night"),
 )
-STYLE = StylizeConfig().style_layers
+STYLE = StylizeConfig(style_statistic="gram").style_layers
 BARS = dict(zip(STYLE, (0.95, 0.72, 0.66, 0.75, 0.65), strict=True))
 TRANSFER_BAR = 1.5
 SHEET_SIZE = 384
@@ -141,7 +141,7 @@ def stylizer_on(network: Any, config: StylizeConfig, style: FloatImage) -> Styli
 
 def write_sheet(path: Path, networks: dict[str, Any], media: Path) -> None:
     """For each pair a row: photo, painting, and the picture optimised on each network."""
-    config = StylizeConfig()
+    config = StylizeConfig(style_statistic="gram")
     rows = []
     for photo, painting in PAIRS:
         content, style = _pair(media, photo, painting, SHEET_SIZE)
@@ -193,12 +193,14 @@ def main(arguments: list[str] | None = None) -> int:
         good &= variance_table(compared, {"VGG-19": vgg19, "16x": teacher16x}, pictures)
     if "transfer" not in options.skip:
         pairs = [_pair(options.media, *names, options.size) for names in PAIRS[: options.pairs]]
-        early = replace(StylizeConfig(), style_layers=STYLE[:3], content_layers=("block3_conv4",))
+        early = replace(
+            StylizeConfig(style_statistic="gram"), style_layers=STYLE[:3], content_layers=("block3_conv4",)
+        )
         print(f"\nLosses on VGG-19's first three blocks, {len(pairs)} pairs, {options.size} px")
         compared = {**networks, "random": Vgg19(random_weights())}
         good &= transfer_table({**compared, "16x": teacher16x}, vgg19, early, pairs)
         print(f"\nLosses on the 16x network, {len(pairs)} pairs, {options.size} px")
-        good &= transfer_table(compared, teacher16x, StylizeConfig(), pairs)
+        good &= transfer_table(compared, teacher16x, StylizeConfig(style_statistic="gram"), pairs)
     if options.sheet:
         write_sheet(options.sheet, {**networks, "16x": teacher16x}, options.media)
     return 0 if good else 1

@@ -16,7 +16,7 @@ import numpy as np
 
 from stylize.types import FloatImage
 
-_ABOUT, _START = "about", "_start"
+_ABOUT, _START, _AIMED = "about", "_start", "_aimed"
 _DIGEST = 64
 _BLOCK = 2**20
 
@@ -45,8 +45,12 @@ class Standing:
         The minimiser's state by name: arrays, or what `np.asarray` makes them of.
     start
         The picture that the level began with.
+    aimed
+        The picture that the targets were made for, where they are renewed.
     recent
         The last losses, for the rule that ends a settled optimisation.
+    renewals, renewed_at
+        How often the targets have been renewed, and after which iteration the last time.
     """
 
     iteration: int
@@ -58,7 +62,10 @@ class Standing:
     first_terms: dict[str, float]
     variables: Mapping[str, Any] = field(repr=False)
     start: FloatImage = field(repr=False)
+    aimed: FloatImage = field(repr=False)
     recent: tuple[float, ...] = ()
+    renewals: int = 0
+    renewed_at: int = 0
 
 
 @dataclass
@@ -87,7 +94,10 @@ class Checkpoint:
         """Write the state, completely or not at all; OSError if the disk does not take it."""
         began = time.perf_counter()
         about = {**vars(standing), "level": level, "done": asdict(done)}
-        arrays: dict[str, Any] = {**about.pop("variables"), _START: about.pop("start")}
+        arrays: dict[str, Any] = about.pop("variables") | {
+            _START: about.pop("start"),
+            _AIMED: about.pop("aimed"),
+        }
         arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
@@ -120,8 +130,8 @@ class Checkpoint:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())
         level, done = int(about.pop("level")), Done(**about.pop("done"))
-        start = arrays.pop(_START)
-        return level, done, Standing(**about, variables=arrays, start=start)
+        start, aimed = arrays.pop(_START), arrays.pop(_AIMED)
+        return level, done, Standing(**about, variables=arrays, start=start, aimed=aimed)
 
     def _is_whole(self) -> bool:
         """Whether the digest at the file's end is that of what stands before it."""

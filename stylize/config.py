@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stylize.errors import ConfigError
-from stylize.knobs import check_knobs, knob, near_miss
+from stylize.knobs import check_knobs, knob, near_miss, suited
 from stylize.layers import layer_name, minimum_side
+
+_FIRST_OF_BLOCKS = tuple(f"block{block}_conv1" for block in range(1, 6))
+_POOLED = {"style_layers": _FIRST_OF_BLOCKS, "tv_weight": 20.0}
+
+SUITED: Mapping[str, Mapping[str, Any]] = {
+    "gram": _POOLED,
+    "wasserstein": _POOLED,
+    "sliced": _POOLED,
+    "nearest": {
+        "style_layers": (
+            "block1_conv2", "block2_conv2", "block3_conv1", "block3_conv3", "block4_conv1", "block4_conv3",
+        ),
+        "tv_weight": 10.0,
+    },
+}  # fmt: skip
+"""What suits each statistic of style, where nothing else is asked for (docs/decisions.md)."""
 
 NORMALIZATIONS = ("relative", "gatys", "coursera", "rms")
 STARTS = ("content", "noise", "style", "hub")
@@ -77,22 +95,25 @@ class StylizeConfig:
 
     content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0, maximum=1e12)
     style_weight: float = knob(8.0, "Weight of the style term (beta).", minimum=0.0, maximum=1e12)
-    tv_weight: float = knob(
-        20.0, "Weight of the total variation term, which smooths.", minimum=0.0, maximum=1e12
+    tv_weight: float = suited(
+        0.0, "Weight of the total variation term, which smooths.", minimum=0.0, maximum=1e12
     )
     flat_weight: float = knob(
-        150.0,
-        "Weight of the term that smooths flat parts at full size, where style alone would weave a mesh.",
+        400.0,
+        "Weight of the term that keeps flat parts as smooth as the painting's, at full size.",
         minimum=0.0,
         maximum=1e12,
     )
     content_layers: tuple[str, ...] = knob(
         ("block4_conv2",), "Layers whose activations keep the content, separated by commas."
     )
-    style_layers: tuple[str, ...] = knob(
-        ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
-        "Layers whose Gram matrices carry the style, separated by commas.",
+    style_statistic: str = knob(
+        "nearest",
+        "What is taken over from a painting: for every place its most alike one (nearest), or of all places "
+        "the filters' correlations (gram), means and covariances (wasserstein), distribution (sliced).",
+        choices=tuple(SUITED),
     )
+    style_layers: tuple[str, ...] = suited((), "Layers that carry the style, separated by commas.")
     content_layer_weights: tuple[float, ...] = knob(
         (), "A weight for each content layer; equal shares when empty."
     )
@@ -141,7 +162,15 @@ class StylizeConfig:
     history: int = knob(20, "Pairs of differences that L-BFGS remembers.", minimum=1, maximum=100)
 
     def __post_init__(self) -> None:
+        for name, value in self.suited_to_it.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         check_knobs(self)
+        if self.style_statistic != "gram" and self.normalization != "relative":
+            raise ConfigError(
+                f"normalization: {self.normalization}: goes with style_statistic gram only, not with "
+                f"{self.style_statistic}; choose relative"
+            )
         for name in ("content_layers", "style_layers"):
             layers = tuple(layer_name(layer) for layer in getattr(self, name))
             if len(set(layers)) != len(layers):
@@ -163,6 +192,11 @@ class StylizeConfig:
             raise ConfigError(f"{key}: {weights}: weights must be finite and not negative")
         if weights and not any(weights):
             raise ConfigError(f"{key}: all weights are 0; give at least one a value above 0")
+
+    @property
+    def suited_to_it(self) -> Mapping[str, Any]:
+        """The defaults that depend on the statistic of style; gram's for one that is unknown."""
+        return SUITED.get(self.style_statistic, SUITED["gram"])
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import tensorflow as tf
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
 from stylize.errors import OutOfMemoryError
-from stylize.layers import block_of
 from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term
 from stylize.optimize import build_minimizer
@@ -62,7 +61,7 @@ class Evaluator:
     def _collected(self, height: int, width: int) -> int:
         """Bytes of the maps that terms compare whole, put together from windows, and of their gradients."""
         values = sum(
-            self.backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
+            self.backbone.width_of(layer) / float(term.spacing(layer)) ** 2
             for term in self.objective.terms
             if not term.pooled
             for layer, _ in term.layers

@@ -1,7 +1,8 @@
-"""Which parts of a picture are flat: where a mesh would show, and may be smoothed.
+"""Which parts of a picture are flat, and how much fine contrast the flat parts of a painting have.
 
-Gram matrices ask for the style's mean energy at every scale and do not say where; an optimiser spreads the
-finest of it over walls and skies, as a weave of three to five pixels. Measured in docs/decisions.md.
+Statistics of a painting ask for its energy at every scale and do not, or not exactly, say where; an optimiser
+spreads the finest of it over walls and skies, as a weave of three to five pixels. What exceeds that of the
+painting's own flat parts is smoothed: paper stays clean, impasto stays rough. Measured in docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from stylize.losses import weighted_total_variation
 from stylize.types import FloatImage
 
 _LUMA = (0.299, 0.587, 0.114)
 _NEIGHBOURHOOD = 9
-_FLAT = 0.05
-"""The standard deviation of luma within a neighbourhood at which a place counts as half flat."""
+_EVEN = 1e-6
+"""No variance is smaller: a picture of one colour is flat everywhere."""
+
+_QUIETEST = 0.25
+"""The share of a picture that counts as flat: its quietest neighbourhoods."""
 
 
 def flatness(picture: FloatImage) -> NDArray[np.float32]:
-    """How flat each pixel's surroundings are: 1 / (1 + (s / 0.05)^2), s the deviation of luma in 9x9 pixels.
+    """How flat each pixel's surroundings are: 1 / (1 + (s / q)^4), s the deviation of luma in 9x9 pixels.
 
-    The finest octave is left out, so that a mesh that is there already does not hide a flat part.
+    q is what a quarter of the picture stays below, so that a noisy picture has flat parts as well. The finest
+    octave is left out: a mesh that is there already does not hide a flat part.
 
     Parameters
     ----------
@@ -39,8 +45,14 @@ def flatness(picture: FloatImage) -> NDArray[np.float32]:
     luma = tf.image.resize(coarse, size, method="bilinear")
     mean = tf.nn.avg_pool2d(luma, _NEIGHBOURHOOD, 1, "SAME")  # at the border over what there is
     variance = tf.nn.avg_pool2d(tf.square(luma), _NEIGHBOURHOOD, 1, "SAME") - tf.square(mean)
-    flat = 1.0 / (1.0 + tf.maximum(variance, 0.0) / _FLAT**2)
-    return np.asarray(flat[0, ..., 0], np.float32)
+    variance = np.maximum(variance[0, ..., 0].numpy(), _EVEN)
+    return 1.0 / (1.0 + (variance / np.quantile(variance, _QUIETEST).astype(np.float32)) ** 2)
+
+
+def roughness(painting: FloatImage) -> float:
+    """The mean squared difference of neighbours in the flat parts of a painting, shape (H, W, 3)."""
+    weights = tf.constant(flatness(painting)[None, ..., None])
+    return float(weighted_total_variation(tf.constant(painting[None]), weights)[0])
 
 
 def smoothed_at(level: int, start: FloatImage) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ _KEY = "knob"
 
 @dataclasses.dataclass(frozen=True)
 class Knob:
-    """What is known of a setting besides its type and default."""
+    """What is known of a setting besides its type and default; `like` stands for a default still open."""
 
     help: str
     minimum: float | None = None
@@ -29,11 +29,17 @@ class Knob:
     parse: Callable[[str], Any] | None = None
     metavar: str | None = None
     multiple: bool = False
+    like: Any = None
 
 
 def knob(default: Any, help: str, **details: Any) -> Any:
     """A dataclass field for a setting; `details` are the fields of :class:`Knob`."""
     return dataclasses.field(default=default, metadata={_KEY: Knob(help, **details)})
+
+
+def suited(like: Any, help: str, **details: Any) -> Any:
+    """A setting like `like` whose default depends on others: None until the class has put one there."""
+    return knob(None, help, like=like, **details)
 
 
 def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any], Knob]]:
@@ -43,6 +49,12 @@ def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any],
         for field in dataclasses.fields(config)
         if _KEY in field.metadata
     }
+
+
+def default_of(config: Any, name: str) -> Any:
+    """The default of a setting, as the others stand in `config`."""
+    field, details = knobs_of(config)[name]
+    return field.default if details.like is None else config.suited_to_it[name]
 
 
 def near_miss(value: str, known: tuple[str, ...], other: str = "") -> str:
@@ -63,9 +75,10 @@ def check_knobs(config: Any) -> None:
     """
     for name, (field, details) in knobs_of(config).items():
         value = getattr(config, name)
-        kinds = (int, float) if isinstance(field.default, float) else type(field.default)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(field.default, bool)):
-            raise ConfigError(f"{name}: {value!r}: expected a value of the kind of {field.default!r}")
+        like = field.default if details.like is None else details.like
+        kinds = (int, float) if isinstance(like, float) else type(like)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(like, bool)):
+            raise ConfigError(f"{name}: {value!r}: expected a value of the kind of {like!r}")
         if details.choices and value not in details.choices:
             raise ConfigError(f"{name}: unknown value {value!r}: {near_miss(str(value), details.choices)}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):

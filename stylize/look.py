@@ -51,6 +51,10 @@ class Look:
         return picture if self.strength == 1.0 else content + np.float32(self.strength) * (picture - content)
 
 
+PLAIN = Look()
+"""At full strength, as the stylizer blends its styles, everywhere."""
+
+
 def check_look(look: Look, content: FloatImage, styles: int, *, guided: bool) -> None:
     """ConfigError or ShapeError unless a look fits a content and the number of styles."""
     if not 0.0 <= look.strength <= 1.0:

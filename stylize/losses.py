@@ -135,7 +135,7 @@ def total_variation(images: Tensor) -> Tensor:
 
 
 def weighted_total_variation(images: Tensor, weights: Tensor) -> Tensor:
-    """1/D sum m (x_p - x_q)^2 over neighbours p, q of the D values; m is the mean of their two weights.
+    """sum m (x_p - x_q)^2 over neighbours p, q, over 3 sum m; m is the mean of their two weights.
 
     Parameters
     ----------
@@ -148,7 +148,25 @@ def weighted_total_variation(images: Tensor, weights: Tensor) -> Tensor:
     down = images[:, 1:, :, :] - images[:, :-1, :, :]
     across = 0.5 * (weights[:, :, 1:, :] + weights[:, :, :-1, :])
     along = 0.5 * (weights[:, 1:, :, :] + weights[:, :-1, :, :])
-    return (_sum(across * tf.square(right)) + _sum(along * tf.square(down))) / _size(images)
+    total = _sum(across * tf.square(right)) + _sum(along * tf.square(down))
+    return total / (3.0 * _sum(weights) + _TINY)
+
+
+def excess_total_variation(images: Tensor, weights: Tensor, allowed: Tensor) -> Tensor:
+    """mean(m) max(V - E, 0)^2 / (V + E): how far the weighted total variation V exceeds the allowed E.
+
+    Nothing below E, with no kink there; V - 3 E far above it.
+
+    Parameters
+    ----------
+    images, weights
+        As in :func:`weighted_total_variation`.
+    allowed
+        E, at least 0.
+    """
+    found = weighted_total_variation(images, weights)
+    over = tf.square(tf.maximum(found - allowed, 0.0)) / (found + allowed + _TINY)
+    return tf.reduce_mean(weights, axis=(1, 2, 3)) * over
 
 
 def mean_total_variation(images: Tensor) -> Tensor:

@@ -104,6 +104,18 @@ class Minimizer:
         self._reset()
         return terms
 
+    def renew(self, targets: Any) -> Tensor:
+        """Go on from the best iterate with other targets: its loss and gradient are found anew.
+
+        What is known of the curvature is kept: targets shift the loss and hardly bend it.
+        """
+        self.image.assign(self.best_image)
+        loss, gradient, terms = self._value_and_gradient(self.image.read_value(), targets)
+        self.gradient.assign(gradient)
+        self.loss.assign(loss)
+        self.best_loss.assign(loss)
+        return terms
+
     def variables(self) -> dict[str, tf.Variable]:
         """Everything that the next step depends on, by name."""
         own = vars(self).items()

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from stylize import losses
 from stylize.config import StylizeConfig
+from stylize.layers import block_of
+from stylize.statistics import statistic_of
 
 Tensor = Any
 Represent = Callable[[Tensor], Tensor]
@@ -29,7 +31,8 @@ class Term:
 
     Its value is ``weight * sum over layers of share * compare(represent(activation), target)``. A term that
     aims at nothing (total variation) has ``compare=None`` and ``represent`` gives its value. ``pooled`` terms
-    represent activations by a mean over their positions.
+    represent activations by a mean over their positions. Maps finer than a position every ``grid`` pixels are
+    averaged down to that before they are represented.
     """
 
     name: str
@@ -38,6 +41,25 @@ class Term:
     represent: Represent
     compare: Compare | None
     pooled: bool = False
+    grid: int = 1
+
+    def spacing(self, layer: str) -> int:
+        """How many pixels lie between the positions of what is represented of a layer."""
+        return max(self.grid, 2 ** (block_of(layer) - 1))
+
+    def represented(self, layer: str, activations: Tensor) -> Tensor:
+        """What this term sees of a layer's activations, shape (1, H', W', C)."""
+        return self.represent(self.gridded(layer, activations))
+
+    def gridded(self, layer: str, activations: Tensor) -> Tensor:
+        """A layer's activations averaged down to this term's grid.
+
+        By halves, so that an odd last row or column is averaged by itself, as the network pools it.
+        """
+        if layer != "image":
+            for _ in range((self.spacing(layer) // 2 ** (block_of(layer) - 1)).bit_length() - 1):
+                activations = tf.nn.avg_pool2d(activations, 2, 2, "SAME")
+        return activations
 
     def value(self, represented: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """The weighted value of this term a picture, shape (N,), from its represented activations."""
@@ -95,7 +117,7 @@ class Objective:
     def represented(self, activations: Activations) -> dict[str, dict[str, Tensor]]:
         """What each term sees of the activations, by term name and layer."""
         return {
-            term.name: {layer: term.represent(activations[layer]) for layer, _ in term.layers}
+            term.name: {layer: term.represented(layer, activations[layer]) for layer, _ in term.layers}
             for term in self.terms
         }
 
@@ -111,26 +133,28 @@ def build_objective(
 ) -> Objective:
     """The objective of a configuration; terms of weight 0 are left out.
 
-    The flat term's target is a weight a pixel (:func:`stylize.flatness.flatness`). The temporal term's is a
-    pair: the picture to stay close to, and a weight a pixel. The `guided`
-    style term's is a triple: a Gram matrix for each style, (R, C, C); where each goes, (1, H', W', R); and
-    how much each counts there, (R,). A region counts by its area, so that style and content are balanced
-    in it as in a whole picture.
+    The flat term's target is a pair: a weight a pixel, and the contrast that is allowed
+    (:mod:`stylize.flatness`). The temporal term's is a
+    pair: the picture to stay close to, and a weight a pixel. The style term's is the statistic's own
+    (:mod:`stylize.statistics`); when `guided` it says where each style goes. A region counts by its area, so
+    that style and content are balanced in it as in a whole picture.
     """
     formulas = FORMULAS[config.normalization]
     content = Term(
         "content", config.content_weight, _shares(config.content_layers, config.content_layer_weights),
         tf.identity, formulas.content,
     )  # fmt: skip
+    statistic = statistic_of(config.style_statistic, formulas.style)
     style = Term(
         "style", config.style_weight, _shares(config.style_layers, config.style_layer_weights),
-        losses.gram_matrix, formulas.style, pooled=True,
+        statistic.represent, statistic.compare, pooled=statistic.pooled, grid=statistic.grid,
     )  # fmt: skip
     if guided:
-        style = replace(style, represent=tf.identity, compare=_by_region(formulas.style), pooled=False)
+        style = replace(style, represent=tf.identity, compare=statistic.compare_guided, pooled=False)
     smooth = Term("tv", config.tv_weight, (("image", 1.0),), formulas.total_variation, None)
     flat = Term(
-        "flat", config.flat_weight, (("image", 1.0),), tf.identity, losses.weighted_total_variation
+        "flat", config.flat_weight, (("image", 1.0),), tf.identity,
+        lambda image, target: losses.excess_total_variation(image, *target),
     )  # fmt: skip
     temporal = Term(
         "temporal", temporal_weight, (("image", 1.0),), tf.identity,
@@ -139,16 +163,6 @@ def build_objective(
     return Objective(
         [term for term in (content, style, smooth, flat, temporal) if term.weight > 0.0 and term.layers]
     )
-
-
-def _by_region(compare: Compare) -> Compare:
-    def total(features: Tensor, target: Any) -> Tensor:
-        grams, guides, weights = target
-        areas = tf.reduce_mean(guides, axis=(0, 1, 2))
-        apart = compare(losses.guided_gram_matrices(features, guides), grams)
-        return tf.reduce_sum(areas * weights * apart)[None]
-
-    return total
 
 
 def _shares(layers: tuple[str, ...], weights: tuple[float, ...]) -> tuple[tuple[str, float], ...]:

@@ -79,6 +79,25 @@ class Keeper(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """Targets that are made anew as the picture changes.
+
+    Attributes
+    ----------
+    targets
+        Gives them for a picture, and how often they have been renewed with this time.
+    before_settling
+        An optimisation settles only after so many renewals.
+    every
+        Iterations between two renewals; earlier where the loss has settled.
+    """
+
+    targets: Callable[[FloatImage, int], Any]
+    before_settling: int = 2
+    every: int = 20
+
+
 def build_minimizer(config: StylizeConfig, evaluate: Evaluate) -> Minimizer:
     """The minimiser a configuration asks for."""
     if config.optimizer == "adam":
@@ -97,6 +116,7 @@ def minimize(
     tolerance: float = 0.0,
     standing: Standing | None = None,
     keeper: Keeper | None = None,
+    renewal: Renewal | None = None,
 ) -> Minimum:
     """Minimise from `start` for at most `iterations` iterations.
 
@@ -124,6 +144,9 @@ def minimize(
         Go on from here instead of `start`.
     keeper
         Is given the state whenever it is due, and when the callback ends the optimisation by an exception.
+    renewal
+        Renews the targets from time to time. The lowest loss is then that since the last renewal, which
+        begins at the best picture before it; losses of different targets are not compared.
 
     Returns
     -------
@@ -139,7 +162,7 @@ def minimize(
     if standing is None:
         terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
         _require_finite(terms, "at the start")
-        standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {}, start)
+        standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {}, start, start)
     else:
         minimizer.restore(standing.variables, *start.shape[:2])
     began = time.perf_counter() - standing.seconds
@@ -147,6 +170,7 @@ def minimize(
     retries, failures, done = standing.retries, standing.failures, standing.iteration
     recent = deque(standing.recent, maxlen=2 * WINDOW)
     settled = sum(terms.values()) == 0.0  # there is nothing below
+    renewals, renewed_at, aimed = standing.renewals, standing.renewed_at, standing.aimed
 
     def report() -> None:
         if callback is not None:
@@ -162,7 +186,7 @@ def minimize(
         keeper.keep(
             Standing(
                 done, retries, failures, seconds, terms, best_terms, standing.first_terms,
-                minimizer.variables(), standing.start, tuple(recent),
+                minimizer.variables(), standing.start, aimed, tuple(recent), renewals, renewed_at,
             )
         )  # fmt: skip
 
@@ -187,6 +211,14 @@ def minimize(
             failures += 1
         recent.append(sum(terms.values()))
         settled = has_settled(recent, tolerance)
+        if renewal is not None and done < iterations:
+            due = done - renewed_at >= renewal.every
+            if due or failures > 1 or (settled and renewals < renewal.before_settling):
+                aimed, renewals, renewed_at = minimizer.best_image.numpy()[0], renewals + 1, done
+                targets = renewal.targets(aimed, renewals)
+                terms = best_terms = _named(names, minimizer.renew(targets))
+                recent.clear()
+                failures, settled = 0, False
         try:
             report()
         except BaseException:

@@ -1,4 +1,4 @@
-"""What the style term aims at: Gram matrices of the styles, blended or each in its place."""
+"""What the style term aims at: descriptions of the styles, blended or each in its place."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from stylize.evaluator import Evaluator
-from stylize.layers import block_of
 from stylize.look import Look, normalised, regions
-from stylize.losses import gram_matrix
 from stylize.objective import SCALE, Term
 from stylize.pyramid import rescale
+from stylize.statistics import Scene, Statistic
 from stylize.types import FloatImage
 
 Tensor = Any
@@ -26,69 +25,89 @@ class StyleTargets:
     evaluator
         Sees the pictures.
     term
-        The style term: pooled, or guided by masks.
+        The style term: for whole pictures, or guided by masks.
+    statistic
+        Describes the styles.
     styles
         Shape (H, W, 3) each.
     blend
         Their shares, of sum 1.
     minimum_side
         Of a style picture at the coarse levels.
+    guided
+        Every picture comes with masks.
     """
 
     def __init__(
         self,
         evaluator: Evaluator,
         term: Term,
+        statistic: Statistic,
         styles: Sequence[FloatImage],
         blend: Sequence[float],
         minimum_side: int,
+        *,
+        guided: bool,
     ) -> None:
         self._evaluator = evaluator
         self._term = term
+        self.statistic = statistic
         self._styles = styles
         self._blend = blend
         self._minimum_side = minimum_side
+        self._guided = guided
         self._known: dict[int, list[Mapping[str, Tensor]]] = {}
+        self._last: tuple[Any, dict[str, Any]] | None = None
 
-    def of(self, content: FloatImage, level: int, look: Look) -> dict[str, Any]:
+    def of(
+        self, content: FloatImage, level: int, look: Look, picture: FloatImage, renewal: int = 0
+    ) -> dict[str, Any]:
         """The target by layer for a content, scaled to a level of the pyramid, as `look` will have it.
 
-        Without masks it is the weighted mean of the styles' Gram matrices. With masks every style keeps its
-        own matrix and place.
+        Without masks the styles are blended. With masks every style keeps its own description and place.
+        Statistics that match make them for `picture`.
         """
         shares = self._blend if look.blend is None else normalised(look.blend, len(self._styles))
-        found: dict[str, Any] = {SCALE: tf.constant(look.factor)}
-        places = None if self._term.pooled else _places(look, content.shape[:2])
-        for layer, _ in self._term.layers:
-            grams = [one[layer] for one in self._grams(level)]
-            if places is None:
-                found[layer] = tf.add_n([share * gram for share, gram in zip(shares, grams, strict=True)])
-            else:
-                guides = places
-                for _ in range(block_of(layer) - 1):  # as the network's maps shrink
-                    guides = tf.nn.avg_pool2d(guides, 2, 2, "SAME")
-                weights = tf.constant([len(shares) * share for share in shares])
-                found[layer] = tf.concat(grams, axis=0), guides, weights
-        return found
+        scale = {SCALE: tf.constant(look.factor)}
+        if self.statistic.matches:
+            seen = self._evaluator.seen(self._term, picture)
+            own = self._evaluator.seen(self._term, content)
+            places = self._places(look, content) if self._guided else None
+            scene = Scene(self._described(level), shares, places, seen, own, renewal)
+            return {**scale, **self.statistic.targets(scene)}
+        if self._guided:
+            scene = Scene(self._described(level), shares, self._places(look, content), renewal=renewal)
+            return {**scale, **self.statistic.targets(scene)}
+        key = level, tuple(shares), renewal
+        if self._last is None or self._last[0] != key:  # a clip's frames aim at the same
+            scene = Scene(self._described(level), shares, renewal=renewal)
+            self._last = key, self.statistic.targets(scene)
+        return {**scale, **self._last[1]}
 
-    def _grams(self, level: int) -> list[Mapping[str, Tensor]]:
-        """The Gram matrices of each style, shape (1, C, C), at 1/2^level of its size; computed once."""
+    def _described(self, level: int) -> list[Mapping[str, Tensor]]:
+        """The description of each style at 1/2^level of its size; made once."""
         if level not in self._known:
             each = []
             for style in self._styles:
                 height, width = (max(self._minimum_side, round(side / 2**level)) for side in style.shape[:2])
                 seen = self._evaluator.seen(self._term, rescale(style, height, width))
-                if not self._term.pooled:
-                    seen = {layer: gram_matrix(features) for layer, features in seen.items()}
+                if self._guided:
+                    seen = {layer: self.statistic.represent(features) for layer, features in seen.items()}
                 each.append(seen)
             self._known[level] = each
         return self._known[level]
 
-
-def _places(look: Look, shape: tuple[int, ...]) -> Tensor:
-    """Where each style goes at a level's size, shape (1, H, W, R)."""
-    full = next((mask.shape for mask in look.masks if mask is not None), shape)
-    places = tf.constant(regions(look.masks, full)[None])
-    if full == shape:
-        return places
-    return tf.clip_by_value(tf.image.resize(places, shape, antialias=True), 0.0, 1.0)
+    def _places(self, look: Look, content: FloatImage) -> dict[str, Tensor]:
+        """Where each style goes at each layer's positions, shape (1, H', W', R)."""
+        shape = content.shape[:2]
+        full = next((mask.shape for mask in look.masks if mask is not None), shape)
+        places = tf.constant(regions(look.masks, full)[None])
+        if full != shape:
+            places = tf.clip_by_value(tf.image.resize(places, shape, antialias=True), 0.0, 1.0)
+        found = {}
+        for layer, _ in self._term.layers:
+            guides = places
+            for _ in range(self._term.spacing(layer).bit_length() - 1):  # as the maps shrink
+                guides = tf.nn.avg_pool2d(guides, 2, 2, "SAME")
+            found[layer] = guides
+        return found

@@ -11,25 +11,26 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from stylize.anchor import Anchor, check_anchor, no_anchor
+from stylize.anchor import Anchor, check_anchor
 from stylize.backbone import Vgg19
 from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.evaluator import Evaluator
-from stylize.flatness import smoothed_at
-from stylize.look import Look, check_look, normalised
-from stylize.objective import SCALE, Objective, build_objective
-from stylize.optimize import Minimum, Progress, minimize
+from stylize.look import PLAIN, Look, check_look
+from stylize.objective import FORMULAS, Objective, build_objective
+from stylize.optimize import Minimum, Progress, Renewal, minimize
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
-from stylize.style_targets import StyleTargets
+from stylize.statistics import statistic_of
+from stylize.targets import Targets
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
 
-PLAIN = Look()
-"""At full strength, as the stylizer blends its styles, everywhere."""
+_RENEWALS = 2
+"""A level of the pyramid settles only after its targets have been renewed so often. A warm start's strokes
+are there already; and held to an anchor they shall stay where they are: its targets are not renewed."""
 
 
 class Stylizer:
@@ -91,7 +92,8 @@ class Stylizer:
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
         self.guided = guided
-        self._style = self._aims(style_blend)
+        self.statistic = statistic_of(config.style_statistic, FORMULAS[config.normalization].style)
+        self._targets = self._aims(style_blend)
 
     def restyled(self, styles: Sequence[FloatImage], style_blend: Sequence[float] | None = None) -> Stylizer:
         """The same after other style pictures; it shares what is compiled.
@@ -105,17 +107,14 @@ class Stylizer:
             raise ConfigError("a network rescaled to its style pictures cannot take others")
         other = copy(self)
         other.styles = _checked(styles, self.config)
-        other._style = other._aims(style_blend)
+        other._targets = other._aims(style_blend)
         return other
 
-    def _aims(self, style_blend: Sequence[float] | None) -> dict[str, StyleTargets]:
-        """The targets of the style term, if there is one."""
-        blend = normalised(style_blend, len(self.styles))
-        return {
-            term.name: StyleTargets(self.evaluator, term, self.styles, blend, self.config.minimum_side)
-            for term in self.objective.terms
-            if term.name == "style"
-        }
+    def _aims(self, style_blend: Sequence[float] | None) -> Targets:
+        """What the terms aim at."""
+        return Targets(
+            self.evaluator, self.config, self.statistic, self.styles, style_blend, guided=self.guided
+        )
 
     def stylize(
         self,
@@ -185,6 +184,7 @@ class Stylizer:
         checkpoint: Checkpoint | None,
     ) -> Result:
         """Optimise at each shape in turn; every level starts from the one before it."""
+        patience = _RENEWALS if picture is None else 0 if anchor is None else None
         levels = list(zip(reversed(range(len(shapes))), shapes, strict=True))
         done, standing = Done(iterations=iterations * len(shapes)), None
         if checkpoint is not None and (kept := checkpoint.load()) is not None:
@@ -197,28 +197,37 @@ class Stylizer:
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
             targets = partial(self.targets, scaled, level, anchor, look, start)
-            minimum = self._minimum(targets, start, iterations, told, standing, keeper)
+            minimum = self._minimum(targets, start, iterations, told, standing, keeper, patience)
             picture, standing = minimum.picture, None
             done = after(done, minimum)
         return result_of(minimum, done)
 
     def _minimum(
         self,
-        targets: Callable[[], Any],
+        targets: Callable[..., Any],
         start: FloatImage,
         iterations: int,
         callback: Callable[[Progress], None] | None,
         standing: Standing | None,
         keeper: LevelKeeper | None,
+        patience: int | None,
     ) -> Minimum:
-        """Optimise at one level; without enough memory begin it again in smaller and smaller windows."""
+        """Optimise at one level; without enough memory begin it again in smaller and smaller windows.
+
+        With `patience` targets are renewed, at least so often before the level settles.
+        """
         height, width, _ = start.shape
+        renewal = None
+        if self.statistic.renewed and patience is not None:
+            renewal = Renewal(lambda seen, count: targets(picture=seen, renewal=count), patience)
         while True:
+            aimed, count = (start, 0) if standing is None else (standing.aimed, standing.renewals)
             try:
                 return minimize(
-                    self.evaluator.minimizer(height, width), start, targets(),
+                    self.evaluator.minimizer(height, width), start, targets(picture=aimed, renewal=count),
                     self.objective.names, iterations, callback,
                     tolerance=self.config.tolerance, standing=standing, keeper=keeper,
+                    renewal=renewal,
                 )  # fmt: skip
             except tf.errors.ResourceExhaustedError:
                 side = self.evaluator.shrink(height, width)
@@ -250,7 +259,7 @@ class Stylizer:
         """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape)."""
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
-        targets = self.targets(content, look=look)
+        targets = self.targets(content, look=look, picture=picture)
         scores = self.evaluator.terms(tf.constant(picture[None]), targets).numpy()[:, 0]
         return with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
 
@@ -261,29 +270,11 @@ class Stylizer:
         anchor: Anchor | None = None,
         look: Look = PLAIN,
         start: FloatImage | None = None,
+        picture: FloatImage | None = None,
+        renewal: int = 0,
     ) -> dict[str, Mapping[str, Any]]:
-        """What each term aims at for this content, by term and layer.
-
-        At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
-        an anchor no pixel has a temporal weight. Flat parts are those of `start`, or else of the content.
-        """
-        targets: dict[str, Mapping[str, Any]] = {
-            name: style.of(content, level, look) for name, style in self._style.items()
-        }
-        for term in self.objective.terms:
-            if term.name == "content":
-                targets["content"] = self.evaluator.seen(term, content)
-            elif term.name == "tv":
-                targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
-            elif term.name == "flat":
-                smoothed = smoothed_at(level, content if start is None else start)
-                targets["flat"] = {SCALE: tf.constant(look.factor), "image": tf.constant(smoothed)}
-            elif term.name == "temporal":
-                held = no_anchor(content) if anchor is None else anchor
-                targets["temporal"] = {
-                    "image": (tf.constant(held.picture[None]), tf.constant(held.weights[None, ..., None]))
-                }
-        return targets
+        """What each term aims at (:meth:`stylize.targets.Targets.of`)."""
+        return self._targets.of(content, level, anchor, look, start, picture, renewal)
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""

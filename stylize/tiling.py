@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from stylize.backbone import Vgg19
 from stylize.layers import CONVOLUTIONS_PER_BLOCK, LAYERS, block_of
-from stylize.objective import Objective
+from stylize.objective import Objective, Term
 
 Tensor = Any
 
@@ -109,9 +109,12 @@ def cores(length: int, size: int, grain: int) -> list[tuple[int, int]]:
     return list(zip(edges, [*edges[1:], length], strict=True))
 
 
-def windows(height: int, width: int, side: int, layers: Sequence[str]) -> np.ndarray:
-    """Windows of at most about `side` and their cores, shape (N, 8): top, bottom, left, right of each."""
-    grain = 2 ** (block_of(_down_to(layers)[-1]) - 1)
+def windows(height: int, width: int, side: int, layers: Sequence[str], grid: int = 1) -> np.ndarray:
+    """Windows of at most about `side` and their cores, shape (N, 8): top, bottom, left, right of each.
+
+    Cores begin at multiples of `grid` and of all pooling steps.
+    """
+    grain = max(grid, 2 ** (block_of(_down_to(layers)[-1]) - 1))
     margin = math.ceil(reach(layers) / grain) * grain
     core = max(2 * grain, side - 2 * margin)
     rows, columns = cores(height, core, grain), cores(width, core, grain)
@@ -145,7 +148,8 @@ class TiledNetwork:
         self._objective = objective
         self._layers = [layer for layer in objective.layers if layer != "image"]
         self._height, self._width = height, width
-        self._table = windows(height, width, side, self._layers)
+        grid = max(term.grid for term in objective.terms)
+        self._table = windows(height, width, side, self._layers, grid)
         self._parts = [
             (term, layer) for term in objective.terms for layer, _ in term.layers if layer != "image"
         ]
@@ -191,16 +195,14 @@ class TiledNetwork:
             seen = self._backbone.activations(_cut(image, window[:4]), self._layers)
             added = []
             for (term, layer), total in zip(self._parts, totals, strict=True):
-                core, place, share = self._core(seen[layer], layer, window)
+                core, place, share = self._core(term, layer, seen[layer], window)
                 if term.pooled:
                     added.append(total + share * term.represent(core))
                 else:
                     added.append(_put(total, place, term.represent(core)))
             return number + 1, added
 
-        start = [
-            self._zeros(pooled=term.pooled, layer=layer, dtype=image.dtype) for term, layer in self._parts
-        ]
+        start = [self._zeros(term, layer, image.dtype) for term, layer in self._parts]
         _, totals = tf.while_loop(
             lambda number, _: number < self.count, add, (tf.constant(0), start), parallel_iterations=1
         )
@@ -217,7 +219,7 @@ class TiledNetwork:
                 seen = self._backbone.activations(part, self._layers)
                 value = tf.zeros((), image.dtype)
                 for (term, layer), wanted in zip(self._parts, upstream, strict=True):
-                    core, place, share = self._core(seen[layer], layer, window)
+                    core, place, share = self._core(term, layer, seen[layer], window)
                     if term.pooled:
                         value += tf.reduce_sum(wanted * share * term.represent(core))
                     else:
@@ -233,9 +235,9 @@ class TiledNetwork:
         )
         return total
 
-    def _core(self, value: Tensor, layer: str, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The core of a window's activations, its place in the whole map, and its share of all positions."""
-        step = 2 ** (block_of(layer) - 1)
+    def _core(self, term: Term, layer: str, value: Tensor, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The core of what a term sees of a window, its place in the whole map, its share of that."""
+        value, step = term.gridded(layer, value), term.spacing(layer)
         place = tf.stack(
             [
                 window[4] // step,
@@ -249,12 +251,12 @@ class TiledNetwork:
         total = _pooled(self._height, step) * _pooled(self._width, step)
         return _cut(value, place - offset), place, positions / total
 
-    def _zeros(self, *, pooled: bool, layer: str, dtype: Any) -> Tensor:
-        width = self._backbone.width_of(layer)
-        step = 2 ** (block_of(layer) - 1)
+    def _zeros(self, term: Term, layer: str, dtype: Any) -> Tensor:
+        width, step = self._backbone.width_of(layer), term.spacing(layer)
+        if term.pooled:
+            return tf.zeros_like(term.represent(tf.zeros((1, 1, 1, width), dtype)))
         rows, columns = _pooled(self._height, step), _pooled(self._width, step)
-        shape = (1, width, width) if pooled else (1, rows, columns, width)
-        return tf.zeros(shape, dtype)
+        return tf.zeros((1, rows, columns, width), dtype)
 
 
 def _pooled(length: int, step: int) -> int:

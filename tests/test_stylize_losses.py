@@ -163,12 +163,23 @@ def test_total_variation_against_numpy(shape: tuple[int, ...]) -> None:
     )
 
 
+@pytest.mark.parametrize(("allowed", "expected"), [(0.0, 1.0), (0.5, 0.25 / 1.5), (1.0, 0.0), (2.0, 0.0)])
+def test_excess_total_variation(allowed: float, expected: float) -> None:
+    x = np.zeros((1, 2, 2, 3))
+    x[0, 0, 0] = x[0, 1, 1] = 1.0  # four differences of 1 over four pixels
+    weights = np.full((1, 2, 2, 1), 0.5)
+    found = losses.excess_total_variation(
+        tf.constant(x), tf.constant(weights), tf.constant(allowed, tf.float64)
+    )
+    np.testing.assert_allclose(found, [0.5 * expected], atol=1e-9)
+
+
 def test_weighted_total_variation_by_hand_and_as_the_mean_one() -> None:
     x = np.zeros((1, 2, 2, 3))
     x[0, 0, 1], x[0, 1, 0] = 0.5, 1.0  # differences: 0.5 above, 1 at the left, 1 below, 0.5 at the right
     weights = np.array([[1.0, 0.0], [0.5, 0.0]])[None, ..., None]
-    # Means of the two weights: above 0.5, left 0.75, below 0.25, right 0; a value a channel, over 12 values.
-    expected = 3 * (0.5 * 0.25 + 0.75 * 1.0 + 0.25 * 1.0 + 0.0 * 0.25) / 12
+    # Means of the two weights: above 0.5, left 0.75, below 0.25, right 0; weights of sum 1.5.
+    expected = (0.5 * 0.25 + 0.75 * 1.0 + 0.25 * 1.0 + 0.0 * 0.25) / 1.5
     found = losses.weighted_total_variation(tf.constant(x), tf.constant(weights))
     np.testing.assert_allclose(found, [expected], rtol=1e-12)
     pictures = np.random.default_rng(5).uniform(size=(2, 7, 5, 3))

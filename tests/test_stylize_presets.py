@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from numpy_vgg import forward
+from numpy_statistics import REFERENCES, Case
+from numpy_vgg import forward, pool
 from tiny_encoder import random_picture, tiny_weights
 
 from pipeline.config import preset_names, preset_text, read_preset
@@ -68,26 +69,33 @@ def squared_differences(x: Array) -> float:
 
 
 def flatness(P: Array) -> Array:
-    """1 / (1 + (s / 0.05)^2), s the deviation of luma in 9x9 pixels, of which the border cuts some off.
+    """1 / (1 + (s / q)^4), s the deviation of luma in 9x9 pixels, of which the border cuts some off.
 
-    Luma is halved by means of 2x2 and enlarged again by bilinear interpolation first.
+    q is what a quarter of the pixels have at most. Luma is halved by means of 2x2 and enlarged again by
+    bilinear interpolation first.
     """
     luma = P @ np.array([0.299, 0.587, 0.114])
     height, width = luma.shape
     halved = luma.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
     luma = cv2.resize(halved, (width, height), interpolation=cv2.INTER_LINEAR)
-    flat = np.empty_like(luma)
+    s = np.empty_like(luma)
     for row, column in np.ndindex(*luma.shape):
-        near = luma[max(0, row - 4) : row + 5, max(0, column - 4) : column + 5]
-        flat[row, column] = 1.0 / (1.0 + near.var() / 0.05**2)
-    return flat
+        s[row, column] = luma[max(0, row - 4) : row + 5, max(0, column - 4) : column + 5].std()
+    return 1.0 / (1.0 + (s / np.quantile(s, 0.25)) ** 4)
 
 
 def flat_differences(x: Array, m: Array) -> float:
-    """The squared differences of neighbours, each times the mean of its two pixels' m, summed."""
+    """The squared differences of neighbours, each times the mean of its two pixels' m, over 3 sum m."""
     right = np.diff(x, axis=1) ** 2 * (0.5 * (m[:, 1:] + m[:, :-1]))[..., None]
     down = np.diff(x, axis=0) ** 2 * (0.5 * (m[1:] + m[:-1]))[..., None]
-    return float(right.sum() + down.sum())
+    return float((right.sum() + down.sum()) / (3.0 * m.sum()))
+
+
+def every_fourth(F: Array, layer: str) -> Array:
+    """Activations averaged down to a position every four pixels, where they are finer."""
+    for _ in range(3 - int(layer[len("block")])):
+        F = pool(F, "average")
+    return F
 
 
 # --- the systems --------------------------------------------------------------------------------------------
@@ -149,15 +157,25 @@ def neural_style(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> 
 
 
 def relative(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> Reference:
-    """This program's own: squared errors as a share of the target's squares, total variation a value."""
+    """This program's own: squared errors as a share of the target's squares, total variation a value.
+
+    Style is the distance to the painting's nearest neighbours, on a position every four pixels.
+    """
     target = P["block4_conv2"]
     content = ((F["block4_conv2"] - target) ** 2).sum() / (target**2).sum()
-    style = []
-    for layer in STYLE_LAYERS:
-        G, T = gram(F[layer]) / positions(F[layer]), gram(A[layer]) / positions(A[layer])
-        style.append(by_eye.style_weight / 5.0 * np.linalg.norm(G - T) ** 2 / np.linalg.norm(T) ** 2)
+    layers = (
+        "block1_conv2", "block2_conv2", "block3_conv1", "block3_conv3", "block4_conv1", "block4_conv3",
+    )  # fmt: skip
+    picture, photo, painting = (
+        {layer: every_fourth(maps[layer], layer) for layer in layers} for maps in (F, P, A)
+    )
+    nearest = REFERENCES["nearest"]
+    aims = nearest.aims(Case(picture, photo, [painting], [1.0]))
+    style = [by_eye.style_weight / 6.0 * nearest.distance(picture[layer], aims[layer]) for layer in layers]
     tv = by_eye.tv_weight * squared_differences(x) / x.size
-    flat = by_eye.flat_weight * flat_differences(x, flatness(CONTENT.astype(np.float64))) / x.size
+    m, m_a = flatness(CONTENT.astype(np.float64)), flatness(STYLE.astype(np.float64))
+    V, E = flat_differences(x, m), flat_differences(STYLE.astype(np.float64), m_a)
+    flat = by_eye.flat_weight * m.mean() * max(V - E, 0.0) ** 2 / (V + E)
     return Reference(by_eye.content_weight * content, tuple(style), tv, flat)
 
 

@@ -45,6 +45,7 @@ def tiny_config(**settings: Any) -> StylizeConfig:
     """A configuration on the layers of :func:`tiny_weights`, one level, a few iterations."""
     small: dict[str, Any] = {
         "content_layers": ("block2_conv1",),
+        "style_statistic": "gram",
         "style_layers": ("block1_conv1", "block2_conv1"),
         "content_weight": 1.0,
         "style_weight": 1.0,

@@ -16,7 +16,7 @@ from pipeline.engine import pictures_of
 from pipeline.live.curves import Curve, plain
 from pipeline.live.pictures import Shown, fitted, read
 from pipeline.watch import Begun, Ended
-from stylize.knobs import knobs_of
+from stylize.knobs import default_of, knobs_of
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -234,8 +234,8 @@ def describe(job: Job) -> dict[str, Any]:
     changed = [
         {"name": name.replace("_", " "), "value": _spoken(getattr(config, name))}
         for config in (job.settings, job.stylize)
-        for name, (field, _) in knobs_of(config).items()
-        if name != "backbone" and getattr(config, name) != field.default
+        for name in knobs_of(config)
+        if name != "backbone" and getattr(config, name) != default_of(config, name)
     ]
     return {
         "command": job.command,

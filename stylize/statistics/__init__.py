@@ -1,0 +1,26 @@
+"""What of a painting the style term aims at: four statistics of its activations, one interface.
+
+gram         correlations of the filters (Gatys et al. 2016): what the published systems use
+wasserstein  means and covariances, as far apart as two normal distributions (Bures)
+sliced       the whole distribution, along random directions (Heitz et al. 2021)
+nearest      for every position the painting's most alike one (Kolkin et al. 2022)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stylize.statistics.base import Scene, Statistic
+from stylize.statistics.moments import Gram, Wasserstein
+from stylize.statistics.nearest import Nearest
+from stylize.statistics.sliced import Sliced
+
+__all__ = ["Scene", "Statistic", "statistic_of"]
+
+
+def statistic_of(name: str, compare_grams: Callable[[Any, Any], Any]) -> Statistic:
+    """The statistic that a setting names; Gram matrices are compared by the given formula."""
+    if name == "gram":
+        return Gram(compare_grams)
+    return {"wasserstein": Wasserstein, "sliced": Sliced, "nearest": Nearest}[name]()
