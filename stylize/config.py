@@ -168,8 +168,8 @@ class StylizeConfig:
         check_knobs(self)
         if self.style_statistic != "gram" and self.normalization != "relative":
             raise ConfigError(
-                f"normalization: {self.normalization}: goes with style_statistic gram only, not with "
-                f"{self.style_statistic}; choose relative"
+                f"normalization: {self.normalization}: goes with Gram matrices only, and style_statistic is "
+                f"{self.style_statistic}; add style_statistic gram, or choose relative"
             )
         for name in ("content_layers", "style_layers"):
             layers = tuple(layer_name(layer) for layer in getattr(self, name))

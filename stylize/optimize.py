@@ -211,12 +211,15 @@ def minimize(
             failures += 1
         recent.append(sum(terms.values()))
         settled = has_settled(recent, tolerance)
+        if failures > 1:
+            _require_finite(new_terms, f"at iteration {done}, however small the step")
         if renewal is not None and done < iterations:
             due = done - renewed_at >= renewal.every
-            if due or failures > 1 or (settled and renewals < renewal.before_settling):
+            if due or ((settled or failures > 1) and renewals < renewal.before_settling):
                 aimed, renewals, renewed_at = minimizer.best_image.numpy()[0], renewals + 1, done
                 targets = renewal.targets(aimed, renewals)
                 terms = best_terms = _named(names, minimizer.renew(targets))
+                _require_finite(terms, f"at iteration {done}, with new targets")
                 recent.clear()
                 failures, settled = 0, False
         try:
@@ -227,8 +230,6 @@ def minimize(
             raise
         if keeper is not None and keeper.due():
             keep(keeper)
-        if failures > 1:
-            _require_finite(new_terms, f"at iteration {done}, however small the step")
     return Minimum(
         np.array(minimizer.best_image.numpy()[0]), sum(best_terms.values()), best_terms, standing.first_terms,
         done, int(minimizer.evaluations), time.perf_counter() - began,

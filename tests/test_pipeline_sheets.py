@@ -97,7 +97,7 @@ def test_a_picture_has_no_sheet(photo: Path, style: Path, tmp_path: Path) -> Non
 
 
 def test_layers_move_with_the_size() -> None:
-    config = StylizeConfig()
+    config = StylizeConfig(style_statistic="gram")
     assert shifted_layers(config.style_layers, (), 1.0) == (
         ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1"), (0.25,) * 4,
     )  # fmt: skip
@@ -112,12 +112,16 @@ def test_layers_move_with_the_size() -> None:
 def test_what_is_corrected() -> None:
     config = StylizeConfig()
     half = corrected(config, 0.5)
-    assert (half.content_layers, half.style_weight, half.tv_weight) == (("block3_conv2",), 4.0, 10.0)
-    assert half.flat_weight == 75.0
+    assert (half.content_layers, half.style_weight, half.tv_weight) == (("block3_conv2",), 4.0, 5.0)
+    assert half.flat_weight == 200.0
+    assert half.style_layers == (
+        "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1", "block3_conv3",
+    )  # fmt: skip
     assert corrected(config, 1.0) == config
-    absolute = StylizeConfig(normalization="gatys")
+    absolute = StylizeConfig(style_statistic="gram", normalization="gatys")
     assert corrected(absolute, 0.5) == absolute  # other layers' terms have another scale
-    assert corrected(config, 0.01).style_layers == ("block1_conv1", "block2_conv1", "block3_conv1")
+    grams = StylizeConfig(style_statistic="gram")
+    assert corrected(grams, 0.01).style_layers == ("block1_conv1", "block2_conv1", "block3_conv1")
 
 
 def test_samples_have_one_area() -> None:

@@ -74,7 +74,9 @@ def test_the_state_is_kept_when_it_is_due_and_not_otherwise(tmp_path: Path) -> N
 def written(path: Path) -> bytes:
     terms = {"content": 1.0}
     picture = np.full((2, 2, 3), 0.25, np.float32)
-    standing = Standing(3, 0, 1, 0.5, terms, terms, terms, {"image": np.ones((2, 2), np.float32)}, picture)
+    standing = Standing(
+        3, 0, 1, 0.5, terms, terms, terms, {"image": np.ones((2, 2), np.float32)}, picture, picture
+    )
     Checkpoint(path).save(1, Done(10, 2), standing)
     return path.read_bytes()
 

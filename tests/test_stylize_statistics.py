@@ -96,6 +96,14 @@ def test_a_picture_is_at_no_distance_from_itself(name: str, shape: tuple[int, in
 
 
 @every
+def test_faint_filters_leave_a_picture_at_no_distance_from_itself(name: str) -> None:
+    """Their variances, down to nothing, are under what roots of matrices are lifted by."""
+    loudness = np.concatenate([np.geomspace(1.0, 1e-4, 28), np.zeros(4)])
+    own = {FINE: loudness * np.random.default_rng(0).normal(size=(17, 12, 32))}
+    assert distances(name, Case(own, own, [own], (1.0,)))[FINE] == pytest.approx(0.0, abs=1e-5)
+
+
+@every
 def test_a_mask_that_is_everywhere_is_none(name: str) -> None:
     """To rounding; sliced describes a painting by other quantiles then, in between which it is linear."""
     case = case_of("one")
