@@ -114,7 +114,9 @@ def build_job(
     """A job from its parts: defaults, then the preset's settings, then the overrides."""
     if not styles:
         raise UsageError("no style picture: give one with --style PICTURE")
-    values, notes = _without_auto({**read_preset(preset), **(overrides or {})}, preset)
+    asked = overrides or {}
+    values, notes = _brought_up(read_preset(preset), asked, preset)
+    values.update(asked)
     for key, value in values.items():
         if isinstance(value, int) and abs(value) > _LARGEST:
             raise UsageError(f"{key}: a number of {len(str(abs(value)))} digits is too large")
@@ -122,12 +124,23 @@ def build_job(
     return Job(command, content, styles, output, engine, settings, notes)
 
 
-def _without_auto(values: dict[str, Any], where: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Settings without `backbone = "auto"`, which files of earlier versions have, and a note of it."""
-    if values.get("backbone") != "auto":
-        return values, ()
-    note = f'{where}: backbone = "auto" is vgg19 now, which is in the package; vgg19-slim is the quick one'
-    return {**values, "backbone": "vgg19"}, (note,)
+def _brought_up(
+    values: dict[str, Any], asked: dict[str, Any], where: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Settings of a file that an earlier version may have written as they are meant today, and notes of it.
+
+    What is `asked` for besides goes before them.
+    """
+    meant, notes = dict(values), []
+    if values.get("backbone") == "auto" and "backbone" not in asked:
+        meant["backbone"] = "vgg19"
+        notes.append('backbone = "auto" is vgg19 now, which is in the package; vgg19-slim is the quick one')
+    if "style_layers" in values and "style_statistic" not in {**values, **asked}:
+        meant["style_statistic"] = "gram"
+        notes.append(
+            'style_layers without style_statistic are taken for those of "gram", as they were before'
+        )
+    return meant, tuple(f"{where}: {note}" for note in notes)
 
 
 def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any] | None = None) -> Job:
@@ -165,7 +178,7 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
     values = _checked(settings, known_keys(command), f"{path}: [settings]")
     values = with_paths(values, lambda inner: str(base / inner))
     values.update(_changes(path, command, document))
-    values, notes = _without_auto(values, str(path))
+    values, notes = _brought_up(values, overrides or {}, str(path))
     sources = tuple(parse_style(one, base) for one in style)
     preset = texts["preset"]
     if preset not in preset_names() and preset.endswith(".toml"):

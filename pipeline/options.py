@@ -104,7 +104,7 @@ def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Comm
     flag = "--" + name.replace("_", "-")
     text = details.help
     if details.like is not None:
-        text += "  [default: what suits --style-statistic]"
+        text += f"  [default: {details.shown}]"
     elif default not in ("", ()):
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         text += f"  [default: {str(shown).lower() if isinstance(default, bool) else shown}]"

@@ -96,7 +96,11 @@ class StylizeConfig:
     content_weight: float = knob(1.0, "Weight of the content term (alpha).", minimum=0.0, maximum=1e12)
     style_weight: float = knob(8.0, "Weight of the style term (beta).", minimum=0.0, maximum=1e12)
     tv_weight: float = suited(
-        0.0, "Weight of the total variation term, which smooths.", minimum=0.0, maximum=1e12
+        0.0,
+        "10; 20 with other statistics than nearest",
+        "Weight of the total variation term, which smooths.",
+        minimum=0.0,
+        maximum=1e12,
     )
     flat_weight: float = knob(
         400.0,
@@ -107,13 +111,16 @@ class StylizeConfig:
     content_layers: tuple[str, ...] = knob(
         ("block4_conv2",), "Layers whose activations keep the content, separated by commas."
     )
-    style_statistic: str = knob(
+    style_statistic: str = suited(
         "nearest",
+        "nearest; gram with a normalization of the papers",
         "What is taken over from a painting: for every place its most alike one (nearest), or of all places "
         "the filters' correlations (gram), means and covariances (wasserstein), distribution (sliced).",
         choices=tuple(SUITED),
     )
-    style_layers: tuple[str, ...] = suited((), "Layers that carry the style, separated by commas.")
+    style_layers: tuple[str, ...] = suited(
+        (), "the statistic's own", "Layers that carry the style, separated by commas."
+    )
     content_layer_weights: tuple[float, ...] = knob(
         (), "A weight for each content layer; equal shares when empty."
     )
@@ -195,8 +202,9 @@ class StylizeConfig:
 
     @property
     def suited_to_it(self) -> Mapping[str, Any]:
-        """The defaults that depend on the statistic of style; gram's for one that is unknown."""
-        return SUITED.get(self.style_statistic, SUITED["gram"])
+        """The defaults that depend on others: the statistic of style, and what suits it."""
+        usual = "nearest" if self.normalization == "relative" else "gram"
+        return {"style_statistic": usual, **SUITED.get(self.style_statistic or usual, SUITED[usual])}
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -19,7 +19,10 @@ _KEY = "knob"
 
 @dataclasses.dataclass(frozen=True)
 class Knob:
-    """What is known of a setting besides its type and default; `like` stands for a default still open."""
+    """What is known of a setting besides its type and default.
+
+    Where the default depends on other settings, `like` is a value of its kind, and `shown` says what it is.
+    """
 
     help: str
     minimum: float | None = None
@@ -30,6 +33,7 @@ class Knob:
     metavar: str | None = None
     multiple: bool = False
     like: Any = None
+    shown: str = ""
 
 
 def knob(default: Any, help: str, **details: Any) -> Any:
@@ -37,9 +41,9 @@ def knob(default: Any, help: str, **details: Any) -> Any:
     return dataclasses.field(default=default, metadata={_KEY: Knob(help, **details)})
 
 
-def suited(like: Any, help: str, **details: Any) -> Any:
+def suited(like: Any, shown: str, help: str, **details: Any) -> Any:
     """A setting like `like` whose default depends on others: None until the class has put one there."""
-    return knob(None, help, like=like, **details)
+    return knob(None, help, like=like, shown=shown, **details)
 
 
 def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any], Knob]]:

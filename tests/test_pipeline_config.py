@@ -338,3 +338,5 @@ def test_one_text_is_a_list_of_one(tmp_path: Path) -> None:
     read = read_job(job)
     assert read.settings.mask == (str(tmp_path / "m.png"),)
     assert read.stylize.style_layers == ("block1_conv1",)
+    assert read.stylize.style_statistic == "gram"  # layers alone were a file of before there was a choice
+    assert read_job(job, overrides={"style_statistic": "sliced"}).notes == ()

@@ -115,8 +115,11 @@ def test_a_job_file_that_says_auto_is_the_full_network_and_says_so(place: Path) 
     Path("job.toml").write_text(OLD + settings)
     ran = done("run", "job.toml", "--json")
     note = 'job.toml: backbone = "auto" is vgg19 now, which is in the package; vgg19-slim is the quick one'
-    assert ran.err.splitlines() == [f"note: {note}"]
-    assert (ran.json["backbone"], ran.json["warnings"]) == ("vgg19", [note])
+    layers = (
+        'job.toml: style_layers without style_statistic are taken for those of "gram", as they were before'
+    )
+    assert ran.err.splitlines() == [f"note: {note}", f"note: {layers}"]
+    assert (ran.json["backbone"], ran.json["warnings"]) == ("vgg19", [note, layers])
 
 
 def test_a_preset_that_says_auto_is_the_full_network_unless_another_is_asked_for(place: Path) -> None:
