@@ -162,7 +162,8 @@ def build_stylizer(
     config, settings = job.stylize, job.settings
     sources = [one for style in styles for one in pictures_of(style)]
     pictures = [
-        read_style(style.path, longer, settings.style_scale, config.minimum_side) for style in sources
+        read_style(style.path, longer, settings.style_scale, config.minimum_side, settings.style_crop)
+        for style in sources
     ]
     if settings.preserve_color == "luminance":
         pictures = [grey(picture) for picture in pictures]
@@ -202,14 +203,17 @@ def pictures_of(style: StyleSource) -> list[StyleSource]:
     return [StyleSource(path, style.weight / len(pictures)) for path in pictures]
 
 
-def read_style(path: Path, longer: int, scale: float, minimum_side: int) -> FloatImage:
+def read_style(path: Path, longer: int, scale: float, minimum_side: int, crop: float = 0.0) -> FloatImage:
     """A style picture `scale` times as large as it would be, but never too small for the network.
 
-    It is enlarged only where its file has no more pixels: what is larger than the content keeps its detail.
+    The share `crop` is left out at every edge. It is enlarged only where its file has no more pixels: what
+    is larger than the content keeps its detail.
     """
     from video.images import read_image
 
     picture = read_image(path)
+    down, across = (round(crop * side) for side in picture.shape[:2])
+    picture = picture[down : picture.shape[0] - down, across : picture.shape[1] - across]
     width, height = _fitted_size(path, picture, longer, minimum_side, style=True)
     scale = max(scale, minimum_side / min(height, width))
     return _at(picture, (round(width * scale), round(height * scale)))

@@ -52,6 +52,13 @@ class JobSettings:
         minimum=0.05,
         maximum=20.0,
     )
+    style_crop: float = knob(
+        0.015,
+        "Share of a style picture's width and height to leave out at every edge: photographs of paintings "
+        "show their frame or bare canvas there, which comes back as a strip along the result's border.",
+        minimum=0.0,
+        maximum=0.4,
+    )
     mask: tuple[str, ...] = knob(
         (),
         "Where a style goes: white = there. A picture, for a clip also a folder of frames or a clip, for an "

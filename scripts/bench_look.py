@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import read_preset
-from pipeline.engine import load_tensorflow, read_picture
+from pipeline.engine import load_tensorflow, read_picture, read_style
 from pipeline.precision import is_mixed
-from pipeline.settings import build_settings
+from pipeline.settings import JobSettings, build_settings
 from stylize.types import FloatImage
 from video.images import list_pictures, read_image, write_image
 
@@ -174,7 +174,7 @@ def main() -> None:
     print("| photo | painting | mesh | painting's | content | style |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
     for painting in paintings:
-        style = read_picture(painting, options.size, 16)
+        style = read_style(painting, options.size, 1.0, 16, JobSettings().style_crop)
         names = [f"{photo.stem}-{painting.stem}.png" for photo in photos]
         if options.score:
             results = [read_image(options.score / name) for name in names]
