@@ -212,9 +212,9 @@ def read_style(path: Path, longer: int, scale: float, minimum_side: int, crop: f
     from video.images import read_image
 
     picture = read_image(path)
+    width, height = _fitted_size(path, picture, longer, minimum_side, style=True)
     down, across = (round(crop * side) for side in picture.shape[:2])
     picture = picture[down : picture.shape[0] - down, across : picture.shape[1] - across]
-    width, height = _fitted_size(path, picture, longer, minimum_side, style=True)
     scale = max(scale, minimum_side / min(height, width))
     return _at(picture, (round(width * scale), round(height * scale)))
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from pipeline.cli import main as deepfusion
 from pipeline.config import read_preset
-from pipeline.engine import load_tensorflow, read_picture
+from pipeline.engine import load_tensorflow, read_picture, read_style
 from pipeline.precision import is_native
 from pipeline.settings import build_settings
 from stylize.stylizer import Stylizer
@@ -81,12 +81,13 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     load_tensorflow()
-    config, _ = build_settings("image", read_preset("default"))
+    config, settings = build_settings("image", read_preset("default"))
     weights = load_weights("vgg19")
     mixed = is_native()
     for photo, painting in PAIRS:
         content = read_picture(options.media / "photos" / photo, SIZE, config.minimum_side)
-        style = read_picture(options.media / "paintings" / painting, SIZE, config.minimum_side)
+        file = options.media / "paintings" / painting
+        style = read_style(file, SIZE, settings.style_scale, config.minimum_side, settings.style_crop)
         result = Stylizer(config, [style], weights, mixed=mixed).stylize(content)
         name = f"{Path(photo).stem}-{Path(painting).stem}"
         print(f"{name}: {result.evaluations} evaluations, {result.seconds:.0f} s", flush=True)

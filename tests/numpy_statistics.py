@@ -184,7 +184,10 @@ def nearest_aims(case: Case) -> dict[str, Any]:
         return max(maps.values(), key=len)
 
     variances = {
-        layer: np.mean([flat(style[layer]).var(axis=0).sum() for style in case.styles]) for layer in layers
+        layer: np.average(
+            [flat(style[layer]).var(axis=0).sum() for style in case.styles], weights=case.shares
+        )
+        for layer in layers
     }
 
     def unit(maps: Maps) -> Array:

@@ -150,7 +150,7 @@ def test_doctor_says_what_is_here() -> None:
         (image("--movie-losses"), "--movie-losses: is for a progress movie; add --progress-movie PATH"),
         (image("--style-weight", "1e99"), "--style-weight: 1e+99 is over the maximum of 1e+12"),
         (
-            image("--style-layer-weights", "0,0,0,0,0"),
+            image("--style-layer-weights", "0,0,0,0,0,0"),
             "--style-layer-weights: all weights are 0; give at least one a value above 0",
         ),
         (image("--preset", "no.toml"), "no.toml: there is no such file; check the name"),
@@ -169,8 +169,8 @@ def test_doctor_says_what_is_here() -> None:
          "Invalid value for '--iterations': 'x' is not a valid integer. (see deepfusion image --help)"),
         (image("--content-weight", "nan"), "--content-weight: nan is not a finite number"),
         (image("--style-weight", "-1"), "--style-weight: -1 is under the minimum of 0"),
-        (image("--style-layer-weights", "1,nan,1,1,1"),
-         "--style-layer-weights: (1.0, nan, 1.0, 1.0, 1.0): weights must be finite and not negative"),
+        (image("--style-layer-weights", "1,nan,1,1,1,1"),
+         "--style-layer-weights: (1.0, nan, 1.0, 1.0, 1.0, 1.0): weights must be finite and not negative"),
         (image("--style-layer-weights", "1,a"),
          "Invalid value for '--style-layer-weights': '1,a' is not a list of numbers separated by commas "
          "(see deepfusion image --help)"),
@@ -211,7 +211,7 @@ def bad_files(folder: Path) -> None:
     (folder / "text.mp4").write_text("hello")
     (folder / "album").mkdir()
     (folder / "album" / "notes.txt").write_text("hello")
-    small = from_uint8(np.zeros((20, 300, 3), np.uint8))
+    small = from_uint8(np.zeros((12, 300, 3), np.uint8))
     write_image(folder / "small.png", small)
     (folder / "preset.toml").write_text("iteratons = 3\n")
 
@@ -234,12 +234,12 @@ def bad_files(folder: Path) -> None:
          "../album: is a folder, not a picture; for all pictures in it use `deepfusion album`"),
         (image(style="../album"), "../album: there are no pictures in this folder"),
         (image(content="../small.png"),
-         "../small.png: 300x20 pixels is too small for the network, which needs 32 on the shorter side; "
+         "../small.png: 300x12 pixels is too small for the network, which needs 16 on the shorter side; "
          "use a larger picture"),
         (image(style="../small.png"),
-         "../small.png: 300x20 pixels is too small for the network, which needs 32 on the shorter side; "
+         "../small.png: 300x12 pixels is too small for the network, which needs 16 on the shorter side; "
          "use a larger picture"),
-        (image("--size", "40"),
+        (image("--size", "40", "--style-statistic", "gram"),
          "../photo.png: 40x30 pixels is too small for the network, which needs 32 on the shorter side; "
          "give a larger --size"),
         (image("--preset", "../preset.toml"), "../preset.toml: unknown key 'iteratons': did you mean iterations?"),
@@ -248,7 +248,7 @@ def bad_files(folder: Path) -> None:
         (video(content="../text.mp4"), "../text.mp4 is a text file, not a clip"),
         (video(content="../photo.png"), "../photo.png is a picture, not a clip"),
         (video(content="../album"), "../album holds no pictures; name them like frame_0001.png"),
-        (video("--size", "32"),
+        (video("--size", "32", "--style-statistic", "gram"),
          "../clip.mp4: 32x24 pixels is too small for the network, which needs 32 on the shorter side; "
          "give a larger --size or a larger clip"),
         (["album", "../photo.png", "--style", "../style.png", "-o", "out", *SLIM],

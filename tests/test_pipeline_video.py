@@ -224,7 +224,7 @@ def test_other_settings_are_refused_with_the_differences(
     before = tree(whole.parent)
     said = refused(*run(clip, style, whole, "--overwrite", "--tv-weight", "3", "--style-layers", "relu1_1"))
     assert said == (
-        f"{whole}.run: holds a run with other settings (tv_weight: 20.0 there, 3.0 now; "
+        f"{whole}.run: holds a run with other settings (tv_weight: 10.0 there, 3.0 now; "
         f'style_layers: ["block1_conv1", "block2_conv1"] there, ["block1_conv1"] now); '
         f"give its settings to continue it, or --restart to discard it"
     )

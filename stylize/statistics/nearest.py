@@ -57,7 +57,7 @@ class Nearest(Statistic):
         assert scene.content is not None
         styles = [Columns(style) for style in scene.styles]
         variances = {
-            layer: max(float(np.mean([style.variance(layer) for style in styles])), _TINY)
+            layer: max(np.average([style.variance(layer) for style in styles], weights=scene.shares), _TINY)
             for layer in scene.picture
         }
         picture, content = Columns(scene.picture), Columns(scene.content)
