@@ -54,20 +54,21 @@ class Evaluator:
         """About how many bytes an optimisation at this size takes."""
         layers, side = self.objective.layers, self.window(height, width)
         if side is None:
-            return memory_of(self.backbone, layers, height, width, self._history)
-        inside = memory_in_windows(self.backbone, layers, height, width, side, self._history)
+            inside = memory_of(self.backbone, layers, height, width, self._history)
+        else:
+            inside = memory_in_windows(self.backbone, layers, height, width, side, self._history)
         return inside + self._collected(height, width)
 
     def _collected(self, height: int, width: int) -> int:
-        """Bytes of the maps that terms compare whole, put together from windows, and of their gradients."""
+        """Bytes of the maps that terms compare whole, of their targets and gradients."""
         values = sum(
-            self.backbone.width_of(layer) / float(term.spacing(layer)) ** 2
+            term.copies * self.backbone.width_of(layer) / float(term.spacing(layer)) ** 2
             for term in self.objective.terms
             if not term.pooled
             for layer, _ in term.layers
             if layer != "image"
         )
-        return int(2 * 4 * height * width * values)
+        return int(4 * height * width * values)
 
     def overlap(self, height: int, width: int) -> float:
         """How many times the work of one piece an evaluation takes: windows overlap and are seen twice."""

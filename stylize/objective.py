@@ -32,7 +32,7 @@ class Term:
     Its value is ``weight * sum over layers of share * compare(represent(activation), target)``. A term that
     aims at nothing (total variation) has ``compare=None`` and ``represent`` gives its value. ``pooled`` terms
     represent activations by a mean over their positions. Maps finer than a position every ``grid`` pixels are
-    averaged down to that before they are represented.
+    averaged down to that before they are represented. So many ``copies`` of these are in memory at once.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Term:
     compare: Compare | None
     pooled: bool = False
     grid: int = 1
+    copies: int = 2
 
     def spacing(self, layer: str) -> int:
         """How many pixels lie between the positions of what is represented of a layer."""
@@ -148,6 +149,7 @@ def build_objective(
     style = Term(
         "style", config.style_weight, _shares(config.style_layers, config.style_layer_weights),
         statistic.represent, statistic.compare, pooled=statistic.pooled, grid=statistic.grid,
+        copies=statistic.copies,
     )  # fmt: skip
     if guided:
         style = replace(style, represent=tf.identity, compare=statistic.compare_guided, pooled=False)

@@ -78,10 +78,10 @@ def largest_window(
 ) -> int | None:
     """The side of the largest windows that fit in `budget` bytes; None if the picture fits in one piece.
 
-    However small the budget, it is not under `smallest_window`. `collected` bytes go to what is put together
-    from the windows.
+    However small the budget, it is not under `smallest_window`. `collected` bytes go to what is compared
+    whole, in windows or not.
     """
-    if memory_of(backbone, layers, height, width, history) <= budget:
+    if memory_of(backbone, layers, height, width, history) + collected <= budget:
         return None
     state = memory_of(backbone, (), height, width, history)
     a_pixel = memory_of(backbone, layers, 1000, 1000) / 1e6

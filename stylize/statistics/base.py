@@ -56,6 +56,8 @@ class Statistic:
         The description is a mean over positions.
     grid
         Finer maps are averaged down to a position every so many pixels.
+    copies
+        How many maps of the picture, or like them, are in memory at once.
     matches
         Targets are made for a picture as it stands, and renewed as it changes.
     renewed
@@ -64,6 +66,7 @@ class Statistic:
 
     pooled = False
     grid = 1
+    copies = 2
     matches = False
     renewed = False
 

@@ -35,6 +35,7 @@ class Nearest(Statistic):
     """
 
     grid = 4
+    copies = 6  # of picture, content and painting; aimed at; apart; the gradient
     matches = True
     renewed = True
 
