@@ -96,6 +96,7 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
     Levels over `_TIMED_SIDE` are not timed: they cost as much a pixel as one of that size, and what windows
     add.
     """
+    from stylize.optimize import Renewal
     from stylize.pyramid import rescale, shapes_of
 
     began = time.perf_counter()
@@ -114,12 +115,22 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
                 scaled, initial=first, look=stylizer.everywhere(scaled), iterations=_TIMED_ITERATIONS,
                 callback=stamps.append,
             )  # fmt: skip
-            price = stamps[-1].seconds - stamps[-2].seconds
+            renewing = _renewing(stylizer, scaled)
+            price = stamps[-1].seconds - stamps[-2].seconds + renewing / Renewal.every
             pixels = shape[0] * shape[1]
-            spent += stamps[-1].seconds
+            spent += stamps[-1].seconds + renewing
         prices.append(price * height * width / pixels * stylizer.evaluator.overlap(height, width))
     compiling = time.perf_counter() - began - spent
     return prices[::-1], max(0.0, compiling)
+
+
+def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
+    """Seconds of one renewal of the targets, where the statistic of style renews them."""
+    if not stylizer.statistic.renewed:
+        return 0.0
+    began = time.perf_counter()
+    stylizer.targets(content, look=stylizer.everywhere(content), renewal=1)
+    return time.perf_counter() - began
 
 
 def plan_pictures(

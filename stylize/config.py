@@ -159,7 +159,8 @@ class StylizeConfig:
     )
     levels: int = knob(
         3,
-        "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes.",
+        "Sizes to go through from coarse to fine, each half the next: a coarse start makes larger strokes. "
+        "None has a shorter side under 96 px.",
         minimum=1,
         maximum=8,
     )
@@ -175,8 +176,8 @@ class StylizeConfig:
         check_knobs(self)
         if self.style_statistic != "gram" and self.normalization != "relative":
             raise ConfigError(
-                f"normalization: {self.normalization}: goes with Gram matrices only, and style_statistic is "
-                f"{self.style_statistic}; add style_statistic gram, or choose relative"
+                f"normalization: {self.normalization}: is a formula for Gram matrices; with style_statistic "
+                f"{self.style_statistic} set normalization to relative, or choose style_statistic gram"
             )
         for name in ("content_layers", "style_layers"):
             layers = tuple(layer_name(layer) for layer in getattr(self, name))

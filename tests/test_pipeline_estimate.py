@@ -30,6 +30,7 @@ class Clockwork:
             overlap=lambda height, width: overlap if max(height, width) > 512 else 1.0,
         )
         self.shapes: list[tuple[int, int]] = []
+        self.statistic = SimpleNamespace(renewed=False)
 
     def everywhere(self, content: Any) -> str:
         return f"everywhere in {content.shape}"
@@ -56,6 +57,22 @@ def test_iterations_are_timed_level_by_level() -> None:
     assert prices == [1.0, 0.25]
     assert compiling == 0.0
     assert clockwork.shapes == [(128, 256), (256, 512)]
+
+
+def test_renewals_are_shared_among_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    clockwork: Any = Clockwork(StylizeConfig(levels=1))
+    clockwork.statistic.renewed = True
+    now = 0.0
+
+    def targets(content: Any, **about: Any) -> None:
+        nonlocal now
+        now += 10.0
+
+    clockwork.targets = targets
+    monkeypatch.setattr("pipeline.estimate.time.perf_counter", lambda: now)
+    prices, compiling = seconds_per_iteration(clockwork, CONTENT)
+    assert prices == [1.0 + 10.0 / 20]
+    assert compiling == 0.0
 
 
 def test_a_large_level_is_not_timed_but_counted_by_its_pixels_and_windows() -> None:
