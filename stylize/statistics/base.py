@@ -12,8 +12,6 @@ Tensor = Any
 Maps = Mapping[str, Tensor]
 """By layer."""
 
-_TINY = 1e-12
-
 
 @dataclass(frozen=True)
 class Scene:
