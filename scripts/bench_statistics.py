@@ -71,6 +71,8 @@ def main() -> int:
     if options.one:
         print(json.dumps(measured(options.one, options)))
         return 0
+    from stylize.optimize import Renewal
+
     found: dict[str, list[dict[str, float]]] = {statistic: [] for statistic in SUITED}
     for _ in range(options.rounds):
         for statistic, results in found.items():
@@ -82,7 +84,7 @@ def main() -> int:
     base, good = 0.0, True
     for statistic, results in found.items():
         one = {key: float(np.median([result[key] for result in results])) for key in results[0]}
-        price = one["evaluation"] + one["renewal"] / 20.0
+        price = one["evaluation"] + one["renewal"] / Renewal.every
         base = base or price
         good &= price <= BAR * base
         print(

@@ -46,6 +46,10 @@ class Look:
         """
         return math.sqrt(self.strength) * math.exp(-_STEEPNESS * (1.0 - self.strength))
 
+    def shares(self, usual: Sequence[float]) -> Sequence[float]:
+        """The share of each style, of sum 1: the `usual` ones where this look has none of its own."""
+        return usual if self.blend is None else normalised(self.blend, len(usual))
+
     def over(self, content: FloatImage, picture: FloatImage) -> FloatImage:
         """What was optimised with this look, laid over its content with the strength as its opacity."""
         return picture if self.strength == 1.0 else content + np.float32(self.strength) * (picture - content)

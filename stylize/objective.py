@@ -11,7 +11,7 @@ import tensorflow as tf
 from stylize import losses
 from stylize.config import StylizeConfig
 from stylize.layers import block_of
-from stylize.statistics import statistic_of
+from stylize.statistics import Statistic, halved, statistic_of
 
 Tensor = Any
 Represent = Callable[[Tensor], Tensor]
@@ -53,14 +53,10 @@ class Term:
         return self.represent(self.gridded(layer, activations))
 
     def gridded(self, layer: str, activations: Tensor) -> Tensor:
-        """A layer's activations averaged down to this term's grid.
-
-        By halves, so that an odd last row or column is averaged by itself, as the network pools it.
-        """
-        if layer != "image":
-            for _ in range((self.spacing(layer) // 2 ** (block_of(layer) - 1)).bit_length() - 1):
-                activations = tf.nn.avg_pool2d(activations, 2, 2, "SAME")
-        return activations
+        """A layer's activations averaged down to this term's grid."""
+        if layer == "image":
+            return activations
+        return halved(activations, (self.spacing(layer) // 2 ** (block_of(layer) - 1)).bit_length() - 1)
 
     def value(self, represented: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """The weighted value of this term a picture, shape (N,), from its represented activations."""
@@ -129,6 +125,11 @@ class Objective:
         )
 
 
+def build_statistic(config: StylizeConfig) -> Statistic:
+    """The statistic of style of a configuration, with its formula for Gram matrices."""
+    return statistic_of(config.style_statistic, FORMULAS[config.normalization].style)
+
+
 def build_objective(
     config: StylizeConfig, temporal_weight: float = 0.0, *, guided: bool = False
 ) -> Objective:
@@ -145,7 +146,7 @@ def build_objective(
         "content", config.content_weight, _shares(config.content_layers, config.content_layer_weights),
         tf.identity, formulas.content,
     )  # fmt: skip
-    statistic = statistic_of(config.style_statistic, formulas.style)
+    statistic = build_statistic(config)
     style = Term(
         "style", config.style_weight, _shares(config.style_layers, config.style_layer_weights),
         statistic.represent, statistic.compare, pooled=statistic.pooled, grid=statistic.grid,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from stylize.evaluator import Evaluator
-from stylize.look import Look, normalised, regions
+from stylize.look import Look, regions
 from stylize.objective import SCALE, Term
 from stylize.pyramid import rescale
-from stylize.statistics import Scene, Statistic
+from stylize.statistics import Scene, Statistic, halved
 from stylize.types import FloatImage
 
 Tensor = Any
@@ -67,22 +68,20 @@ class StyleTargets:
         Without masks the styles are blended. With masks every style keeps its own description and place.
         Statistics that match make them for `picture`.
         """
-        shares = self._blend if look.blend is None else normalised(look.blend, len(self._styles))
-        scale = {SCALE: tf.constant(look.factor)}
-        if self.statistic.matches:
-            seen = self._evaluator.seen(self._term, picture)
-            own = self._evaluator.seen(self._term, content)
-            places = self._places(look, content) if self._guided else None
-            scene = Scene(self._described(level), shares, places, seen, own, renewal)
-            return {**scale, **self.statistic.targets(scene)}
-        if self._guided:
-            scene = Scene(self._described(level), shares, self._places(look, content), renewal=renewal)
-            return {**scale, **self.statistic.targets(scene)}
+        shares = look.shares(self._blend)
+        shared = not (self._guided or self.statistic.matches)  # a clip's frames aim at the same
         key = level, tuple(shares), renewal
-        if self._last is None or self._last[0] != key:  # a clip's frames aim at the same
-            scene = Scene(self._described(level), shares, renewal=renewal)
-            self._last = key, self.statistic.targets(scene)
-        return {**scale, **self._last[1]}
+        if shared and self._last is not None and self._last[0] == key:
+            targets = self._last[1]
+        else:
+            places = self._places(look, content) if self._guided else None
+            scene = Scene(self._described(level), shares, places, renewal=renewal)
+            if self.statistic.matches:
+                seen, own = (self._evaluator.seen(self._term, one) for one in (picture, content))
+                scene = replace(scene, picture=seen, content=own)
+            targets = self.statistic.targets(scene)
+            self._last = (key, targets) if shared else None
+        return {SCALE: tf.constant(look.factor), **targets}
 
     def _described(self, level: int) -> list[Mapping[str, Tensor]]:
         """The description of each style at 1/2^level of its size; made once."""
@@ -104,10 +103,5 @@ class StyleTargets:
         places = tf.constant(regions(look.masks, full)[None])
         if full != shape:
             places = tf.clip_by_value(tf.image.resize(places, shape, antialias=True), 0.0, 1.0)
-        found = {}
-        for layer, _ in self._term.layers:
-            guides = places
-            for _ in range(self._term.spacing(layer).bit_length() - 1):  # as the maps shrink
-                guides = tf.nn.avg_pool2d(guides, 2, 2, "SAME")
-            found[layer] = guides
-        return found
+        halvings = {layer: self._term.spacing(layer).bit_length() - 1 for layer, _ in self._term.layers}
+        return {layer: halved(places, times) for layer, times in halvings.items()}

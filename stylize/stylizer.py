@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
@@ -18,12 +18,11 @@ from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.evaluator import Evaluator
 from stylize.look import PLAIN, Look, check_look
-from stylize.objective import FORMULAS, Objective, build_objective
+from stylize.objective import Objective, build_objective, build_statistic
 from stylize.optimize import Minimum, Progress, Renewal, minimize
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
-from stylize.statistics import statistic_of
 from stylize.targets import Targets
 from stylize.types import FloatImage, check_like, check_picture
 from stylize.weights import Weights
@@ -92,8 +91,8 @@ class Stylizer:
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
         self.guided = guided
-        self.statistic = statistic_of(config.style_statistic, FORMULAS[config.normalization].style)
-        self._targets = self._aims(style_blend)
+        self.statistic = build_statistic(config)
+        self.targets = self._aims(style_blend)
 
     def restyled(self, styles: Sequence[FloatImage], style_blend: Sequence[float] | None = None) -> Stylizer:
         """The same after other style pictures; it shares what is compiled.
@@ -107,7 +106,7 @@ class Stylizer:
             raise ConfigError("a network rescaled to its style pictures cannot take others")
         other = copy(self)
         other.styles = _checked(styles, self.config)
-        other._targets = other._aims(style_blend)
+        other.targets = other._aims(style_blend)
         return other
 
     def _aims(self, style_blend: Sequence[float] | None) -> Targets:
@@ -262,19 +261,6 @@ class Stylizer:
         targets = self.targets(content, look=look, picture=picture)
         scores = self.evaluator.terms(tf.constant(picture[None]), targets).numpy()[:, 0]
         return with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
-
-    def targets(
-        self,
-        content: FloatImage,
-        level: int = 0,
-        anchor: Anchor | None = None,
-        look: Look = PLAIN,
-        start: FloatImage | None = None,
-        picture: FloatImage | None = None,
-        renewal: int = 0,
-    ) -> dict[str, Mapping[str, Any]]:
-        """What each term aims at (:meth:`stylize.targets.Targets.of`)."""
-        return self._targets.of(content, level, anchor, look, start, picture, renewal)
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""

@@ -55,7 +55,7 @@ class Targets:
             if term.name == "style"
         }
 
-    def of(
+    def __call__(
         self,
         content: FloatImage,
         level: int = 0,
@@ -95,5 +95,5 @@ class Targets:
         """The contrast that flat parts may have: that of the styles' own, by their shares."""
         if self._rough is None:
             self._rough = [roughness(style) for style in self._styles]
-        shares = self._blend if look.blend is None else normalised(look.blend, len(self._styles))
+        shares = look.shares(self._blend)
         return tf.constant(sum(share * rough for share, rough in zip(shares, self._rough, strict=True)))

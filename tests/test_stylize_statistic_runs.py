@@ -21,6 +21,7 @@ from stylize.errors import ConfigError
 from stylize.look import Look
 from stylize.optimize import Progress, Renewal
 from stylize.stylizer import Stylizer
+from stylize.targets import Targets
 from stylize.tiling import TiledNetwork
 
 Array = np.ndarray
@@ -156,13 +157,13 @@ def test_a_stopped_optimisation_goes_on_to_the_same_picture(
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, Array]]:
     """How often targets had been renewed, and the picture they were for, each time they were asked for."""
     found: list[tuple[int, Array]] = []
-    targets = Stylizer.targets
+    targets = Targets.__call__
 
-    def recorded(self: Stylizer, *arguments: Any, **more: Any) -> Any:
+    def recorded(self: Targets, *arguments: Any, **more: Any) -> Any:
         found.append((more["renewal"], np.array(more["picture"])))
         return targets(self, *arguments, **more)
 
-    monkeypatch.setattr(Stylizer, "targets", recorded)
+    monkeypatch.setattr(Targets, "__call__", recorded)
     return found
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stylize.statistics.base import Scene, Statistic
+from stylize.statistics.base import Scene, Statistic, halved
 from stylize.statistics.moments import Gram, Wasserstein
 from stylize.statistics.nearest import Nearest
 from stylize.statistics.sliced import Sliced
 
-__all__ = ["Scene", "Statistic", "statistic_of"]
+__all__ = ["Scene", "Statistic", "halved", "statistic_of"]
 
 
 def statistic_of(name: str, compare_grams: Callable[[Any, Any], Any]) -> Statistic:

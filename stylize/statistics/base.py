@@ -85,6 +85,13 @@ class Statistic:
         raise NotImplementedError
 
 
+def halved(maps: Tensor, times: int) -> Tensor:
+    """Maps (N, H, W, C) averaged over 2x2 so often, an odd last row or column by itself, as in pooling."""
+    for _ in range(times):
+        maps = tf.nn.avg_pool2d(maps, 2, 2, "SAME")
+    return maps
+
+
 def by_area(guides: Tensor, weights: Tensor, apart: Tensor) -> Tensor:
     """The distances of regions, shape (R,), as one of shape (1,): each by its area and weight."""
     return tf.reduce_sum(tf.reduce_mean(guides, axis=(0, 1, 2)) * weights * apart)[None]

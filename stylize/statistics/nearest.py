@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from stylize.statistics.base import Maps, Scene, Statistic
+from stylize.statistics.base import Maps, Scene, Statistic, halved
 
 Tensor = Any
 
@@ -132,9 +132,7 @@ class Columns:
     def on_grid(self, layer: str, values: Tensor) -> Tensor:
         """Values of the finest grid's positions, (N, C), averaged on a layer's own, (1, H', W', C)."""
         values = tf.reshape(values, (1, self.height, self.width, values.shape[1]))
-        for _ in range(self._halvings[layer]):
-            values = tf.nn.avg_pool2d(values, 2, 2, "SAME")
-        return values
+        return halved(values, self._halvings[layer])
 
 
 def _halvings(length: int, shorter: int) -> int:

@@ -72,8 +72,7 @@ class Sliced(Statistic):
                 mixed = mixture(ordered, scene.shares)[None, :, None]
                 energy = np.mean(np.square(mixed)) + _TINY
             else:
-                levels = (np.arange(_GUIDED_QUANTILES) + 0.5) / _GUIDED_QUANTILES
-                mixed = np.stack([_at(one, levels) for one in ordered])[:, :, None]
+                mixed = np.stack([_at(one, _centres(_GUIDED_QUANTILES)) for one in ordered])[:, :, None]
                 energy = np.mean(np.square(mixed), axis=(1, 2, 3)) + _TINY
             aim = tuple(tf.constant(one, tf.float32) for one in (directions, mixed, energy))
             found[layer] = aim if scene.places is None else (aim, scene.places[layer], scene.weights)
@@ -113,7 +112,7 @@ def mixture(ordered: list[np.ndarray], shares: Any) -> np.ndarray:
     masses = np.concatenate(
         [np.full(len(one), share / len(one)) for one, share in zip(ordered, shares, strict=True)]
     )
-    levels, found = (np.arange(count) + 0.5) / count, np.empty((count, values.shape[1]), np.float32)
+    levels, found = _centres(count), np.empty((count, values.shape[1]), np.float32)
     for column in range(values.shape[1]):
         order = np.argsort(values[:, column], kind="stable")
         reached = np.cumsum(masses[order]) - 0.5 * masses[order]
@@ -130,8 +129,13 @@ def _samples(features: Tensor) -> np.ndarray:
     return flat[np.linspace(0, len(flat) - 1, _MOST_POSITIONS).astype(np.int64)]
 
 
+def _centres(count: int) -> np.ndarray:
+    """The levels of so many sorted values, in the middle of the share of each."""
+    return (np.arange(count) + 0.5) / count
+
+
 def _at(ordered: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    own = (np.arange(len(ordered)) + 0.5) / len(ordered)
+    own = _centres(len(ordered))
     return np.stack([np.interp(levels, own, column) for column in ordered.T], axis=1)
 
 
