@@ -64,7 +64,7 @@ class AlbumBook:
         )  # fmt: skip
         if made is not None:
             ended = replace(ended, losses=made.losses, evaluations=made.evaluations, seconds=made.seconds)
-        self._display.watchers.picture_ends(ended)
+        self._display.watchers.tell(ended)
 
     def succeeded(self, unit: Unit) -> bool:
         """Whether a unit has not failed."""

@@ -110,7 +110,7 @@ class ClipBook:
                 f"frame {frame.index}", self._run.frames / frame.file, frame.losses, frame.evaluations,
                 frame.seconds, frame.error, made.begins, made.found, frame.index,
             )  # fmt: skip
-            self._display.watchers.picture_ends(ended)
+            self._display.watchers.tell(ended)
 
     def has_all(self, indices: Iterable[int]) -> bool:
         """Whether all passes over these frames are finished."""

@@ -10,6 +10,7 @@ from pipeline.estimate import Plan
 from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.threads import limit_threads
+from pipeline.watch import JobEnded
 
 
 def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -45,7 +46,7 @@ def run_job(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             if collector is not None and isinstance(outcome, Report):
                 collector.write(outcome)
         finally:
-            display.watchers.job_ends(outcome if isinstance(outcome, Report) else None)
+            display.watchers.tell(JobEnded(outcome if isinstance(outcome, Report) else None))
         return outcome
 
 

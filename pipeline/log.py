@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from pipeline.interrupt import rested
-from pipeline.watch import Watchers
+from pipeline.watch import Moved, Noted, Watchers
 
 _PLAIN_INTERVAL = 10.0
 _SPEED_WINDOW = 30.0
@@ -77,7 +77,12 @@ class Work:
         self.show()
         if self.outlook is not None:
             self.outlook.moved(self)
-        self.watchers.work_moves(self)
+        self.watchers.tell(self.standing)
+
+    @property
+    def standing(self) -> Moved:
+        """Where the work stands, as those who look on are told."""
+        return Moved(self.done / self.total, self.text, self.left)
 
     def grow(self, amount: float) -> None:
         """The job turns out to be longer by this much, or shorter."""
@@ -197,7 +202,7 @@ class Display:
         text = " ".join(text.splitlines())
         if text not in self.warnings:
             self.warnings.append(text)
-            self.watchers.warned(text)
+            self.watchers.tell(Noted(text))
             self.note(f"note: {text}")
 
     def error(self, text: str) -> None:

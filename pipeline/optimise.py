@@ -11,7 +11,7 @@ from pipeline.engine import start_picture, unit_cost
 from pipeline.log import Work
 from pipeline.masks import preserved
 from pipeline.settings import JobSettings
-from pipeline.watch import Begun
+from pipeline.watch import Begun, Iterated
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -87,7 +87,7 @@ def optimise(
 
     if work.outlook is not None and not resumed:
         work.outlook.sees(stylizer, content.shape)
-    work.watchers.picture_begins(Begun(title, content))
+    work.watchers.tell(Begun(title, content))
     recorder = None
     if snapshots is not None:
         styles = styles_of(stylizer, look)
@@ -96,7 +96,7 @@ def optimise(
     def report(progress: Progress) -> None:
         check()
         show(progress)
-        work.watchers.iterated(progress, lambda: finish(progress.picture()))
+        work.watchers.tell(Iterated(progress, lambda: finish(progress.picture())))
         if recorder is not None:
             recorder(replace(progress, picture=lambda: finish(progress.picture())))
 

@@ -36,6 +36,7 @@ from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings
+from pipeline.watch import JobBegun
 from pipeline.workers.doing import do_by_workers
 from pipeline.workers.forecast import forecast
 from pipeline.workers.messages import Done, Failed
@@ -83,7 +84,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             return _plan(job, todo, staff, weights, display, offline=options.offline)
         report = Report("album", str(job.output), frames=len(units), skipped=len(finished)).ran_on(weights)
         book = AlbumBook(job, keys, report, display)
-        display.watchers.job_begins(job, weights.name)
+        display.watchers.tell(JobBegun(job, weights.name))
         for unit in units:
             if unit in finished:
                 book.tell(unit)

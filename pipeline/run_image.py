@@ -24,7 +24,7 @@ from pipeline.optimise import optimise, result_line
 from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
-from pipeline.watch import Ended
+from pipeline.watch import Ended, JobBegun
 
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -57,7 +57,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), frames=1).ran_on(weights)
-    display.watchers.job_begins(job, weights.name)
+    display.watchers.tell(JobBegun(job, weights.name))
     run = open_run(job, weights, display, [job.output], restart=options.restart)
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
@@ -72,7 +72,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         write_image(job.output, result.picture, exif=exif_for(job.content, job.settings))
         report.add(result)
         cost = result.losses, result.evaluations, result.seconds
-        display.watchers.picture_ends(Ended(job.content.name, job.output, *cost, source=job.content))
+        display.watchers.tell(Ended(job.content.name, job.output, *cost, source=job.content))
         display.detail(result_line(result))
         if snapshots is not None:
             make_movie([snapshots], options, report, display)

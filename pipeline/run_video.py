@@ -32,7 +32,7 @@ from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.settings import VideoSettings
 from pipeline.steadiness import expected, warn_of_flicker
-from pipeline.watch import Written
+from pipeline.watch import JobBegun, Written
 from pipeline.workers.forecast import forecast
 from pipeline.workers.shots import ClipSetup, cost_of, do_shots, find_shots
 from pipeline.workers.staff import Staff, staffed
@@ -72,7 +72,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         if options.dry_run:
             return _plan(job, settings, clip, make(), staff, display)
         report = Report("video", str(job.output)).ran_on(weights)
-        display.watchers.job_begins(job, weights.name)
+        display.watchers.tell(JobBegun(job, weights.name))
         run = open_run(job, weights, display, [job.output], restart=options.restart)
         try:
             book = ClipBook(run, settings.passes, report, display)
@@ -200,7 +200,7 @@ def _encode(
             picture = picture if content is None else look.over(content, picture)
             writer.write(picture)
             name = f"frame {clip.wanted.start + number}"
-            watchers.frame_written(Written(number, len(frames), name, picture, content))
+            watchers.tell(Written(number, len(frames), name, picture, content))
             if number in shown:
                 cells.append(Cell((small(picture),), name))
     for note in writer.notes:

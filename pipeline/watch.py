@@ -1,4 +1,4 @@
-"""Who looks on while a job runs: the live page, TensorBoard."""
+"""Events of a running job, and who receives them: the live page, the report, TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.config import Job
-    from pipeline.log import Work
     from pipeline.report import Report
     from stylize.optimize import Progress
     from stylize.types import FloatImage
+
+
+@dataclass(frozen=True)
+class JobBegun:
+    """The job is checked, its network chosen, and the work begins."""
+
+    job: Job
+    backbone: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,14 @@ class Begun:
 
     name: str
     content: FloatImage
+
+
+@dataclass(frozen=True)
+class Iterated:
+    """An iteration is done; `picture` gives what it has come to, as it would be saved."""
+
+    progress: Progress
+    picture: Callable[[], FloatImage]
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,42 @@ class Written:
     content: FloatImage | None
 
 
+@dataclass(frozen=True)
+class Moved:
+    """Some of the work is done, or there is more of it than was thought.
+
+    Attributes
+    ----------
+    share
+        How much is done, in [0, 1].
+    text
+        Where the job stands.
+    left
+        How long it will still take, in words; empty before there is something to go by.
+    """
+
+    share: float
+    text: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """The user was told that something is not as expected."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """The job is done; without a report it ended by an error or a signal."""
+
+    report: Report | None
+
+
+Event = JobBegun | Begun | Iterated | Ended | Written | Moved | Noted | JobEnded
+
+
 class Watcher:
     """Is told what happens, in the thread that works; what it does not want to know it leaves as it is here.
 
@@ -106,73 +157,58 @@ class Watcher:
 
     wants_originals = False
 
+    def receive(self, event: Event) -> None:
+        """Something happened: called for every event, and calls what is named after it."""
+        match event:
+            case JobBegun():
+                self.job_begins(event.job, event.backbone)
+            case Begun():
+                self.picture_begins(event)
+            case Iterated():
+                self.iterated(event.progress, event.picture)
+            case Ended():
+                self.picture_ends(event)
+            case Written():
+                self.frame_written(event)
+            case Moved():
+                self.work_moves(event)
+            case Noted():
+                self.warned(event.text)
+            case JobEnded():
+                self.job_ends(event.report)
+
     def job_begins(self, job: Job, backbone: str) -> None:
-        """The job is checked, its network chosen, and the work begins."""
+        """See `JobBegun`."""
 
     def picture_begins(self, begun: Begun) -> None:
-        """The optimisation of a picture begins."""
+        """See `Begun`."""
 
     def iterated(self, progress: Progress, picture: Callable[[], FloatImage]) -> None:
-        """An iteration is done; `picture` gives what it has come to, as it would be saved."""
+        """See `Iterated`."""
 
     def picture_ends(self, ended: Ended) -> None:
-        """A picture is finished and saved."""
+        """See `Ended`."""
 
     def frame_written(self, written: Written) -> None:
-        """A frame goes into the output, in order, after all are finished."""
+        """See `Written`: in order, after all frames are finished."""
 
-    def work_moves(self, work: Work) -> None:
-        """How much is done, and how much is left, has changed."""
+    def work_moves(self, moved: Moved) -> None:
+        """See `Moved`."""
 
     def warned(self, text: str) -> None:
-        """The user was told that something is not as expected."""
+        """See `Noted`."""
 
     def job_ends(self, report: Report | None) -> None:
-        """The job is done; None: it ended by an error or a signal."""
+        """See `JobEnded`."""
 
 
-class Watchers(Watcher):
-    """Several watchers as one."""
+class Watchers:
+    """All who look on."""
 
     def __init__(self) -> None:
         self.each: list[Watcher] = []
 
-    def job_begins(self, job: Job, backbone: str) -> None:
-        """Tell all."""
+    def tell(self, event: Event) -> None:
+        """Something happened."""
         for one in self.each:
-            one.job_begins(job, backbone)
-
-    def picture_begins(self, begun: Begun) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.picture_begins(begun)
-
-    def iterated(self, progress: Progress, picture: Callable[[], FloatImage]) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.iterated(progress, picture)
-
-    def picture_ends(self, ended: Ended) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.picture_ends(ended)
-
-    def frame_written(self, written: Written) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.frame_written(written)
-
-    def work_moves(self, work: Work) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.work_moves(work)
-
-    def warned(self, text: str) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.warned(text)
-
-    def job_ends(self, report: Report | None) -> None:
-        """Tell all."""
-        for one in self.each:
-            one.job_ends(report)
+            one.receive(event)

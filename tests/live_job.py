@@ -101,7 +101,7 @@ class FakeClip:
             level = 1 if iteration < self._length // 3 else 0
             self._watcher.iterated(a_progress(iteration, picture, level, **terms), picture.copy)
             work.advance(1.0, f"frame {frame + 1}/{self._frames}  iteration {iteration}/{self._length}")
-            self._watcher.work_moves(work)
+            self._watcher.work_moves(work.standing)
             time.sleep(self._pause)
         file = self._folder / f"{frame:06d}.png"
         write_image(file, picture)

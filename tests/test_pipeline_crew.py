@@ -18,7 +18,7 @@ from pipeline.workers.messages import (
     Died,
     Done,
     Failed,
-    Moved,
+    Progressed,
     Ready,
     Unfit,
 )
@@ -45,7 +45,7 @@ class Script:
 
     def give(self, number: int, task: Named) -> None:
         self.given.append((number, task.name))
-        self._says += [(number, Moved(0.5)), (number, self.plays(number, task.name))]
+        self._says += [(number, Progressed(0.5)), (number, self.plays(number, task.name))]
 
     def listen(self, seconds: float) -> list[tuple[int, Any]]:
         del seconds
@@ -69,7 +69,7 @@ def test_every_unit_is_done_once_the_dearest_first() -> None:
     assert failed == {}
     assert script.given == [(0, "9.0"), (0, "5.0"), (0, "2.0")]
     assert [name for name, message in heard if isinstance(message, Done)] == ["9.0", "5.0", "2.0"]
-    assert [name for name, message in heard if isinstance(message, Moved)] == ["9.0", "5.0", "2.0"]
+    assert [name for name, message in heard if isinstance(message, Progressed)] == ["9.0", "5.0", "2.0"]
 
 
 def test_workers_begin_while_units_are_still_being_found() -> None:

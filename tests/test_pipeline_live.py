@@ -243,7 +243,7 @@ def test_unchanged_states_are_not_sent_again(page: LivePage, watcher: LiveWatche
 def test_work_is_shown(page: LivePage, watcher: LiveWatcher) -> None:
     work = Work(40)
     work.advance(10, "iteration 10/40")
-    watcher.work_moves(work)
+    watcher.work_moves(work.standing)
     assert state(page)["work"] == {"share": 0.25, "text": "iteration 10/40", "left": ""}
 
 

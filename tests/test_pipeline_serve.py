@@ -13,17 +13,17 @@ from named_units import Named, unit
 
 from pipeline.errors import PipelineError
 from pipeline.log import Display
-from pipeline.watch import Begun, Watcher
+from pipeline.watch import Begun, Iterated, Watcher
 from pipeline.workers.messages import (
     Broke,
     Died,
     Done,
     Failed,
-    Iterated,
     Kept,
-    Moved,
+    Progressed,
     Ready,
     Said,
+    Stepped,
     Unfit,
     Warned,
 )
@@ -62,9 +62,9 @@ class Workshop:
             work.advance(1.0, "a quarter")
             work.advance(1.0, "too soon to be told")
             progress = Progress(1, 2, 0.5, {"style": 0.5}, 0.1, 1, lambda: np.zeros((2, 2, 3), np.float32))
-            work.watchers.picture_begins(Begun("frame 1", np.ones((2, 2, 3), np.float32)))
-            work.watchers.iterated(progress, progress.picture)
-            work.watchers.iterated(progress, progress.picture)
+            work.watchers.tell(Begun("frame 1", np.ones((2, 2, 3), np.float32)))
+            work.watchers.tell(Iterated(progress, progress.picture))
+            work.watchers.tell(Iterated(progress, progress.picture))
         tell("result")
 
 
@@ -83,7 +83,7 @@ def test_a_worker_says_how_it_goes_and_how_it_ended() -> None:
         Ready("here"),
         Warned("look at this"),
         Said("in detail", 1),
-        Moved(0.25),
+        Progressed(0.25),
         "result",
         Done(),
     ]
@@ -97,7 +97,7 @@ def test_a_worker_says_how_it_goes_and_how_it_ended() -> None:
 
 def test_a_worker_that_is_watched_sends_iterations_and_now_and_then_a_picture() -> None:
     said = served("good", watched=True)
-    begun, first, second = (message for message in said if isinstance(message, (Begun, Iterated)))
+    begun, first, second = (message for message in said if isinstance(message, (Begun, Stepped)))
     assert begun.name == "frame 1"
     assert first.progress.loss == second.progress.loss == 0.5
     assert first.picture.shape == (2, 2, 3) and second.picture is None
@@ -114,9 +114,9 @@ def test_who_looks_on_follows_one_unit_to_its_end() -> None:
             frame = Begun(f"frame {number}", np.zeros((2, 2, 3), np.float32))
             relay.hear(one if number == 1 else two, frame)
         progress = Progress(1, 2, 0.5, {}, 0.1, 1, lambda: np.zeros(1))
-        relay.hear(two, Iterated(progress, None))
-        relay.hear(one, Iterated(progress, np.full((2, 2, 3), 255, np.uint8)))
-        relay.hear(one, Iterated(progress, None))
+        relay.hear(two, Stepped(progress, None))
+        relay.hear(one, Stepped(progress, np.full((2, 2, 3), 255, np.uint8)))
+        relay.hear(one, Stepped(progress, None))
         relay.hear(one, Done())
         relay.hear(two, Begun("frame 9", np.zeros((2, 2, 3), np.float32)))
     assert seen.names == ["frame 1", "frame 9"]
@@ -146,15 +146,15 @@ def test_all_workers_are_shown_as_one_job(tmp_path: Path) -> None:
     one, two, three = unit("shot 1", 10.0), unit("shot 2", 30.0), unit("shot 3", 10.0)
     with display.work(50.0) as work:
         relay = Relay("shots", display, work, tmp_path)
-        relay.hear(one, Moved(0.5))
-        relay.hear(two, Moved(0.1))
+        relay.hear(one, Progressed(0.5))
+        relay.hear(two, Progressed(0.1))
         assert work.done == pytest.approx(8.0)
         assert work.text == "0 shots done; shot 1 50 % · shot 2 10 %"
         relay.hear(one, Done())
         assert work.text == "1 shot done; shot 2 10 %"
         relay.hear(two, Died("gone"))  # what it had done is to be done again, but no bar runs backward
         assert work.done == pytest.approx(13.0)
-        relay.hear(two, Moved(0.2))
+        relay.hear(two, Progressed(0.2))
         assert work.done == pytest.approx(16.0)
         for last in (two, three):
             relay.hear(last, Done())

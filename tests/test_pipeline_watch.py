@@ -14,7 +14,7 @@ from pipeline.engine import RunOptions
 from pipeline.jobs import run_job
 from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.watch import Begun, Ended, Watcher
+from pipeline.watch import Begun, Ended, Moved, Watcher
 from video.decode import read_frames
 from video.images import read_image, write_image
 from video.metrics import ConsistencyMeter
@@ -50,8 +50,8 @@ class Notebook(Watcher):
         assert ended.file.exists()
         self.told.append(("end", ended))
 
-    def work_moves(self, work: Any) -> None:
-        self.told.append(("work", work.done / work.total))
+    def work_moves(self, moved: Moved) -> None:
+        self.told.append(("work", moved.share))
 
     def warned(self, text: str) -> None:
         self.told.append(("warning", text))

@@ -12,9 +12,9 @@ from pipeline.config import Job
 from pipeline.interrupt import hold, release
 from pipeline.live.pictures import Throttle, fitted, read, thumbnail
 from pipeline.live.state import State
-from pipeline.log import Display, Work
+from pipeline.log import Display
 from pipeline.report import Report
-from pipeline.watch import Begun, Ended, Watcher
+from pipeline.watch import Begun, Ended, Moved, Watcher
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -70,9 +70,9 @@ class LiveWatcher(Watcher):
         number = self.state.ends(ended)
         self._last = self._makers.submit(self._finish, number, ended)
 
-    def work_moves(self, work: Work) -> None:
+    def work_moves(self, moved: Moved) -> None:
         """Percentage and time left."""
-        self.state.moves(work.done / work.total, work.text, work.left)
+        self.state.moves(moved.share, moved.text, moved.left)
 
     def warned(self, text: str) -> None:
         """A note for the page."""

@@ -56,7 +56,7 @@ class Died:
 
 
 @dataclass(frozen=True)
-class Moved:
+class Progressed:
     """How much of its unit a worker has done, in [0, 1]."""
 
     share: float
@@ -91,7 +91,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Iterated:
+class Stepped:
     """An iteration, for those who look on; its picture, in whole bytes, only now and then."""
 
     progress: Progress

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import PipelineError
 from pipeline.files import write_durably
 from pipeline.log import Display, Work
-from pipeline.watch import Begun
-from pipeline.workers.messages import Broke, Died, Done, Failed, Iterated, Kept, Moved, Said, Warned
+from pipeline.watch import Begun, Iterated
+from pipeline.workers.messages import Broke, Died, Done, Failed, Kept, Progressed, Said, Stepped, Warned
 from pipeline.workers.units import Unit
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Relay:
     def hear(self, unit: Unit, message: Any) -> None:
         """Show it, pass it on, or keep it."""
         match message:
-            case Moved():
+            case Progressed():
                 self._busy[unit.name] = (unit, message.share)
                 self._show()
             case Said():
@@ -55,7 +55,7 @@ class Relay:
                 self._display.warn(message.text)
             case Kept():
                 self._keep(message)
-            case Begun() | Iterated():
+            case Begun() | Stepped():
                 self._follow(unit, message)
             case Done() | Failed():
                 self._done += unit.cost
@@ -79,18 +79,19 @@ class Relay:
             self._followed = None
         self._show()
 
-    def _follow(self, unit: Unit, message: Begun | Iterated) -> None:
+    def _follow(self, unit: Unit, message: Begun | Stepped) -> None:
         watchers = self._display.watchers
         if isinstance(message, Begun):
             if self._followed in (None, unit.name):
                 self._followed, self._shown = unit.name, message.content
-                watchers.picture_begins(message)
+                watchers.tell(message)
         elif self._followed == unit.name:
             from video.images import from_uint8
 
             if message.picture is not None:
                 self._shown = from_uint8(message.picture)
-            watchers.iterated(replace(message.progress, picture=self._picture), self._picture)
+            progress = replace(message.progress, picture=self._picture)
+            watchers.tell(Iterated(progress, self._picture))
 
     def _picture(self) -> FloatImage:
         assert self._shown is not None

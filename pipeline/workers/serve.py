@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import PipelineError
 from pipeline.log import Display, Work
 from pipeline.watch import Begun, Watcher
-from pipeline.workers.messages import Broke, Done, Failed, Iterated, Moved, Ready, Said, Unfit, Warned
+from pipeline.workers.messages import Broke, Done, Failed, Progressed, Ready, Said, Stepped, Unfit, Warned
 from pipeline.workers.units import Places, Setup, Task, Tell, Worker
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class _RelayedWork(Work):
     def show(self) -> None:
         if time.monotonic() - self._told >= _TELL_EVERY:
             self._told = time.monotonic()
-            self._tell(Moved(self.done / self.total))
+            self._tell(Progressed(self.done / self.total))
 
 
 class _Relay(Watcher):
@@ -139,7 +139,7 @@ class _Relay(Watcher):
         shown = None
         if time.monotonic() - self._shown >= _SHOW_EVERY:
             shown, self._shown = to_uint8(picture()), time.monotonic()
-        self._tell(Iterated(replace(progress, picture=_no_picture), shown))
+        self._tell(Stepped(replace(progress, picture=_no_picture), shown))
 
 
 def _no_picture() -> FloatImage:
