@@ -19,28 +19,24 @@ from pipeline.kept import KeptContents
 from pipeline.keyframes import Timeline, difference, timeline_of
 from pipeline.log import Display, Work
 from pipeline.masks import Masks, look_of, mask_paths, masks_of_clip
-from pipeline.motion import SETTLING, FlowTracker, Link, MotionModel, loosened
+from pipeline.motion import SETTLING
 from pipeline.optimise import optimise, result_line
 from pipeline.rundir import Frame
 from pipeline.settings import VideoSettings
+from pipeline.temporal import LinkedFrame, TemporalModel, linked
 
 if TYPE_CHECKING:
-    from stylize.anchor import Anchor
-    from stylize.look import Look
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A frame as it comes out of the clip, in a shot counted from 1, with what links it to those before."""
+    """A frame as it comes out of the clip, in a shot counted from 1, with its masks."""
 
-    index: int
-    content: FloatImage
-    begins: bool
+    frame: LinkedFrame
     shot: int
     masks: Masks
-    links: tuple[Link, ...]
 
 
 @dataclass
@@ -81,11 +77,11 @@ class FrameLoop:
     name: str = ""
     _timeline: Timeline = field(init=False)
     _contents: KeptContents = field(init=False)
-    _motion: MotionModel = field(init=False)
+    _model: TemporalModel = field(init=False)
     _costs: FrameCosts = field(init=False)
 
     def __post_init__(self) -> None:
-        self._motion = MotionModel(max(self.settings.long_term))
+        self._model = TemporalModel(self.settings, self.job.stylize.iterations)
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
         self._timeline = timeline_of(self.job, self.settings, self.clip)
         self._costs = FrameCosts.of(self.job, self.settings, self.clip)
@@ -105,22 +101,22 @@ class FrameLoop:
         shots: list[list[int]] = []
         with closing(ahead(self._decoded())) as frames:
             for seen in frames:
-                index = seen.index
-                if seen.begins:
+                frame, index = seen.frame, seen.frame.index
+                self._model.enter(frame)
+                if frame.begins:
                     shots.append([])
-                    self._motion.begin_shot()
                 shots[-1].append(index)
                 if self.settings.passes > 1:
-                    self._contents.keep(index, seen.content, seen.masks)
+                    self._contents.keep(index, frame.content, seen.masks)
                 if (1, index) in self.finished:
-                    if seen.links and self.settings.follows_flow:  # for what the next ones take from it
-                        self._guide(seen, 1)
-                    self.made(FrameMade(self.finished[1, index], seen.begins, found=True))
+                    if frame.links and self.settings.follows_flow:  # for what the next ones take from it
+                        self._model.start(frame)
+                    self.made(FrameMade(self.finished[1, index], frame.begins, found=True))
                 else:
-                    if seen.begins and len(shots) > 1:
+                    if frame.begins and len(shots) > 1:
                         work.grow(self._costs.alone - self._costs.later)
-                    self._one(seen, 1, None if seen.begins else index - 1, work)
-                self._motion.remember(seen.content, partial(_read, self.store.frame_path(index)))
+                    self._one(seen, 1, None if frame.begins else index - 1, work)
+                self._model.remember(frame, partial(_read, self.store.frame_path(index)))
         return shots
 
     def _decoded(self) -> Generator[_Seen, None, None]:
@@ -141,20 +137,19 @@ class FrameLoop:
 
     def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
-        self._motion.begin_shot()
         before = None
         order = shot if sweep % 2 else shot[::-1]
         contents = ((index, self._contents.content(index), index == order[0]) for index in order)
         masks = (self._contents.masks(index) for index in order)
         there = frozenset(self.finished)
-        linked = self._linked(contents, masks, lambda index: (sweep, index) not in there, number - 1)
-        with closing(ahead(linked)) as frames:
+        again = self._linked(contents, masks, lambda index: (sweep, index) not in there, number - 1)
+        with closing(ahead(again)) as frames:
             for seen in frames:
-                if (sweep, seen.index) not in self.finished:
+                self._model.enter(seen.frame)
+                if (sweep, seen.frame.index) not in self.finished:
                     self._one(seen, sweep, before, work)
-                before = seen.index
-                read = partial(_read, self.store.frame_path(seen.index, sweep))
-                self._motion.remember(seen.content, read)
+                before = seen.frame.index
+                self._model.remember(seen.frame, partial(_read, self.store.frame_path(before, sweep)))
 
     def _linked(
         self,
@@ -164,84 +159,56 @@ class FrameLoop:
         shot: int = 0,
     ) -> Generator[_Seen, None, None]:
         """Frames with their masks, and the links of those that are wanted; `shot` of the shots are past."""
-        distances = self.settings.long_term if self.settings.follows_flow else (1,)
-        tracker = FlowTracker(distances, self.settings.flow_quality)
-        for (index, content, begins), planes in zip(frames, masks, strict=False):
-            if begins:
-                tracker.begin_shot()
-                shot += 1
-            links = tracker.look(content, wanted=wanted(index))
-            yield _Seen(index, content, begins, self.shots_before + shot, planes, links)
+        for frame, planes in zip(linked(frames, self.settings, wanted), masks, strict=False):
+            shot += frame.begins
+            yield _Seen(frame, self.shots_before + shot, planes)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
-        from video.images import write_image
+        from video.images import from_uint8, to_uint8, write_image
 
-        done, index = work.done, seen.index
-        number = self.clip.indices.index(index) + 1 if index in self.clip.indices else index + 1
-        label = f"{self.name and self.name + '  '}frame {number}/{len(self.clip.indices)}  "
-        if self.settings.passes > 1:
-            label = f"pass {sweep}/{self.settings.passes}  {label}"
+        done, frame, index = work.done, seen.frame, seen.frame.index
+        label = self._label(index, sweep)
         look = look_of(
             self.settings, len(self.stylizer.styles), seen.masks, self._timeline.at(index, seen.shot)
         )
-        initial, anchor = self._guide(seen, sweep)
-        alone = initial is None
-        if anchor is not None and before is not None:
-            anchor = loosened(anchor, difference(look, self._timeline.at(before, seen.shot)))
+        past_look = None if before is None else self._timeline.at(before, seen.shot)
+        start = self._model.start(
+            frame,
+            None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
+            0.0 if past_look is None else difference(look, past_look),
+        )
         result = optimise(
-            self.stylizer, seen.content, self.settings, work, label,
+            self.stylizer, frame.content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}", look,
-            initial=initial, anchor=anchor, laid_over=False,
-            iterations=None if alone else self._limit(anchor),
+            initial=start.initial, anchor=start.anchor, laid_over=False, iterations=start.iterations,
         )  # fmt: skip
+        error = None
+        if past_look is not None and sweep == self.settings.passes:
+            shown = look.over(frame.content, from_uint8(to_uint8(result.picture)))  # as it will be saved
+            error = self._model.error(frame, shown, past_look.over, backward=sweep % 2 == 0)
         path = self.store.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
-        frame = Frame(
+        made = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
-            previous=self._hash(sweep, before), own=self._hash(sweep - 1, index),
-            error=None if before is None else self._error(seen, sweep, before, look, result.picture),
+            previous=self._hash(sweep, before), own=self._hash(sweep - 1, index), error=error,
         )  # fmt: skip
-        self.finished[sweep, index] = frame
-        self.made(FrameMade(frame, seen.begins, text=f"{label}{result_line(result)}"))
-        work.move_to(done + (self._costs.alone if alone else self._costs.later))
+        self.finished[sweep, index] = made
+        self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
+        work.move_to(done + (self._costs.alone if start.initial is None else self._costs.later))
 
-    def _error(self, seen: _Seen, sweep: int, before: int, look: Look, picture: FloatImage) -> float | None:
-        """The warping error between a frame and the one before it in its pass, as they will be shown."""
-        from video.images import from_uint8, to_uint8
-        from video.metrics import warping_error
-
-        if not seen.links or sweep < self.settings.passes:
-            return None
-        picture = look.over(seen.content, from_uint8(to_uint8(picture)))  # as it was saved
-        past_content, past_picture = self._motion.last()
-        past = self._timeline.at(before, seen.shot).over(past_content, past_picture)
-        there, back = seen.links[0].found
-        if sweep % 2:
-            return warping_error(past, picture, back, there)
-        return warping_error(picture, past, there, back)
-
-    def _limit(self, anchor: Anchor | None) -> int:
-        """The most iterations for a frame with a past: nearer to a first frame's the more of it is new."""
-        few = self.settings.frame_iterations
-        new = 0.0 if anchor is None else 1.0 - float(anchor.weights.mean())
-        return round(few + new * max(self.job.stylize.iterations - few, 0))
+    def _label(self, index: int, sweep: int) -> str:
+        """Where the job stands with a frame, for people."""
+        indices = self.clip.indices
+        number = indices.index(index) + 1 if index in indices else index + 1
+        label = f"{self.name and self.name + '  '}frame {number}/{len(indices)}  "
+        return label if self.settings.passes == 1 else f"pass {sweep}/{self.settings.passes}  {label}"
 
     def _hash(self, sweep: int, index: int | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""
         if index is None or sweep == 0 or not self.settings.steady:
             return ""
         return self.finished[sweep, index].sha256
-
-    def _guide(self, seen: _Seen, sweep: int) -> tuple[FloatImage | None, Anchor | None]:
-        """Where a frame starts (None: like a picture) and what it stays close to."""
-        if not self.settings.steady:
-            return None, None
-        if self.settings.temporal == "previous":
-            return self._motion.last_picture(), None
-        own = None if sweep == 1 else _read(self.store.frame_path(seen.index, sweep - 1))
-        start, anchor = self._motion.guide(seen.content, seen.links, own)
-        return start, anchor if self.settings.anchor_weight > 0.0 else None
 
     def _snapshots(self, index: int, sweep: int) -> Path | None:
         """Where the snapshots of a frame go, if they are wanted of it."""

@@ -34,6 +34,7 @@ import numpy as np
 from pipeline.engine import read_picture
 from pipeline.motion import FlowTracker, MotionModel
 from pipeline.settings import VideoSettings
+from pipeline.temporal import TemporalModel, linked
 from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
@@ -68,24 +69,24 @@ def stylize_clip(
     settings: VideoSettings = SETTINGS,
 ) -> Stylized:
     """All frames of one shot, each quantised as if saved; the first one is given."""
-    motion = MotionModel(max(settings.long_term))
-    tracker = FlowTracker(settings.long_term, settings.flow_quality)
-    pictures, results = [saved(first.picture)], [first]
-    for number, content in enumerate(frames):
-        links = tracker.look(content)
-        if number:
-            initial, anchor = content, None
-            if mode == "previous":
-                initial = pictures[-1]
-            elif mode == "flow":
-                start, anchor = motion.guide(content, links)
-                initial = content if start is None else start
+    settings = replace(settings, temporal=mode)
+    model = TemporalModel(settings, CONFIG.iterations)
+    pictures: list[FloatImage] = []
+    results: list[Result] = []
+    for frame in linked(((number, one, number == 0) for number, one in enumerate(frames)), settings):
+        model.enter(frame)
+        result = first
+        if not frame.begins:
+            start = model.start(frame)
             result = stylizer.stylize(
-                content, initial=initial, anchor=anchor, iterations=settings.frame_iterations
+                frame.content,
+                initial=frame.content if start.initial is None else start.initial,
+                anchor=start.anchor,
+                iterations=settings.frame_iterations,
             )
-            pictures.append(saved(result.picture))
-            results.append(result)
-        motion.remember(content, lambda picture=pictures[-1]: picture)
+        pictures.append(saved(result.picture))
+        results.append(result)
+        model.remember(frame, lambda picture=pictures[-1]: picture)
     return pictures, results
 
 
