@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from stylize.errors import ConfigError
 from stylize.layers import LAYERS, block_of
-from stylize.types import FloatImage
+from stylize.types import FloatImage, Tensor
 from stylize.weights import Weights
-
-Tensor = Any
 
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
 """Mean RGB colour of the pictures VGG-19 was trained on, in 0 to 255 (Simonyan & Zisserman 2015)."""

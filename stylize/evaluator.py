@@ -14,8 +14,7 @@ from stylize.minimizers import Minimizer
 from stylize.objective import Objective, Term
 from stylize.optimize import build_minimizer
 from stylize.tiling import TiledNetwork, largest_window, memory_in_windows, memory_of, smallest_window
-
-Tensor = Any
+from stylize.types import Tensor
 
 
 class Evaluator:

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from stylize import metric
 from stylize.minimizers import PICTURES, Evaluate, Minimizer, variable
-
-Tensor = Any
+from stylize.types import Tensor
 
 _SUFFICIENT_DECREASE = 1e-4
 _FIRST_STEP = 0.02

@@ -7,12 +7,9 @@ positions M = H W (see :func:`gram_matrix`). Every function returns one number a
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
-Tensor = Any
-"""A tf.Tensor; TensorFlow ships no types."""
+from stylize.types import Tensor
 
 _TINY = 1e-12
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-Tensor = Any
+from stylize.types import Tensor
 
 CHROMA_SHARE = 0.4
 """Size of a step in the two colour differences, of that in luminance."""

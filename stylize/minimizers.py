@@ -11,7 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-Tensor = Any
+from stylize.types import Tensor
+
 Evaluate = Callable[[Tensor, Any], Tensor]
 """Maps (images of shape (1, H, W, 3), targets) to the values of the terms, shape (terms, 1)."""
 

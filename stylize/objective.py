@@ -12,8 +12,8 @@ from stylize import losses
 from stylize.config import StylizeConfig
 from stylize.layers import block_of
 from stylize.statistics import Statistic, halved, statistic_of
+from stylize.types import Tensor
 
-Tensor = Any
 Represent = Callable[[Tensor], Tensor]
 Compare = Callable[[Tensor, Any], Tensor]
 Activations = Mapping[str, Tensor]

@@ -13,9 +13,7 @@ from stylize.look import Look, regions
 from stylize.objective import SCALE, Term
 from stylize.pyramid import rescale
 from stylize.statistics import Scene, Statistic, halved
-from stylize.types import FloatImage
-
-Tensor = Any
+from stylize.types import FloatImage, Tensor
 
 
 class StyleTargets:

@@ -19,8 +19,7 @@ import tensorflow as tf
 from stylize.backbone import Vgg19
 from stylize.layers import CONVOLUTIONS_PER_BLOCK, LAYERS, block_of
 from stylize.objective import Objective, Term
-
-Tensor = Any
+from stylize.types import Tensor
 
 _FLOAT = 4
 _PICTURES = 30

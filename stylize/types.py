@@ -1,4 +1,4 @@
-"""What a picture is, and the check at every door that takes one."""
+"""What a picture and a tensor are, and the check at every door that takes a picture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from stylize.errors import ShapeError
 
 FloatImage = NDArray[np.float32]
 """A picture: float32, RGB, in [0, 1], shape (H, W, 3)."""
+
+Tensor = Any
+"""A tf.Tensor; TensorFlow ships no types."""
 
 
 def check_picture(value: Any, name: str, *, minimum_side: int = 1) -> FloatImage:

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-Tensor = Any
+from stylize.types import Tensor
+
 Maps = Mapping[str, Tensor]
 """By layer."""
 

@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from stylize.losses import gram_matrix, guided_gram_matrices
 from stylize.statistics.base import Scene, Statistic, by_area
-
-Tensor = Any
+from stylize.types import Tensor
 
 CALIBRATION = 0.95
 """At the same style weight as much of the content is kept as with Gram matrices (docs/benchmarks.md)."""

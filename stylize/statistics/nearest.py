@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize.statistics.base import Maps, Scene, Statistic, halved
-
-Tensor = Any
+from stylize.types import Tensor
 
 CALIBRATION = 0.5
 """At the same style weight as much of the content is kept as with Gram matrices (docs/benchmarks.md)."""

@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from stylize.statistics.base import Scene, Statistic, by_area
-
-Tensor = Any
+from stylize.types import Tensor
 
 CALIBRATION = 5.0
 """At the same style weight as much of the content is kept as with Gram matrices (docs/benchmarks.md)."""
