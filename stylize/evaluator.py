@@ -10,11 +10,18 @@ import tensorflow as tf
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
 from stylize.errors import OutOfMemoryError
-from stylize.minimizers import Minimizer
+from stylize.lbfgs import Lbfgs
+from stylize.minimizers import Adam, Evaluate, Minimizer
 from stylize.objective import Objective, Term
-from stylize.optimize import build_minimizer
 from stylize.tiling import TiledNetwork, largest_window, memory_in_windows, memory_of, smallest_window
 from stylize.types import Tensor
+
+
+def build_minimizer(config: StylizeConfig, evaluate: Evaluate) -> Minimizer:
+    """The minimiser a configuration asks for."""
+    if config.optimizer == "adam":
+        return Adam(evaluate, config.learning_rate)
+    return Lbfgs(evaluate, config.history)
 
 
 class Evaluator:

@@ -13,10 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from stylize.checkpoint import Standing
-from stylize.config import StylizeConfig
 from stylize.errors import NonFiniteError
-from stylize.lbfgs import Lbfgs
-from stylize.minimizers import Adam, Evaluate, Minimizer
+from stylize.minimizers import Minimizer
 from stylize.types import FloatImage
 
 _MAX_RETRIES = 6
@@ -98,13 +96,6 @@ class Renewal:
     every: int = 20
 
 
-def build_minimizer(config: StylizeConfig, evaluate: Evaluate) -> Minimizer:
-    """The minimiser a configuration asks for."""
-    if config.optimizer == "adam":
-        return Adam(evaluate, config.learning_rate)
-    return Lbfgs(evaluate, config.history)
-
-
 def minimize(
     minimizer: Minimizer,
     start: FloatImage,
@@ -165,76 +156,127 @@ def minimize(
         standing = Standing(0, 0, 0, 0.0, terms, terms, terms, {}, start, start)
     else:
         minimizer.restore(standing.variables, *start.shape[:2])
-    began = time.perf_counter() - standing.seconds
-    terms, best_terms = standing.terms, standing.best_terms
-    retries, failures, done = standing.retries, standing.failures, standing.iteration
-    recent = deque(standing.recent, maxlen=2 * WINDOW)
-    settled = sum(terms.values()) == 0.0  # there is nothing below
-    renewals, renewed_at, aimed = standing.renewals, standing.renewed_at, standing.aimed
+    run = _Run(minimizer, targets, names, iterations, tolerance, renewal, standing)
+    run.report(callback)
+    while run.goes_on():
+        run.step()
+        run.renew_if_due()
+        try:
+            run.report(callback)
+        except BaseException:
+            if keeper is not None:
+                keeper.keep(run.standing())
+            raise
+        if keeper is not None and keeper.due():
+            keeper.keep(run.standing())
+    return run.minimum()
 
-    def report() -> None:
+
+class _Run:
+    """What `minimize` carries from one iteration to the next."""
+
+    def __init__(
+        self,
+        minimizer: Minimizer,
+        targets: Any,
+        names: Sequence[str],
+        iterations: int,
+        tolerance: float,
+        renewal: Renewal | None,
+        begun: Standing,
+    ) -> None:
+        self._minimizer, self._targets, self._names = minimizer, targets, names
+        self._iterations, self._tolerance, self._renewal = iterations, tolerance, renewal
+        self._begun = begun
+        self._began = time.perf_counter() - begun.seconds
+        self._terms, self._best_terms = begun.terms, begun.best_terms
+        self._retries, self._failures, self._done = begun.retries, begun.failures, begun.iteration
+        self._recent = deque(begun.recent, maxlen=2 * WINDOW)
+        self._settled = sum(begun.terms.values()) == 0.0  # there is nothing below
+        self._renewals, self._renewed_at, self._aimed = begun.renewals, begun.renewed_at, begun.aimed
+
+    def goes_on(self) -> bool:
+        """Whether there is another iteration to do."""
+        return self._done < self._iterations and not self._ended
+
+    @property
+    def _ended(self) -> bool:
+        """Whether the loss falls no more: by itself, or because no step is taken."""
+        return self._settled or self._failures > 1
+
+    def step(self) -> None:
+        """One iteration; a step to what is not finite is taken back."""
+        self._done += 1
+        values, moved = self._minimizer.step(self._targets)
+        terms = _named(self._names, values)
+        if bool(moved) and not math.isfinite(sum(terms.values())):
+            self._retry(terms)
+        elif bool(moved):
+            self._failures, self._terms = 0, terms
+            if sum(terms.values()) <= sum(self._best_terms.values()):
+                self._best_terms = terms
+        else:
+            self._failures += 1
+        self._recent.append(sum(self._terms.values()))
+        self._settled = has_settled(self._recent, self._tolerance)
+        if self._failures > 1:
+            _require_finite(terms, f"at iteration {self._done}, however small the step")
+
+    def _retry(self, terms: dict[str, float]) -> None:
+        """Begin again at the best picture, with half the step."""
+        self._retries += 1
+        if self._retries > _MAX_RETRIES:
+            after = f"after {_MAX_RETRIES} retries with smaller steps"
+            _require_finite(terms, f"at iteration {self._done}, {after}")
+        self._minimizer.retry(self._targets)
+        self._recent.clear()
+        self._terms = self._best_terms
+
+    def renew_if_due(self) -> None:
+        """Aim at new targets, made for the best picture so far, when it is time or the loss has settled."""
+        renewal = self._renewal
+        if renewal is None or self._done >= self._iterations:
+            return
+        due = self._done - self._renewed_at >= renewal.every
+        if not due and not (self._ended and self._renewals < renewal.before_settling):
+            return
+        self._aimed = self._minimizer.best_image.numpy()[0]
+        self._renewals, self._renewed_at = self._renewals + 1, self._done
+        self._targets = renewal.targets(self._aimed, self._renewals)
+        self._terms = self._best_terms = _named(self._names, self._minimizer.renew(self._targets))
+        _require_finite(self._terms, f"at iteration {self._done}, with new targets")
+        self._recent.clear()
+        self._failures, self._settled = 0, False
+
+    def report(self, callback: Callable[[Progress], None] | None) -> None:
+        """Tell the callback where the optimisation stands."""
         if callback is not None:
             callback(
                 Progress(
-                    done, iterations, sum(terms.values()), terms, time.perf_counter() - began,
-                    int(minimizer.evaluations), lambda: minimizer.image.numpy()[0],
+                    self._done, self._iterations, sum(self._terms.values()), self._terms, self._seconds,
+                    int(self._minimizer.evaluations), lambda: self._minimizer.image.numpy()[0],
                 )
             )  # fmt: skip
 
-    def keep(keeper: Keeper) -> None:
-        seconds = time.perf_counter() - began
-        keeper.keep(
-            Standing(
-                done, retries, failures, seconds, terms, best_terms, standing.first_terms,
-                minimizer.variables(), standing.start, aimed, tuple(recent), renewals, renewed_at,
-            )
+    def standing(self) -> Standing:
+        """Everything that it takes to go on from here."""
+        return Standing(
+            self._done, self._retries, self._failures, self._seconds, self._terms, self._best_terms,
+            self._begun.first_terms, self._minimizer.variables(), self._begun.start, self._aimed,
+            tuple(self._recent), self._renewals, self._renewed_at,
         )  # fmt: skip
 
-    report()
-    while done < iterations and failures < 2 and not settled:
-        done += 1
-        values, moved = minimizer.step(targets)
-        new_terms = _named(names, values)
-        if bool(moved) and not math.isfinite(sum(new_terms.values())):
-            retries += 1
-            if retries > _MAX_RETRIES:
-                _require_finite(
-                    new_terms, f"at iteration {done}, after {_MAX_RETRIES} retries with smaller steps"
-                )
-            minimizer.retry(targets)
-            recent.clear()
-            terms = best_terms
-        elif bool(moved):
-            failures, terms = 0, new_terms
-            best_terms = terms if sum(terms.values()) <= sum(best_terms.values()) else best_terms
-        else:
-            failures += 1
-        recent.append(sum(terms.values()))
-        settled = has_settled(recent, tolerance)
-        if failures > 1:
-            _require_finite(new_terms, f"at iteration {done}, however small the step")
-        if renewal is not None and done < iterations:
-            due = done - renewed_at >= renewal.every
-            if due or ((settled or failures > 1) and renewals < renewal.before_settling):
-                aimed, renewals, renewed_at = minimizer.best_image.numpy()[0], renewals + 1, done
-                targets = renewal.targets(aimed, renewals)
-                terms = best_terms = _named(names, minimizer.renew(targets))
-                _require_finite(terms, f"at iteration {done}, with new targets")
-                recent.clear()
-                failures, settled = 0, False
-        try:
-            report()
-        except BaseException:
-            if keeper is not None:
-                keep(keeper)
-            raise
-        if keeper is not None and keeper.due():
-            keep(keeper)
-    return Minimum(
-        np.array(minimizer.best_image.numpy()[0]), sum(best_terms.values()), best_terms, standing.first_terms,
-        done, int(minimizer.evaluations), time.perf_counter() - began,
-        "settled" if settled or failures > 1 else "iterations",
-    )  # fmt: skip
+    def minimum(self) -> Minimum:
+        """What it came to."""
+        return Minimum(
+            np.array(self._minimizer.best_image.numpy()[0]), sum(self._best_terms.values()),
+            self._best_terms, self._begun.first_terms, self._done, int(self._minimizer.evaluations),
+            self._seconds, "settled" if self._ended else "iterations",
+        )  # fmt: skip
+
+    @property
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
 
 
 def has_settled(losses: Collection[float], tolerance: float) -> bool:

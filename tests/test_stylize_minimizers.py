@@ -13,9 +13,10 @@ import tensorflow as tf
 from tiny_encoder import tiny_config
 
 from stylize.errors import NonFiniteError
+from stylize.evaluator import build_minimizer
 from stylize.lbfgs import Lbfgs
 from stylize.minimizers import Adam, Minimizer
-from stylize.optimize import Minimum, Progress, build_minimizer, minimize
+from stylize.optimize import Minimum, Progress, minimize
 
 Array = np.ndarray
 SHAPE = (2, 3, 3)
