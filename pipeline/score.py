@@ -17,6 +17,7 @@ from pipeline.files import write_durably
 from pipeline.log import Display
 from pipeline.settings import cut_file
 from stylize.config import StylizeConfig
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -98,7 +99,8 @@ class Score:
         """The score for a person."""
         error, floor = self.mean("warping_error"), self.mean("content_warping_error")
         if error is None or floor is None:
-            lines = [f"{self.output}: no two frames of one shot follow each other, so nothing can flicker"]
+            why = "no two frames of one shot follow each other, so nothing can flicker"
+            lines = [f"{shown(self.output)}: {why}"]
         else:
             pairs = [row for row in self.rows if row.warping_error is not None]
             worst = max(pairs, key=lambda row: row.warping_error or 0.0)
@@ -113,7 +115,7 @@ class Score:
         lines.append(f"{losses}   (relative, on vgg19-slim)")
         if len(self.shots) > 1:
             lines.append(f"shots          begin at frames {', '.join(map(str, self.shots))}")
-        return "\n".join(lines + ([f"frame by frame in {self.csv}"] if self.csv else []))
+        return "\n".join(lines + ([f"frame by frame in {shown(self.csv)}"] if self.csv else []))
 
 
 def score_clips(

@@ -14,20 +14,33 @@ _FILE_LIMIT = 1_000_000
 
 def read_toml(path: Path) -> dict[str, Any]:
     """What a file of settings holds; UsageError if it is none, or too large."""
+    text = read_text(path)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: is not TOML: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of settings; UsageError if it is none, or too large.
+
+    A byte order mark, which some editors write, is no part of it.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(_FILE_LIMIT + 1)
-        if len(data) > _FILE_LIMIT:
-            raise UsageError(f"{path}: over 1 MB is not a settings file")
-        return tomllib.loads(data.decode("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file; check the name") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except UsageError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is not TOML: {error}") from None
+    except ValueError:  # a NUL
+        raise UsageError(f"{path}: can be no name of a file; check it") from None
+    if len(data) > _FILE_LIMIT:
+        raise UsageError(f"{path}: over 1 MB is not a settings file")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not TOML: {error}; save it as UTF-8") from None
 
 
 def toml_of(value: Any) -> str:
