@@ -251,7 +251,7 @@ def _each(value: Any, change: Callable[[Path], str]) -> Any:
     """A path, or each of several, changed."""
     if isinstance(value, tuple):
         return tuple(_each(one, change) for one in value)
-    return change(Path(value).expanduser())
+    return change(Path(os.path.expanduser(value)))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.checks import check_exists
 from pipeline.engine import load_tensorflow, read_picture
 from pipeline.errors import PipelineError, UsageError
 from pipeline.files import write_durably
@@ -149,6 +150,8 @@ def score_clips(
 
     if csv_path is not None:
         _check_table(csv_path, [content, output, style, cut_file(cuts)], overwrite)
+    for given in (content, output, *([style] if style else [])):
+        check_exists(given)
     source, made = _open(content), _open(output)
     wanted = FrameRange.parse(frames or ":")
     _check_alike(content, source, output, made, wanted)

@@ -34,8 +34,6 @@ def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> P
     if path.suffix.lower() not in suffixes:
         given = f"the suffix {path.suffix}" if path.suffix else "a name without a suffix"
         raise InputError(f"cannot write {path}: {given} is not supported; use one of {', '.join(suffixes)}")
-    if "\0" in str(path):  # as a file of settings can have it
-        raise InputError(f"cannot write {path}: no name can hold a NUL; choose another name")
     try:
         target = Path(os.path.realpath(path))
         check_length(path, target)
