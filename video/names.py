@@ -137,7 +137,7 @@ def safe_name(stem: str, suffix: str = "", *, longest: int = LONGEST) -> str:
     if not suffix:
         name = name.rstrip(". ")
     if not name.strip(". "):
-        name = "_" * max(1, len(name))
+        name = "_"
     if name.partition(".")[0].rstrip(" ").upper() in _DEVICES:
         name = f"_{name}"
     return _fitted(name, suffix, longest)
