@@ -34,38 +34,11 @@ from video.tools import file_url
 ESC, BEL, RTL = "\x1b", "\x07", "\u202e"
 DEVICES = ("CON", "nul", "Aux", "com1", "LPT9", "COM¹", "prn ")
 ODD = st.sampled_from(
-    [
-        "..",
-        ".",
-        "...",
-        " ",
-        "[red]",
-        "[/]",
-        "[link=file:///x]",
-        f"{ESC}[31m",
-        BEL,
-        RTL,
-        "\u2066",
-        "\n",
-        "\r\n",
-    ]
-    + [
-        "\t",
-        "\u2028",
-        "\x85",
-        "\u200d",
-        "\u200b",
-        "ä",
-        "a\u0308",
-        "É",
-        "ß",
-        "①",
-        "日本",
-        "👩\u200d🎨",
-        "%s",
-        ":",
-    ]
-    + ["-2", "~", "\\", "'", '"', "$", *DEVICES]
+    (
+        *("..", ".", "...", " ", "[red]", "[/]", "[link=file:///x]", f"{ESC}[31m", BEL, RTL, "\u2066", "\n"),
+        *("\r\n", "\t", "\u2028", "\x85", "\u200d", "\u200b", "ä", "a\u0308", "É", "ß", "①", "日本"),
+        *("👩\u200d🎨", "%s", ":", "-2", "~", "\\", "'", '"', "$", *DEVICES),
+    )
 )
 RAW = st.binary(min_size=1, max_size=255).map(lambda data: os.fsdecode(data.translate(None, b"/\0")))
 LONG = st.tuples(st.sampled_from("aä日\udce9"), st.integers(60, 255)).map(lambda pair: pair[0] * pair[1])
@@ -164,7 +137,7 @@ def is_safe(name: str, longest: int = LONGEST) -> bool:
         and name not in (".", "..")
         and "\0" not in name
         and not name.endswith((".", " "))
-        and name.partition(".")[0].rstrip().upper() not in {one.strip().upper() for one in DEVICES}
+        and name.partition(".")[0].rstrip(" ").upper() not in {one.strip().upper() for one in DEVICES}
         and 0 < size_of(name) <= longest
     )
 
