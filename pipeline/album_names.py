@@ -47,7 +47,7 @@ class AlbumNames:
 
     def __init__(self, output: Path) -> None:
         self._longest = longest_name(output)
-        self._kept: dict[tuple[str, str, str], Path] = {}
+        self._kept: dict[tuple[str, str, str], list[tuple[PurePosixPath, Path]]] = {}
         self._folders: dict[str, str] = {}
         self._taken = {twin_of(JOURNAL)}
         for name, entry in {PurePosixPath(entry["output"]): entry for entry in journal_lines(output)}.items():
@@ -55,8 +55,9 @@ class AlbumNames:
                 continue
             if os.path.lexists(output / name):
                 self._taken.add(twin_of(name.as_posix()))
-            photo = PurePosixPath(str(entry.get("photo", ""))).name
-            self._kept[name.parent.as_posix(), photo, name.suffix.lower()] = Path(name)
+            photo = PurePosixPath(str(entry.get("photo", "")))
+            key = name.parent.as_posix(), photo.name, name.suffix.lower()
+            self._kept.setdefault(key, []).append((photo, Path(name)))
             folder = str(entry.get("folder", ""))
             if folder and safe_name(folder) == folder:
                 self._folders[str(entry.get("style"))] = folder
@@ -92,14 +93,10 @@ class AlbumNames:
 
     def _known(self, one: Wanted) -> Path | None:
         """The name that the journal has for this photo, in this format and style."""
-        places = {
-            one.plain(self._longest).parent.as_posix(),
-            (Path(one.folder) / one.photo.parent).as_posix(),
-        }
-        for place in sorted(places):
-            kept = self._kept.get((place, one.photo.name, one.suffix.lower()))
-            if kept is not None:
-                return kept
+        for place in (one.plain(self._longest).parent, Path(one.folder) / one.photo.parent):
+            for photo, kept in self._kept.get((place.as_posix(), one.photo.name, one.suffix.lower()), ()):
+                if photo.parts[-len(one.photo.parts) :] == one.photo.parts:
+                    return kept
         return None
 
     def _new(self, plain: Path, one: Wanted, taken: Collection[str]) -> Path:
