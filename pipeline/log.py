@@ -188,7 +188,7 @@ class Display:
 
     def say(self, text: str, verbosity: int) -> None:
         """A line that is shown from this verbosity on, and always goes to the log; its names are escaped."""
-        text = fits(shown_lines(text), getattr(self.stream, "encoding", None))
+        text = shown_lines(text)
         if self.verbosity >= verbosity:
             if self._console is not None:  # above the bar
                 self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
