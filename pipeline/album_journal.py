@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.album_units import JOURNAL, Unit
+from pipeline.album_names import JOURNAL, journal_lines
+from pipeline.album_units import Unit
 from pipeline.config import Job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.files import append_durably, file_hash
@@ -72,15 +74,10 @@ def finished_units(
     """
     known: dict[str, str] = {}
     hashes: dict[str, str] = {}
-    if (folder / JOURNAL).is_file():
-        for line in (folder / JOURNAL).read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                entry = json.loads(line)
-                known[entry["output"]] = entry["key"]
-                hashes[entry["output"]] = entry.get("sha256", "")
-            except (ValueError, TypeError, KeyError):
-                continue
-    existing = [unit for unit in units if unit.output.exists()]
+    for entry in journal_lines(folder):
+        known[entry["output"]] = entry["key"]
+        hashes[entry["output"]] = entry.get("sha256", "")
+    existing = [unit for unit in units if os.path.exists(unit.output)]
     same = {unit for unit in existing if known.get(name_of(unit, folder)) == keys[unit]}
     for unit in same:
         if hashes[name_of(unit, folder)] not in ("", file_hash(unit.output)):
@@ -112,11 +109,13 @@ def write_result(job: Job, unit: Unit, key: str, data: bytes) -> None:
 
     folder = job.output
     entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key}
+    if unit.folder:
+        entry.update(style=str(unit.style.path.absolute()), folder=unit.folder)
     try:
         unit.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PipelineError(f"{unit.output.parent}: the folder cannot be made: {error.strerror}") from None
-    new = not unit.output.exists()
+    new = not os.path.exists(unit.output)
     if new:
         append_durably(folder / JOURNAL, json.dumps(entry))
     write_whole(unit.output, data)

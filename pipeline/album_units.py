@@ -9,27 +9,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.album_names import JOURNAL, AlbumNames, Wanted
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
 from pipeline.rundir import run_path
 from pipeline.settings import AlbumSettings
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage
-
-JOURNAL = "deepfusion-album.jsonl"
-"""In the output folder: a line a finished photo, with what decided its look."""
 
 _PALETTE_PHOTOS, _PALETTE_SIDE = 200, 48
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One photo to be done in one style."""
+    """One photo to be done in one style; its results' folder within the output if each style has one."""
 
     photo: Path
     style: StyleSource
     output: Path
+    folder: str = ""
 
 
 def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
@@ -50,17 +50,22 @@ def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
     if settings.together:
         photos = _as_taken(photos)
     styles = list(_expanded(job.styles, job.output))
-    pairs: list[tuple[Path, StyleSource, str | None]]
+    names = AlbumNames(job.output)
+    pairs: list[tuple[Path, StyleSource, str]]
     if settings.pair == "cycle":
-        pairs = [(photo, styles[number % len(styles)], None) for number, photo in enumerate(photos)]
+        pairs = [(photo, styles[number % len(styles)], "") for number, photo in enumerate(photos)]
         pairs.sort(key=lambda pair: styles.index(pair[1]))
     else:
-        names = _folder_names(styles)
-        pairs = [(photo, style, name) for style, name in zip(styles, names, strict=True) for photo in photos]
-    taken: set[Path] = set()
+        folders = names.style_folders(styles) if len(styles) > 1 else [""]
+        pairs = [
+            (photo, style, name) for style, name in zip(styles, folders, strict=True) for photo in photos
+        ]
+    results = names.results(
+        [Wanted(name, photo.relative_to(job.content), _suffix(settings, photo)) for photo, _, name in pairs]
+    )
     return [
-        Unit(photo, style, _output_path(job, settings, photo, name, taken))  # one line a photo
-        for photo, style, name in pairs
+        Unit(photo, style, job.output / result, name)
+        for (photo, style, name), result in zip(pairs, results, strict=True)
     ]
 
 
@@ -76,7 +81,7 @@ def captions_of(units: Sequence[Unit]) -> dict[Unit, str]:
     """What stands under a unit on a sheet: its photo, and on a second line its style if there are several."""
     several = len({unit.style for unit in units}) > 1
     return {
-        unit: f"{unit.photo.name}\n{unit.style.path.stem}" if several else unit.photo.name for unit in units
+        unit: "\n".join(map(shown, (unit.photo.name, unit.style.path.stem)[: 1 + several])) for unit in units
     }
 
 
@@ -134,36 +139,14 @@ def _expanded(sources: Sequence[StyleSource], output: Path) -> Iterator[StyleSou
             yield source
 
 
-def _folder_names(styles: Sequence[StyleSource]) -> list[str | None]:
-    """A folder name for each style: its stem, made different where two are alike; none for a single style."""
-    if len(styles) == 1:
-        return [None]
-    names: list[str | None] = []
-    for style in styles:
-        name, number = style.path.stem, 2
-        while name in names:
-            name, number = f"{style.path.stem}-{number}", number + 1
-        names.append(name)
-    return names
-
-
-def _output_path(
-    job: Job, settings: AlbumSettings, photo: Path, folder: str | None, taken: set[Path]
-) -> Path:
-    """Sub-folder and name of the photo in the output folder; PNG where its own format cannot be written."""
+def _suffix(settings: AlbumSettings, photo: Path) -> str:
+    """What the result of a photo ends in: PNG where its own format cannot be written."""
     from video.images import WRITABLE_SUFFIXES
 
-    base = job.output / folder if folder else job.output
-    path = base / photo.relative_to(job.content)
-    suffix = path.suffix if settings.format == "same" else f".{settings.format}"
-    if suffix.lower() not in WRITABLE_SUFFIXES:
-        suffix = ".png"
-    if path.suffix.lower() != suffix.lower():
-        path = path.with_suffix(suffix)
-        if path in taken or photo.with_suffix(suffix).exists():
-            path = path.with_name(f"{photo.name}{suffix}")
-    taken.add(path)
-    return path
+    suffix = photo.suffix if settings.format == "same" else f".{settings.format}"
+    if photo.suffix.lower() == suffix.lower():
+        suffix = photo.suffix
+    return suffix if suffix.lower() in WRITABLE_SUFFIXES else ".png"
 
 
 def check_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pipeline.loss_strip import BACKGROUND, QUIET, TEXT
+from video.names import shown
 
 if TYPE_CHECKING:
     from video.images import FloatImage
@@ -39,15 +40,20 @@ class Caption:
 def cut(text: str, width: float, font: Any) -> str:
     """`text` as far as there is room, with an ellipsis where it ends, in letters that Pillow's own font has.
 
-    Accents are left out; what has no letter in it becomes a question mark, and what is none a space.
+    Accents are left out; what has no letter in it becomes a question mark, and what is none is escaped.
     """
-    bare = (one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    text = "".join((one if one.isascii() else "?") if one.isprintable() else " " for one in bare)
+    text = drawable(text)
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}...") > width:
         text = text[:-1].rstrip(" .")
     return f"{text}..."
+
+
+def drawable(text: str) -> str:
+    """`text` in letters that Pillow's own font has, as :func:`cut` says."""
+    bare = (one for one in unicodedata.normalize("NFKD", shown(text)) if not unicodedata.combining(one))
+    return "".join((one if one.isascii() else "?") if one.isprintable() else " " for one in bare)
 
 
 def type_size(width: int) -> int:

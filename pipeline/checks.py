@@ -11,6 +11,7 @@ from pipeline.engine import RunOptions
 from pipeline.errors import UsageError
 from pipeline.masks import check_masks, mask_paths
 from pipeline.pages.report_page import PAGE_SUFFIXES
+from pipeline.rundir import run_path
 from pipeline.settings import VideoSettings
 from stylize.config import parse_start
 
@@ -105,6 +106,7 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
     if options.save_settings is not None:
         check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
         job_text(job, options.save_settings.parent)
+    _check_run_folder(job.output)
     asked = (
         job.output, options.progress_movie, options.contact_sheet, options.save_settings, options.report,
     )  # fmt: skip
@@ -114,6 +116,15 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
     for path in named[1:]:
         if any(_same(path, given) for given in inputs_of(job)):
             raise UsageError(f"{path}: is an input of this job; give the output another name")
+
+
+def _check_run_folder(output: Path) -> None:
+    """The drive takes the names of what is made beside the output."""
+    from video.outputs import check_length
+
+    if (whole := os.path.realpath(output)) == os.path.dirname(whole):
+        raise UsageError(f"{output}: is the root of a drive; give a folder in it")
+    check_length(output, Path(os.path.abspath(output)), run_path(output))
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +14,7 @@ from pipeline.config import Job, build_job, parse_style, read_job
 from pipeline.errors import PipelineError, UsageError
 from pipeline.examples import epilog
 from pipeline.interrupt import Stopped, listen
-from pipeline.log import Display
+from pipeline.log import Display, printable
 from pipeline.options import (
     as_option,
     given,
@@ -26,6 +25,7 @@ from pipeline.options import (
     workers_asked,
 )
 from stylize.errors import ConfigError
+from video.names import one_line, shell_line
 
 PATH = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -123,7 +123,7 @@ def start(job: Job, values: dict[str, Any]) -> None:
     if as_json:
         click.echo(outcome.to_json())
     elif not quiet:
-        click.echo(outcome.summary())
+        click.echo(printable(outcome.summary()))
     if outcome.exit_code:
         raise SystemExit(outcome.exit_code)
 
@@ -159,11 +159,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _command(arguments: list[str] | None) -> str:
     """The command line that was given, to be given again; what discards results is left out."""
     given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["deepfusion", *(word for word in given if word != "--restart")])
+    return shell_line(["deepfusion", *(word for word in given if word != "--restart")])
 
 
 def _say(text: str) -> None:
-    print("deepfusion: " + " ".join(text.split()), file=sys.stderr)
+    print("deepfusion: " + one_line(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import click
 
 from pipeline.errors import UsageError
 from pipeline.examples import epilog
-from pipeline.log import Display
+from pipeline.log import Display, printable
 from pipeline.movie_options import MovieOptions
 from pipeline.options import Length, NearMissChoice, movie_options
+from video.names import shown
 
 PATH = click.Path(path_type=Path)
 
@@ -29,7 +30,8 @@ def progress(run: Path, output: Path, overwrite: bool, **movie: Any) -> None:
     options, folders = MovieOptions(**movie), snapshot_folders(run)
     if options.layout == "grid" and len(folders) < 2:
         raise UsageError(f"{run}: --layout grid is for albums; here is one picture, for single or side")
-    click.echo(write_progress_movie(folders, output, options, overwrite=overwrite))
+    made = write_progress_movie(folders, output, options, overwrite=overwrite)
+    click.echo(printable(shown(made)))
 
 
 @click.command("score", epilog=epilog("score"))
@@ -66,7 +68,7 @@ def score(as_json: bool, quiet: bool, flow_quality: str, **values: Any) -> None:
     if as_json:
         click.echo(found.to_json())
     elif not quiet:
-        click.echo(found.summary())
+        click.echo(printable(found.summary()))
 
 
 @click.command("presets", epilog=epilog("presets"))
@@ -74,12 +76,12 @@ def score(as_json: bool, quiet: bool, flow_quality: str, **values: Any) -> None:
 def presets(name: str | None) -> None:
     """List the presets, or show one."""
     from pipeline.config import preset_names, preset_text, read_preset
+    from pipeline.toml_files import read_text
 
     if name is not None:
         read_preset(name)
-        click.echo(
-            preset_text(name) if name in preset_names() else Path(name).read_text(encoding="utf-8"), nl=False
-        )
+        text = preset_text(name) if name in preset_names() else read_text(Path(name))
+        click.echo(printable(text.expandtabs()), nl=False)
         return
     for known in preset_names():
         click.echo(f"{known:14} {preset_text(known).splitlines()[0].lstrip('# ')}")
@@ -100,7 +102,7 @@ def doctor(styles: tuple[Path, ...]) -> None:
     from pipeline.steadiness import ranking
 
     for line in ranking(styles) if styles else examine():
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @click.command("demo", epilog=epilog("demo"))
@@ -118,7 +120,7 @@ def demo(output: Path, quiet: bool) -> None:
     from pipeline.run_demo import run_demo
 
     for line in run_demo(output, Display(-1 if quiet else 0)):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @click.group("weights", epilog=epilog("weights"))
@@ -132,7 +134,7 @@ def weights_list() -> None:
     from pipeline.weights_command import listing
 
     for line in listing():
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @weights.command("download")
@@ -150,7 +152,7 @@ def weights_download(timeout: float) -> None:
     """
     from pipeline.weights_command import download
 
-    click.echo(download(timeout, Display()))
+    click.echo(printable(download(timeout, Display())))
 
 
 @weights.command("verify")
@@ -160,7 +162,7 @@ def weights_verify(path: Path, sha256: str | None) -> None:
     """Check a weights file: format, shapes, values, hash."""
     from pipeline.weights_command import verify_line
 
-    click.echo(verify_line(path, sha256))
+    click.echo(printable(verify_line(path, sha256)))
 
 
 COMMANDS = (progress, score, presets, doctor, demo, weights)

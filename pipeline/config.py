@@ -19,6 +19,7 @@ from pipeline.toml_files import read_toml, toml_of
 from stylize.config import StylizeConfig, parse_start
 from stylize.errors import ConfigError
 from stylize.knobs import knobs_of, near_miss
+from video.names import is_text
 
 _LARGEST = 2**63
 _JOB_KEYS = (
@@ -227,10 +228,9 @@ def job_text(job: Job, folder: Path) -> str:
             table = table_of(setting, text)
             lines += ["", f"[[{name}]]", *(f"{key} = {toml_of(value)}" for key, value in table.items())]
     text = "\n".join(lines) + "\n"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError("a file name that is not UTF-8 cannot go into a job file; rename the file") from None
+    for line in lines:
+        if not is_text(line):
+            raise UsageError(f"{line}: a name that is not UTF-8 cannot stand in a job file; rename the file")
     return text
 
 
@@ -251,7 +251,7 @@ def _each(value: Any, change: Callable[[Path], str]) -> Any:
     """A path, or each of several, changed."""
     if isinstance(value, tuple):
         return tuple(_each(one, change) for one in value)
-    return change(Path(value).expanduser())
+    return change(Path(os.path.expanduser(value)))
 
 
 def _relative(path: Path, folder: Path) -> str:

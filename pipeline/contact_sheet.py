@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from video.names import safe_name
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -79,7 +81,8 @@ def write_contact_sheet(cells: Sequence[Cell], target: Path, *, overwrite: bool)
 def page_paths(target: Path, count: int) -> list[Path]:
     """The files of a sheet of so many cells."""
     later = range(2, (count - 1) // PAGE + 2)
-    return [target, *(target.with_name(f"{target.stem}-{number}{target.suffix}") for number in later)]
+    names = (safe_name(f"{target.stem}-{number}", target.suffix) for number in later)
+    return [target, *map(target.with_name, names)]
 
 
 def evenly(count: int, wanted: int) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from pipeline import __version__
+from video.names import shown
 
 _PACKAGES = (
     "keras",
@@ -58,7 +59,7 @@ def _tools() -> Iterator[str]:
 
     try:
         ffmpeg = find_ffmpeg()
-        kind = "comes with imageio-ffmpeg" if ffmpeg.bundled else str(ffmpeg.path)
+        kind = "comes with imageio-ffmpeg" if ffmpeg.bundled else shown(ffmpeg.path)
         yield f"ffmpeg           {ffmpeg.version}, {kind}"
         for name, found in (
             ("libx264", has_encoder("libx264")),

@@ -13,6 +13,7 @@ from pipeline.engine import start_picture
 from pipeline.log import Display, spoken_bytes, spoken_time
 from pipeline.memory import PROGRAM, peak
 from pipeline.workers.forecast import Forecast
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -77,13 +78,14 @@ class Plan:
         return "\n".join(
             (
                 f"{self.pictures} {unit}{'s' if self.pictures != 1 else ''} of {self.width}x{self.height} "
-                f"on {self.backbone} into {self.output}",
+                f"on {self.backbone} into {shown(self.output)}",
                 f"time    at most about {spoken_time(self.seconds)}",
                 f"memory  about {spoken_bytes(self.memory)}",
                 f"disk    up to {spoken_bytes(self.disk)}",
                 *(self.forecast.lines() if self.forecast else ()),
                 *(
-                    f"style   {name}: made alone, a frame in it {verdict(value)} (fine contrast {value:.3f})"
+                    f"style   {shown(name)}: made alone, a frame in it {verdict(value)} "
+                    f"(fine contrast {value:.3f})"
                     for name, value in self.fine_contrast.items()
                 ),
             )

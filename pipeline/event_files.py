@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.engine import load_tensorflow
 from pipeline.errors import PipelineError, UsageError
 from pipeline.watch import Begun, Ended, Watcher
+from video.names import is_text, safe_name, shown
 
 if TYPE_CHECKING:
     from pipeline.config import Job
@@ -38,6 +39,8 @@ class TensorBoardWatcher(Watcher):
     """
 
     def __init__(self, folder: Path) -> None:
+        if not is_text(folder):
+            raise UsageError(f"--tensorboard {folder}: TensorFlow writes under names that are UTF-8 only")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,7 +64,8 @@ class TensorBoardWatcher(Watcher):
         """The original, once a run."""
         if self._apart:
             self._photos += 1
-            self._begin_run(self._folder / f"{self._photos:05d} {begun.name}")
+            # TensorFlow takes names that are UTF-8 only, and the number makes this one longer.
+            self._begin_run(self._folder / safe_name(f"{self._photos:05d} {shown(begun.name)}"))
         if self._step == 0:
             self._image("content", begun.content, 0)
 

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from pipeline.errors import PipelineError, UsageError
+from video.names import temporary_stem
 
 
 def file_hash(path: Path) -> str:
@@ -21,7 +22,7 @@ def file_hash(path: Path) -> str:
 
 def write_durably(path: Path, data: str | bytes) -> None:
     """Write a file that appears under its name only whole and on the disk; OSError if that fails."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f"{temporary_stem(path.name)}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)

@@ -33,9 +33,9 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
     if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:
         values["cuts"] = content_hash(job.settings.cut_file)
     if values["mask"]:
-        values["mask"] = [content_hash(Path(one).expanduser()) for one in values["mask"]]
+        values["mask"] = [content_hash(Path(os.path.expanduser(one))) for one in values["mask"]]
     if values["mask_preserve"]:
-        values["mask_preserve"] = content_hash(Path(values["mask_preserve"]).expanduser())
+        values["mask_preserve"] = content_hash(Path(os.path.expanduser(values["mask_preserve"])))
     values["slim_means"] = None
     if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
         from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide

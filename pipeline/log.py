@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 
 from pipeline.interrupt import rested
 from pipeline.watch import Moved, Noted, Watchers
+from video.names import fits, one_line, shown, shown_lines
 
 _PLAIN_INTERVAL = 10.0
 _SPEED_WINDOW = 30.0
@@ -36,6 +37,11 @@ def spoken_bytes(count: float) -> str:
         if count < 1000:
             return f"{count:.0f} {unit}"
     return f"{count / 1000:.1f} GB"
+
+
+def printable(text: str) -> str:
+    """Lines for standard output, with what it cannot show in them escaped."""
+    return fits(shown_lines(text), sys.stdout.encoding)
 
 
 class Outlook(Protocol):
@@ -136,7 +142,7 @@ class _PlainWork(Work):
     def show(self) -> None:
         if time.perf_counter() - self._shown >= _PLAIN_INTERVAL:
             self._shown = time.perf_counter()
-            parts = (f"{100 * self.done / self.total:.0f} %", self.text, self.speed, self.left)
+            parts = (f"{100 * self.done / self.total:.0f} %", shown(self.text), self.speed, self.left)
             print("  ".join(part for part in parts if part), file=self._stream, flush=True)
 
 
@@ -149,7 +155,7 @@ class _BarWork(Work):
         self._task = bar.add_task("", total=1.0, text="")
 
     def show(self) -> None:
-        text = "  ".join(part for part in (self.text, self.speed, self.left) if part)
+        text = "  ".join(part for part in (shown(self.text), self.speed, self.left) if part)
         self._bar.update(self._task, completed=self.done / self.total, text=text)
 
 
@@ -186,10 +192,11 @@ class Display:
         self.say(text, 1)
 
     def say(self, text: str, verbosity: int) -> None:
-        """A line that is shown from this verbosity on, and always goes to the log."""
+        """A line that is shown from this verbosity on, and always goes to the log; its names are escaped."""
+        text = shown_lines(text)
         if self.verbosity >= verbosity:
             if self._console is not None:  # above the bar
-                self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+                self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
             else:
                 print(text, file=self.stream, flush=True)
         if self._log is not None:
@@ -199,7 +206,7 @@ class Display:
 
     def warn(self, text: str) -> None:
         """Something is not as the user expects; said once and kept for the report."""
-        text = " ".join(text.splitlines())
+        text = one_line(text)
         if text not in self.warnings:
             self.warnings.append(text)
             self.watchers.tell(Noted(text))
@@ -207,7 +214,7 @@ class Display:
 
     def error(self, text: str) -> None:
         """Something failed; always said."""
-        self.say(" ".join(text.splitlines()), -1)
+        self.say(one_line(text), -1)
 
     def download(self, name: str) -> Callable[[int, int | None], None]:
         """A callback that tells of a download's progress every 8 MB: bytes so far, and in all if known."""
@@ -241,7 +248,7 @@ class Display:
             columns = (
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f} %"),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
             )
             with Progress(*columns, console=console, transient=True) as bar:
                 self._console = console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -29,7 +30,7 @@ Masks = tuple["Plane", ...]
 def mask_paths(settings: JobSettings) -> list[Path]:
     """The masks of the styles in order, and after them what is preserved."""
     kept = [settings.mask_preserve] if settings.mask_preserve else []
-    return [Path(one).expanduser() for one in (*settings.mask, *kept)]
+    return [Path(os.path.expanduser(one)) for one in (*settings.mask, *kept)]
 
 
 def check_masks(settings: JobSettings, styles: int) -> None:

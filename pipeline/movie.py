@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.captions import drawable
 from pipeline.contact_sheet import evenly
 from pipeline.errors import UsageError
 from pipeline.growth import Growth, Panel, blend, originals
@@ -202,7 +203,8 @@ class _Scene:
         if options.losses:
             width, height = layout.size
             band = (width, strip_height(width) + height % 2)  # with the pictures even, as clips need it
-            self._strip = LossStrip(growths[0].losses, band, "" if options.captions else growths[0].title)
+            title = "" if options.captions else drawable(growths[0].title)
+            self._strip = LossStrip(growths[0].losses, band, title)
 
     def grown(self, moment: float) -> FloatImage:
         """The frame at a moment of the movement: 0 shows the first snapshots, 1 the results, exactly."""

@@ -26,6 +26,7 @@ from pipeline.report import Report
 from pipeline.samples import Sample, samples_of
 from stylize.config import StylizeConfig, parse_start
 from stylize.layers import CONVOLUTIONS_PER_BLOCK, block_of
+from video.names import beside
 
 if TYPE_CHECKING:
     from stylize.look import Look
@@ -52,7 +53,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     count = 1 if job.command == "image" else options.preview or 1
     _check_options(options)
     check_inputs(job)
-    sheet = job.output.with_name(f"{job.output.name}.preview.png")
+    sheet = beside(job.output, ".preview.png")
     check_target(sheet, (".png",), overwrite=True)
     job, weights = _affordable(job, display)
     report = Report("preview", str(sheet)).ran_on(weights)

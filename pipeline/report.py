@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.log import spoken_time
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -85,6 +86,6 @@ class Report:
             parts.insert(1, f"{self.skipped} already there")
         if self.failed:
             parts.insert(1, f"{len(self.failed)} failed")
-        lines = [f"{self.output}  ({', '.join(part for part in parts if part)})"]
-        lines += [f"{path}  ({what})" for what, path in self.also.items()]
+        lines = [f"{shown(self.output)}  ({', '.join(part for part in parts if part)})"]
+        lines += [f"{shown(path)}  ({what})" for what, path in self.also.items()]
         return "\n".join(lines)

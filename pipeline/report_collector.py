@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import __version__
 from pipeline.config import Job, job_text
 from pipeline.engine import RunOptions, load_tensorflow
+from pipeline.errors import UsageError
 from pipeline.log import spoken_time
 from pipeline.pages.report_page import (
     CurvePoint,
@@ -27,6 +28,7 @@ from pipeline.report import Report
 from pipeline.settings import VideoSettings, flat
 from pipeline.watch import Ended, Watcher, Written
 from stylize.knobs import default_of, knobs_of
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -88,14 +90,18 @@ class ReportCollector(Watcher):
         if job is None:
             return
         pairs = self._pairs if job.command == "video" else [_pair_of(ended) for ended in self._in_order()]
+        try:
+            job_file, no_job_file = job_text(job, path.parent), ""
+        except UsageError as error:  # the page shows such names, in another form
+            job_file, no_job_file = "", str(error)
         page = ReportPage(
-            title=report.output,
+            title=shown(report.output),
             command=job.command,  # type: ignore[arg-type]
             facts=_facts(report, job), settings=_settings(job), environment=_environment(report),
             rows=self._rows(), pairs=pairs, thumbs=self._thumbs, curves=self._curves,
             warnings=report.warnings, rerun=_again(self._options),
-            job_file=job_text(job, path.parent),
-            failed=list(report.failed.items()),
+            job_file=job_file, no_job_file=no_job_file,
+            failed=[(shown(name), reason) for name, reason in report.failed.items()],
         )  # fmt: skip
         write_report_page(path, page, overwrite=self._options.overwrite)
         report.also["report"] = str(path)
@@ -108,7 +114,7 @@ class ReportCollector(Watcher):
         rows, shot = [], 0
         for ended in self._in_order():
             shot += ended.cut
-            rows.append(Row(ended.name, ended.index, shot, ended.cut, *_cost(ended), ended.error))
+            rows.append(Row(shown(ended.name), ended.index, shot, ended.cut, *_cost(ended), ended.error))
         return rows
 
 
@@ -127,7 +133,12 @@ def _pair_of(ended: Ended) -> Pair:
     from video.images import read_image
 
     assert ended.source is not None
-    return Pair(ended.name, ended.style, partial(read_image, ended.source), partial(read_image, ended.file))
+    return Pair(
+        shown(ended.name),
+        shown(ended.style),
+        partial(read_image, ended.source),
+        partial(read_image, ended.file),
+    )
 
 
 def _facts(report: Report, job: Job) -> list[tuple[str, str]]:
@@ -149,7 +160,7 @@ def _facts(report: Report, job: Job) -> list[tuple[str, str]]:
 
 def _settings(job: Job) -> list[tuple[str, str, str | None]]:
     """Name, value and default of every setting, and the files."""
-    files = [("content", str(job.content)), ("style", ", ".join(map(str, job.styles)))]
+    files = [("content", shown(job.content)), ("style", ", ".join(map(shown, job.styles)))]
     found: list[tuple[str, str, str | None]] = [(name, value, None) for name, value in files]
     defaults = {
         name: default_of(config, name) for config in (job.settings, job.stylize) for name in knobs_of(config)

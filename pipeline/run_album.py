@@ -44,6 +44,7 @@ from pipeline.workers.photos import AlbumSetup, PhotoTask, PhotoWorker
 from pipeline.workers.staff import Staff, staffed
 from pipeline.workers.units import InProcess, as_named
 from pipeline.workers.units import Unit as WorkUnit
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -60,6 +61,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     UsageError, InputError, ConfigError, WeightsError
         Before any work, for anything that is wrong with the job as a whole.
     """
+    from video.outputs import has_room
+
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, AlbumSettings)
@@ -79,7 +82,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         finished = finished_units(job.output, units, keys, display, overwrite=options.overwrite)
         if options.restart:
             finished = set()
-        todo = [unit for unit in units if unit not in finished]
+        homeless = [unit for unit in units if not has_room(unit.output)]
+        todo = [unit for unit in units if unit not in finished and unit not in homeless]
         if options.dry_run:
             return _plan(job, todo, staff, weights, display, offline=options.offline)
         report = Report("album", str(job.output), frames=len(units), skipped=len(finished)).ran_on(weights)
@@ -88,6 +92,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         for unit in units:
             if unit in finished:
                 book.tell(unit)
+        for unit in homeless:
+            book.fails(unit, f"{unit.photo}: the path of its result is too long here; use shorter folders")
         run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
         tasks = [
             PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots)
@@ -190,7 +196,7 @@ def _table(units: Sequence[Unit], finished: set[Unit], report: Report) -> str:
         mine = [unit for unit in units if unit.style == style]
         there = sum(unit in finished for unit in mine)
         failed = sum(name_of(unit, Path(report.output)) in report.failed for unit in mine)
-        rows.append((style.path.name, str(len(mine) - there - failed), str(there), str(failed)))
+        rows.append((shown(style.path.name), str(len(mine) - there - failed), str(there), str(failed)))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -15,6 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.jobs import run_job
 from pipeline.log import Display, spoken_time
 from pipeline.precision import suits_full_network
+from video.names import shown
 
 _JOBS: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("image", "cat.jpg", "great-wave.jpg", "cat-great-wave.png", {"size": 320}),
@@ -62,4 +63,4 @@ def run_demo(folder: Path, display: Display) -> Iterator[str]:
             movie = folder / f"{Path(output).stem}-progress.mp4" if output == _MOVIE_OF else None
             report = run_job(job, RunOptions(overwrite=True, restart=True, progress_movie=movie), display)
             yield report.summary()
-    yield f"All of it is in {folder.absolute()}, made in {spoken_time(time.perf_counter() - began)}."
+    yield f"All of it is in {shown(folder.absolute())}, made in {spoken_time(time.perf_counter() - began)}."

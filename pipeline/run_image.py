@@ -25,6 +25,7 @@ from pipeline.outlook import Outlook
 from pipeline.precision import settled
 from pipeline.report import Report
 from pipeline.watch import Ended, JobBegun
+from video.names import shown
 
 
 def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -62,7 +63,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():
-            display.note(f"continuing where an earlier run stopped (in {run.path})")
+            display.note(f"continuing where an earlier run stopped (in {shown(run.path)})")
         display.outlook = Outlook(job, display)
         with display.work(unit_cost(job.stylize, content.shape)) as work:
             result = optimise(

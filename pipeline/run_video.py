@@ -36,6 +36,7 @@ from pipeline.watch import JobBegun, Written
 from pipeline.workers.forecast import forecast
 from pipeline.workers.shots import ClipSetup, cost_of, do_shots, find_shots
 from pipeline.workers.staff import Staff, staffed
+from video import names
 
 if TYPE_CHECKING:
     from stylize.look import Look
@@ -93,7 +94,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         except BaseException:
             run.remove_if_empty()
             raise
-    display.note(f"writing {job.output}")
+    display.note(f"writing {names.shown(job.output)}")
     marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
     cells = _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display, marked)
     make_contact_sheet(cells, options, report)

@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.files import file_hash, write_durably
 from pipeline.journal import Journal
 from pipeline.lock import HOLDER, LOCK, RunLock
+from video.names import beside
 
 SCHEMA = 2
 CHECKPOINT = "checkpoint"
@@ -64,7 +65,7 @@ class Frame:
 
 def run_path(output: Path) -> Path:
     """Where the run folder of an output lies."""
-    return output.with_name(output.name + ".run")
+    return beside(output, ".run")
 
 
 def frame_name(index: int, sweep: int) -> str:

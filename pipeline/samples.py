@@ -17,6 +17,7 @@ from pipeline.log import Display
 from pipeline.masks import look_of, mask_files, masks_of_clip, masks_of_picture
 from pipeline.report import Report
 from pipeline.settings import AlbumSettings, VideoSettings
+from video.names import shown
 
 if TYPE_CHECKING:
     from pipeline.clips import Clip
@@ -83,7 +84,7 @@ def _photo(
     return Sample(
         content, min(job.settings.size, max(height, width)),
         look_of(job.settings, len(styles), masks), styles,
-        content if own_palette else palette, path.name,
+        content if own_palette else palette, shown(path.name),
     )  # fmt: skip
 
 

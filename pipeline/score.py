@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.checks import check_exists
 from pipeline.engine import load_tensorflow, read_picture
 from pipeline.errors import PipelineError, UsageError
 from pipeline.files import write_durably
 from pipeline.log import Display
 from pipeline.settings import cut_file
 from stylize.config import StylizeConfig
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -98,7 +100,8 @@ class Score:
         """The score for a person."""
         error, floor = self.mean("warping_error"), self.mean("content_warping_error")
         if error is None or floor is None:
-            lines = [f"{self.output}: no two frames of one shot follow each other, so nothing can flicker"]
+            why = "no two frames of one shot follow each other, so nothing can flicker"
+            lines = [f"{shown(self.output)}: {why}"]
         else:
             pairs = [row for row in self.rows if row.warping_error is not None]
             worst = max(pairs, key=lambda row: row.warping_error or 0.0)
@@ -113,7 +116,7 @@ class Score:
         lines.append(f"{losses}   (relative, on vgg19-slim)")
         if len(self.shots) > 1:
             lines.append(f"shots          begin at frames {', '.join(map(str, self.shots))}")
-        return "\n".join(lines + ([f"frame by frame in {self.csv}"] if self.csv else []))
+        return "\n".join(lines + ([f"frame by frame in {shown(self.csv)}"] if self.csv else []))
 
 
 def score_clips(
@@ -147,6 +150,8 @@ def score_clips(
 
     if csv_path is not None:
         _check_table(csv_path, [content, output, style, cut_file(cuts)], overwrite)
+    for given in (content, output, *([style] if style else [])):
+        check_exists(given)
     source, made = _open(content), _open(output)
     wanted = FrameRange.parse(frames or ":")
     _check_alike(content, source, output, made, wanted)

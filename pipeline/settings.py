@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -105,7 +106,7 @@ class JobSettings:
 
 def cut_file(cuts: str) -> Path | None:
     """The file that a choice of cuts names, if it is not one of the words."""
-    return None if cuts in ("auto", "none") else Path(cuts).expanduser()
+    return None if cuts in ("auto", "none") else Path(os.path.expanduser(cuts))
 
 
 @dataclass(frozen=True)

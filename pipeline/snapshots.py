@@ -14,6 +14,7 @@ A picture is complete before its line is written; a last line that was cut off d
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def line_of(snapshot: Snapshot) -> dict[str, Any]:
 
 def snapshot_folders(run: Path) -> list[Path]:
     """The folders of snapshots in a run folder, in order; UsageError if there are none."""
-    if not run.is_dir():
+    if not os.path.isdir(run):
         raise UsageError(f"{run}: there is no such run folder; keep one with --keep-run")
     folders = sorted(path for path in (run / "snapshots").glob("*") if path.is_dir())
     if not folders:

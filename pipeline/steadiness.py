@@ -11,6 +11,7 @@ from pipeline.config import Job
 from pipeline.errors import UsageError
 from pipeline.log import Display
 from pipeline.settings import VideoSettings
+from video.names import shown
 
 
 def fine_contrasts(paths: Sequence[Path], scale: float = 1.0) -> dict[Path, float]:
@@ -51,10 +52,10 @@ def verdict(value: float) -> str:
 def ranking(paths: Sequence[Path]) -> Iterator[str]:
     """A line a style for `deepfusion doctor --style`."""
     found = fine_contrasts(paths)
-    width = max(len(str(path)) for path in found)
+    width = max(len(shown(path)) for path in found)
     yield f"{'style'.ljust(width)}  fine contrast"
     for path, value in found.items():
-        yield f"{str(path).ljust(width)}  {value:.3f}  {verdict(value)}"
+        yield f"{shown(path).ljust(width)}  {value:.3f}  {verdict(value)}"
     yield "of frames made alone; with --temporal flow, the default, they are held to each other"
 
 

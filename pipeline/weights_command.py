@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from pipeline.log import Display, spoken_bytes
+from video.names import shell_line, shown
 
 
 def listing() -> list[str]:
@@ -28,7 +28,7 @@ def download(timeout: float, display: Display) -> str:
     from stylize.download import download_vgg19
 
     path = download_vgg19(timeout=timeout, progress=display.download("Keras' VGG-19"))
-    return f"Keras' float32 VGG-19 is at {path}; to use it: --weights {shlex.quote(str(path))}"
+    return f"Keras' float32 VGG-19 is at {shown(path)}; to use it: --weights {shell_line([str(path)])}"
 
 
 def verify_line(path: Path, sha256: str | None) -> str:
@@ -39,4 +39,4 @@ def verify_line(path: Path, sha256: str | None) -> str:
     last = list(weights.layers)[-1]
     known = f", {weights.known_as}" if weights.known_as else ""
     what = f"{weights.name}{known}, {len(weights.layers)} layers up to {last}"
-    return f"{path}: good: {what}, SHA-256 {weights.sha256}"
+    return f"{shown(path)}: good: {what}, SHA-256 {weights.sha256}"

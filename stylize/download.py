@@ -204,7 +204,7 @@ def _fetch(url: str, part: Path, timeout: float, total: float, progress: Progres
 
 def _copy(host: str, response: Any, file: Any, total: float, progress: Progress | None) -> None:
     length = response.headers.get("Content-Length", "")
-    expected = int(length) if length.isdigit() else None
+    expected = int(length) if length.isdecimal() else None
     start = window = time.monotonic()
     done = done_before = 0
     while chunk := response.read1(1 << 16):

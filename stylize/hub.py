@@ -7,8 +7,8 @@ first: the signature of Magenta's arbitrary-image-stylization (Ghiasi et al. 201
 
 from __future__ import annotations
 
+import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,12 +47,12 @@ class HubModel:
                 raise WeightsError(
                     f"{handle}: is not fetched offline; give --hub-model the folder of a downloaded model"
                 )
-        elif not (Path(handle).expanduser() / "saved_model.pb").is_file():
+        elif not os.path.isfile(os.path.join(os.path.expanduser(handle), "saved_model.pb")):
             raise WeightsError(
                 f"{handle}: holds no saved_model.pb; give the folder of a SavedModel or an https:// address"
             )
         else:
-            handle = str(Path(handle).expanduser())
+            handle = os.path.expanduser(handle)
         self._model = _load(handle)
 
     def stylize(self, content: FloatImage, style: FloatImage) -> FloatImage:

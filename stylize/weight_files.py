@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def fingerprint(path: Path) -> Fingerprint:
 
 def check_file(path: Path) -> None:
     """WeightsError unless `path` is a file of a sensible size and of a kind that can be read."""
-    if not path.exists():
+    if not os.path.exists(path):  # for a name that is too long it is False, where pathlib raises
         raise WeightsError(f"{path}: no such file{_near_miss(path)}")
     if not path.is_file():
         raise WeightsError(f"{path}: not a file; name the weight file itself ({', '.join(SUFFIXES)})")

@@ -9,6 +9,7 @@ input. Nothing here touches the network.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -154,9 +155,9 @@ def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
     """
     if source in EMBEDDED:
         return _embedded(str(source))
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
     near = difflib.get_close_matches(str(source).lower(), WIDTHS, n=1)
-    if isinstance(source, str) and near and not path.suffix and not path.exists():
+    if isinstance(source, str) and near and not path.suffix and not os.path.exists(path):
         raise WeightsError(f"{source}: neither a backbone nor a file; did you mean {near[0]}?")
     return verify(path, sha256=sha256)
 

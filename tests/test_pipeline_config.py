@@ -221,7 +221,7 @@ def test_links_among_the_folders_do_not_break_a_job_file(tmp_path: Path) -> None
 
 def test_a_name_that_is_not_utf8_cannot_go_into_a_job_file(tmp_path: Path) -> None:
     job = build_job("image", tmp_path / os.fsdecode(b"\xff.png"), STYLES, tmp_path / "b")
-    with pytest.raises(UsageError, match="not UTF-8 cannot go into a job file; rename"):
+    with pytest.raises(UsageError, match="not UTF-8 cannot stand in a job file; rename"):
         job_text(job, tmp_path)
 
 

@@ -352,7 +352,7 @@ def test_options_that_would_do_nothing_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("text", "drawn"), [("Ünï'cödé", "Uni'code"), ("猫.jpg", "?.jpg"), ("a\nb", "a b"), ("plain", "plain")]
+    ("text", "drawn"), [("Ünï'cödé", "Uni'code"), ("猫.jpg", "?.jpg"), ("a\nb", r"a\nb"), ("plain", "plain")]
 )
 def test_captions_are_in_letters_that_the_font_has(text: str, drawn: str) -> None:
     assert cut(text, 1e6, ImageFont.load_default(12)) == drawn

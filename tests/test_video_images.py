@@ -406,7 +406,9 @@ def test_outputs_that_cannot_be(tmp_path, monkeypatch):
     path = tmp_path / "b.png"
     assert write_refusal(path) == f"cannot write {path}: it is a folder; give the name of a file"
     path = tmp_path / ("n" * 300 + ".png")
-    assert write_refusal(path) == f"cannot write {path}: File name too long; choose another name"
+    assert write_refusal(path) == (
+        f"cannot write {path}: the name is too long here; give one that is 49 bytes shorter"
+    )
     monkeypatch.setattr(outputs, "is_writable", lambda folder: False)  # root may write everywhere
     path = tmp_path / "c.png"
     assert write_refusal(path) == (

@@ -250,7 +250,7 @@ def decode_arguments(
     decoder = {"c:v": clip.decoder} if clip.decoder and has_encoder(clip.decoder) else {}  # same library
     place = {"ss": f"{seek:.3f}"} if seek else {}
     source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **place, **decoder, **input_options())
-    return [str(arg) for arg in ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options).get_args()]
+    return list(ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options).get_args())
 
 
 def filter_text(clip: ClipInfo, size: tuple[int, int]) -> str:

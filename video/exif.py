@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def taken(path: Path) -> datetime | None:
         return None
     details = found.get_ifd(_DETAILS)
     text = str(details.get(_TAKEN) or found.get(_DATE_TIME) or "").strip("\0 ")
-    fraction = "".join(filter(str.isdigit, str(details.get(_TAKEN_FRACTION) or "")))[:6]
+    fraction = "".join(re.findall("[0-9]", str(details.get(_TAKEN_FRACTION) or "")))[:6]
     try:
         time = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
     except ValueError:

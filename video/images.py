@@ -9,6 +9,7 @@ import io
 import os
 import re
 import unicodedata
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -246,5 +247,12 @@ def natural_key(path: Path) -> tuple[Any, ...]:
     parts = []
     for part in path.parts:
         pieces = re.split(r"([0-9]+)", unicodedata.normalize("NFC", part).casefold())
-        parts.append(tuple((0, int(piece), "") if piece.isdigit() else (1, 0, piece) for piece in pieces))
+        # Every second piece is of the digits 0 to 9; there are others, which are no numbers to `int`.
+        parts.append(tuple(map(_piece_key, pieces, count())))
     return tuple(parts), str(path)
+
+
+def _piece_key(piece: str, place: int) -> tuple[int, int, str]:
+    """Numbers before letters; the value of a number of any length lies in its length and its digits."""
+    digits = piece.lstrip("0")
+    return (0, len(digits), digits) if place % 2 else (1, 0, piece)

@@ -29,7 +29,7 @@ def measure_fields(path: Path, index: int) -> str | None:
     options = {"frames:v": PICTURES, "vf": "idet,metadata=print:file=-", "format": "null"}
     args = ffmpeg.output(source[str(index)], "-", **options).get_args()
     try:
-        done = run_ffmpeg([str(arg) for arg in args], timeout=SECONDS)
+        done = run_ffmpeg(args, timeout=SECONDS)
     except VideoError:
         return None  # decoding tells what is wrong with the clip
     return judge_fields(done.stdout.decode("ascii", "replace"))

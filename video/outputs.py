@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from .errors import EncodeError, InputError
+from .names import longest_name, size_of, temporary_stem
 
 DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 DISK_FULL_HINT = "disk full; free some space and run the same command again"
@@ -35,6 +36,7 @@ def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> P
         raise InputError(f"cannot write {path}: {given} is not supported; use one of {', '.join(suffixes)}")
     try:
         target = Path(os.path.realpath(path))
+        check_length(path, target)
         if target.is_dir():
             raise InputError(f"cannot write {path}: it is a folder; give the name of a file")
         if target.exists():
@@ -46,6 +48,31 @@ def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> P
     if not is_writable(target.parent):
         raise InputError(f"cannot write {path}: the folder {target.parent} is not writable; choose another")
     return target
+
+
+def check_length(path: Path, *needed: Path) -> None:
+    """See that the drive takes names as long as those of the files `needed` for the output `path`.
+
+    Raises
+    ------
+    InputError
+        Otherwise, with how long a name may be there.
+    """
+    for file in needed:
+        if not has_room(file):
+            over = size_of(file.name) - longest_name(file.parent)
+            cure = f"give one that is {over} bytes shorter" if over > 0 else "choose a folder less deep"
+            what = f"for {file.name[-12:]!r}, which is made beside it" if file.name != path.name else "here"
+            raise InputError(f"cannot write {path}: the name is too long {what}; {cure}")
+
+
+def has_room(path: Path) -> bool:
+    """Whether the drive takes names as long as this path and those in it."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return True
 
 
 def is_writable(folder: Path) -> bool:
@@ -74,7 +101,9 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
     Its name is ``.NAME.part-XXXX.SUFFIX`` with `tag` before the suffix, so that listings hide it and
     tools that decide by suffix still work.
     """
-    partial = target.with_name(f"{_hidden_stem(target)}.part-{secrets.token_hex(4)}{tag}{target.suffix}")
+    partial = target.with_name(
+        f"{temporary_stem(target.stem)}.part-{secrets.token_hex(4)}{tag}{target.suffix}"
+    )
     try:
         with open(partial, "xb"):
             pass
@@ -89,17 +118,13 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
 def remove_partials(target: Path) -> None:
     """Remove what a killed process left of writing `target`; nobody else may be writing it now."""
     pattern = re.compile(
-        re.escape(f"{_hidden_stem(target)}.part-") + r"[0-9a-f]{8}.*" + re.escape(target.suffix)
+        re.escape(f"{temporary_stem(target.stem)}.part-") + r"[0-9a-f]{8}.*" + re.escape(target.suffix)
     )
     if target.parent.is_dir():
         for entry in target.parent.iterdir():
             if pattern.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
                     entry.unlink()
-
-
-def _hidden_stem(target: Path) -> str:
-    return "." + target.stem.encode()[:120].decode("utf-8", "ignore")
 
 
 def publish(partial: Path, target: Path) -> None:

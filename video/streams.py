@@ -134,7 +134,8 @@ def read_with_ffprobe(path: Path, tool: Tool) -> Streams:
     entries = ["-show_entries", "packet=stream_index,pts,duration,flags", "-of", "json=compact=1"]
     packets = run_ffprobe(tool, [*common, *entries, file_url(path)], timeout=FFPROBE_SECONDS)
     found = json.loads(packets.stdout or b"{}").get("packets", [])
-    return from_ffprobe(path, json.loads(seen.stdout), found, damaged=bool(packets.stderr))
+    told = seen.stdout.decode("utf-8", "replace")  # names and tags are in it as they are
+    return from_ffprobe(path, json.loads(told), found, damaged=bool(packets.stderr))
 
 
 def from_ffprobe(

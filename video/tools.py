@@ -182,9 +182,26 @@ def _listed(what: str, ffmpeg: Path) -> frozenset[str]:
 # ---------------------------------------------------------------------------------------------- arguments
 
 
+class _Url(str):
+    """A name that is not UTF-8, for programs; ffmpeg-python tells names apart by ``str()`` as UTF-8."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ascii(self[:])
+
+
 def file_url(path: Path) -> str:
-    """Return `path` as ``file:PATH``, so that no name is taken for an option, a protocol or a list."""
-    return f"file:{path}"
+    """Return `path` as ``file:PATH``, so that no name is taken for an option, a protocol or a list.
+
+    That of a name that is not UTF-8 is for programs only: as a part of another text it is escaped.
+    """
+    url = f"file:{path}"
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        return _Url(url)
+    return url
 
 
 def input_options() -> dict[str, str]:

@@ -102,7 +102,7 @@ class LivePage:
         state = self._watcher.state
         for tag in request.if_none_match.as_set():
             run, _, version = tag.partition("-")
-            if run == self._run and version.isdigit() and state.seen(int(version)):
+            if run == self._run and version.isdecimal() and state.seen(int(version)):
                 return Response(status=304)
         version_now, text = state.as_json()
         response = Response(text, mimetype="application/json")

@@ -17,6 +17,7 @@ from pipeline.live.curves import Curve, plain
 from pipeline.live.pictures import Shown, fitted, read
 from pipeline.watch import Begun, Ended
 from stylize.knobs import default_of, knobs_of
+from video.names import shown, shown_lines
 
 if TYPE_CHECKING:
     from stylize.optimize import Progress
@@ -83,8 +84,8 @@ class State:
                 for number, source in enumerate(_style_pictures(job)[:STYLES])
             ]
             self._job["styles"] = [
-                {"name": source.path.name, "version": shown.version}
-                for source, shown in zip(_style_pictures(job), self._styles, strict=False)
+                {"name": shown(source.path.name), "version": small.version}
+                for source, small in zip(_style_pictures(job), self._styles, strict=False)
             ]
 
     def becomes(self, phase: Phase, told: str | None = None) -> None:
@@ -141,7 +142,7 @@ class State:
             if ended.cut and number:
                 self._cuts.append(number)
             self._strip.append(
-                {"id": number, "name": ended.name, "loss": plain(loss), "seconds": plain(seconds)}
+                {"id": number, "name": shown(ended.name), "loss": plain(loss), "seconds": plain(seconds)}
                 | {"error": plain(ended.error), "cut": ended.cut, "found": ended.found, "picture": False}
             )
             self._thumbnails = {key: value for key, value in self._thumbnails.items() if key > number - STRIP}
@@ -173,7 +174,7 @@ class State:
         with self._lock:
             self._asked = self._clock()
             if self._json[0] != self.version:
-                self._json = self.version, json.dumps(self._all(), separators=(",", ":"))
+                self._json = self.version, json.dumps(_shown_all(self._all()), separators=(",", ":"))
             return self._json
 
     def seen(self, version: int) -> bool:
@@ -209,10 +210,11 @@ class State:
             "work": self._work,
             "picture": {
                 **self._place,
+                "name": shown(self._place["name"]),
                 "content": content and content.version,
                 "result": result and result.version,
             },
-            "curve": {**self._curve.as_json(), "levels": self._levels, "name": self._begun_name()},
+            "curve": {**self._curve.as_json(), "levels": self._levels, "name": shown(self._begun_name())},
             "frames": {**self._frames.as_json(), "cuts": self._cuts, "count": self._count},
             "strip": list(self._strip),
             "warnings": self._warnings,
@@ -239,11 +241,20 @@ def describe(job: Job) -> dict[str, Any]:
     ]
     return {
         "command": job.command,
-        "content": job.content.name,
-        "output": str(job.output),
-        "made": job.output.name,
+        "content": shown(job.content.name),
+        "output": shown(job.output),
+        "made": shown(job.output.name),
         "settings": changed,
     }
+
+
+def _shown_all(value: Any) -> Any:
+    """A value for JSON, with every text in it as it can be shown."""
+    if isinstance(value, dict):
+        return {key: _shown_all(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown_all(inner) for inner in value]
+    return shown_lines(value) if isinstance(value, str) else value
 
 
 def _spoken(value: Any) -> str:

@@ -25,6 +25,7 @@ from pipeline.pages.embedding import (
     embedded_thumb,
     hero_pair,
 )
+from video.names import shown_lines
 
 __all__ = [
     "CurvePoint",
@@ -84,6 +85,8 @@ class ReportPage:
         The losses of a single picture by iteration.
     rerun, job_file
         The shell command, and the TOML text, that do the job again.
+    no_job_file
+        Why there is no such text.
     failed
         Names of what failed, and why.
     """
@@ -100,6 +103,7 @@ class ReportPage:
     warnings: Sequence[str] = ()
     rerun: str = ""
     job_file: str = ""
+    no_job_file: str = ""
     failed: Sequence[tuple[str, str]] = ()
 
 
@@ -124,8 +128,7 @@ def write_report_page(path: Path, page: ReportPage, overwrite: bool = False) -> 
 
     path = Path(path)
     target = check_target(path, PAGE_SUFFIXES, overwrite=overwrite)
-    # A name that is not UTF-8 shows question marks in place of those bytes.
-    text = report_text(page).encode("utf-8", "replace")
+    text = report_text(page).encode()
     with partial_file(target) as partial:
         try:
             partial.write_bytes(text)
@@ -143,6 +146,7 @@ def report_text(page: ReportPage) -> str:
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalized,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -150,6 +154,13 @@ def report_text(page: ReportPage) -> str:
     return environment.get_template("report.html").render(
         page=page, **_pictures(page), **_words(page), **_inlined(folder)
     )
+
+
+def _finalized(value: Any) -> Any:
+    """What an expression of the page comes to: texts as they can be shown, whatever names are in them."""
+    from markupsafe import Markup
+
+    return shown_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _pictures(page: ReportPage) -> dict[str, Any]:

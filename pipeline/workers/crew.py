@@ -16,6 +16,7 @@ from pipeline.interrupt import check
 from pipeline.log import Display
 from pipeline.workers.messages import Broke, Died, Done, Failed, Ready, Unfit, Warned
 from pipeline.workers.units import Hear, Task, Unit
+from video.names import shown
 
 TRIES = 3
 """Workers that a unit may cost, and times in a row that a worker may fail to start."""
@@ -137,7 +138,7 @@ class Crew:
         hear(unit, message)
         if isinstance(message, (Broke, Died)):
             self._tries[unit.name] += 1
-            self._display.detail(f"{unit.name}, try {self._tries[unit.name]}: {message.reason}")
+            self._display.detail(f"{shown(unit.name)}, try {self._tries[unit.name]}: {message.reason}")
             if self._tries[unit.name] < TRIES:
                 self._display.warn(
                     f"{unit.name}: {_last_line(message.reason)}; another worker goes on with it"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.workers.messages import retold
+from video.names import safe_relative
 
 PIECE = 64 * 2**20
 """Bytes of a file that are in memory at once."""
@@ -89,7 +90,7 @@ class Unpacked:
         """Unpack parcels; `fetch` gives the bytes of a piece."""
         for path, parcel in parcels.items():
             self._count += 1
-            place = self._folder / f"{self._count:06d}" / path.name
+            place = self._folder / f"{self._count:06d}" / safe_relative(Path(path.name))
             place.parent.mkdir()
             if parcel.is_folder:
                 place.mkdir()

@@ -19,6 +19,7 @@ from pipeline.optimise import optimise, result_line
 from pipeline.places import as_sent, relocated, to_send, worker_inputs
 from pipeline.workers.messages import Kept
 from pipeline.workers.units import Places, Tell
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -56,7 +57,7 @@ class PhotoTask:
     @property
     def label(self) -> str:
         """Where in the job it is, for people."""
-        return f"photo {self.number}/{self.count} {self.unit.photo.name}  "
+        return f"photo {self.number}/{self.count} {shown(self.unit.photo.name)}  "
 
     @property
     def snapshots(self) -> str:

@@ -12,6 +12,7 @@ from pipeline.log import Display, Work
 from pipeline.watch import Begun, Iterated
 from pipeline.workers.messages import Broke, Died, Done, Failed, Kept, Progressed, Said, Stepped, Warned
 from pipeline.workers.units import Unit
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage
@@ -50,7 +51,7 @@ class Relay:
                 self._busy[unit.name] = (unit, message.share)
                 self._show()
             case Said():
-                self._display.say(f"{unit.name}: {message.text}", message.verbosity)
+                self._display.say(f"{shown(unit.name)}: {message.text}", message.verbosity)
             case Warned():
                 self._display.warn(message.text)
             case Kept():
