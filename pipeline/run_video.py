@@ -95,7 +95,9 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             raise
     display.note(f"writing {job.output}")
     marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
-    cells = _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display, marked)
+    writer = _writer(job, settings, clip.as_shown(), options, len(frames))
+    _rehearse(writer, display)  # what cannot be carried over is left out, as was said at the beginning
+    cells = _encode(writer, frames, clip, display, marked)
     make_contact_sheet(cells, options, report)
     report.frames = len(frames)
     movie = run.snapshots / "frame"
@@ -158,9 +160,10 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     check_outputs(job, options, tuple(VIDEO_FORMATS))
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
-    _writer(job, settings, clip, options, None)  # what it refuses is better heard now
+    writer = _writer(job, settings, clip, options, None)  # what it refuses is better heard now
     for note in clip.source.notes:
         display.warn(note)
+    _rehearse(writer, display)
     check_clip_masks(settings, clip)
     check_changes(settings, len(job.styles), clip)
     if len(clip.indices) > 1:
@@ -174,6 +177,15 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     if not job.content.is_dir() and settings.fps != VideoSettings.fps:
         display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
     return clip
+
+
+def _rehearse(writer: FrameWriter, display: Display) -> None:
+    """Find out on a moment of it what of the clip can be written, and say what cannot."""
+    from video.rehearsal import rehearse
+
+    rehearse(writer)
+    for note in writer.notes:
+        display.warn(note)
 
 
 def _encode(

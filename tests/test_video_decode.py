@@ -16,8 +16,9 @@ import pytest
 from video_clips import SIZE, color_of, convert, make_clip, number_of
 
 import video.decode
-from video.decode import FrameRange, filter_text, fit_size, has_alpha, is_yuv, read_frames
+from video.decode import FrameRange, fit_size, read_frames
 from video.errors import DecodeError, InputError, ToolError
+from video.filters import filter_text, has_alpha, is_yuv
 from video.probe import ClipInfo, probe
 from video.process import PipedProcess
 from video.tools import FfmpegProcess, file_url
