@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from video.sequence import FrameFolder
 
 
+FAR = 1500
+"""Frames that are read in a few seconds: more before the first that is wanted are said."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """A clip or folder of frames, what of it is wanted, at which (width, height), and where shots begin.
@@ -62,6 +66,8 @@ class Clip:
         from video.stretch import read_stretch
 
         start = self.wanted.start
+        if start > FAR and not self.marks:
+            display.note(f"reading {self.source.path} up to frame {start}, the first that is wanted ...")
         if self.marks:
             frames = read_stretch(self.source, size=self.size, start=start, marks=self.marks)
         else:

@@ -64,13 +64,14 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     with staffed(job, options.workers, plans=options.dry_run) as staff:
         weights = choose_weights(job, display)
         job = settled(job, weights)
-        palette = _first_frame(clip, display) if settings.preserve_color == "histogram" else None
+        first = partial(_first_frame, clip, display, nearly=options.dry_run)
+        palette = first() if settings.preserve_color == "histogram" else None
         make = partial(
             build_stylizer, job, job.styles, max(clip.size), weights, display,
             palette=palette, offline=options.offline,
         )  # fmt: skip
         if options.dry_run:
-            return _plan(job, settings, clip, make(), staff, display)
+            return _plan(job, settings, clip, make(), first(), staff, display)
         report = Report("video", str(job.output)).ran_on(weights)
         display.watchers.job_begins(job, weights.name)
         run = open_run(job, weights, display, [job.output], restart=options.restart)
@@ -123,13 +124,14 @@ def _pictures(
 
 
 def _plan(
-    job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, staff: Staff | None, display: Display
-) -> Plan:
+    job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, first: FloatImage,
+    staff: Staff | None, display: Display,
+) -> Plan:  # fmt: skip
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
     share = settings.memory / (staff.neighbours if staff else 1)
     warn_of_excess(stylizer, clip.size[1], clip.size[0], share, display)
     plan = plan_pictures(
-        job, stylizer, [_first_frame(clip, display)], display,
+        job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
         sweeps=settings.passes,
     )  # fmt: skip
@@ -143,8 +145,13 @@ def _plan(
     return plan
 
 
-def _first_frame(clip: Clip, display: Display) -> FloatImage:
-    """The first wanted frame."""
+def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:
+    """The first wanted frame; `nearly`: or one beside it, if the clip need not be decoded up to there."""
+    from video.glimpse import glimpses
+
+    if nearly:
+        for _, content in glimpses(clip.source, [clip.wanted.start], clip.size):
+            return content
     with closing(clip.contents(display)) as contents:
         for _, content in contents:
             return content

@@ -13,7 +13,7 @@ from .errors import VideoError
 from .extras import ExtrasPlan, losing
 from .failures import out_of_room
 from .process import Finished
-from .sound import COPY, EDIT_LIST_SUFFIXES, MILLISECOND_SUFFIXES, SoundPlan, ways
+from .sound import EDIT_LIST_SUFFIXES, MILLISECOND_SUFFIXES, SoundPlan, ways
 from .streams import PYAV_OPTIONS
 from .tools import file_url, find_ffmpeg, input_options, run_ffmpeg
 
@@ -140,10 +140,8 @@ def mux_arguments(
         options["movflags"] = "+faststart"
     for number, way in enumerate(plan.ways):
         options[f"c:a:{number}"] = way.encoder
-        if way.filter:
-            options[f"filter:a:{number}"] = way.filter
-        elif way != COPY:
-            options[f"b:a:{number}"] = "192k"
+        options |= {f"filter:a:{number}": way.filter} if way.filter else {}
+        options |= {f"b:a:{number}": way.bit_rate} if way.bit_rate else {}
         if not whole:
             options[f"bsf:a:{number}"] = f"noise=drop='{_outside(plan)}'"
     for number, encoder in enumerate(plan.extras.encoders, start=1 + len(plan.tracks)):

@@ -28,6 +28,9 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 HARDLY = 4
 """A video track with so many times fewer frames than another, or so many times shorter, is not the clip."""
 
+LATE = Fraction(1, 10)
+"""Seconds by which a track's first packet may lie behind its start: encoders need some to get going."""
+
 OBLONG = 20
 """A stored pixel that is so many times longer than wide, or wider than long, is a slip of the file."""
 
@@ -239,16 +242,16 @@ def choose_video(path: Path, streams: Streams) -> Track:
 
 
 def _start(track: Track) -> Fraction:
-    """When a track begins: as it says, or else with its first packet."""
-    if track.start_time is None and track.packets.times:
-        return min(track.packets.times) * track.time_base
-    return track.start_time or Fraction(0)
+    """When a track begins: as it says, unless its first packet comes much later (in Matroska)."""
+    told = track.start_time or Fraction(0)
+    first = min(track.packets.times) * track.time_base if track.packets.times else told
+    return first if track.start_time is None or first - told > LATE else told
 
 
 def _length(track: Track) -> Fraction:
-    """Seconds from the first frame to the last, as far as the packets tell."""
-    times = track.packets.times
-    return (max(times) - min(times)) * track.time_base if times else Fraction(0)
+    """Seconds from the first frame's start to the last one's end, as far as the packets tell."""
+    packets = track.packets
+    return Fraction(0) if packets.end is None else (packets.end - min(packets.times)) * track.time_base
 
 
 def upright_size(width: int, height: int, ratio: Fraction, rotation: float) -> tuple[int, int]:

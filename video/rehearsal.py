@@ -17,6 +17,7 @@ from .encode import FrameWriter
 from .errors import EncodeError
 from .outputs import DISK_FULL_HINT
 from .retime import retime
+from .sound import within_range
 from .timing import TimeTable
 from .tools import find_ffmpeg
 
@@ -56,7 +57,9 @@ def _rehearse(writer: FrameWriter, folder: Path) -> None:
         retime(even, pictures, STAND_IN, writer.container, times)
     if writer.sound is not None:
         whole = folder / f"whole{suffix}"
-        writer.carry(muxing.rehearse(writer.sound, pictures, whole, writer.container))
+        plan, notes = within_range(writer.sound)
+        writer.carry(muxing.rehearse(plan, pictures, whole, writer.container))
+        writer.notes.extend(notes)
 
 
 @lru_cache(maxsize=8)

@@ -11,13 +11,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
 
 from .probe import ClipInfo
 from .timing import JITTER, SHORTEST, TimeTable
 
 TICK = Fraction(1, 90_000)
 MARK = "frame-shown"
+
+MOSTLY = Fraction(9, 10)
+"""Share of the times that must make sense for any of them to be believed."""
 
 TELLING = (
     f"settb=1/90000,metadata=mode=add:key={MARK}:value=1,"
@@ -53,9 +55,8 @@ def shown_at(clip: ClipInfo, times: FrameTimes) -> ClipInfo:
     It is the same clip where they come as its packets tell. Where some are missing it begins with the first
     that is there, and unless the others follow evenly, each has its own time.
     """
-    known = [time for time in times if time is not None]
-    growing = all(before < after for before, after in pairwise(known))
-    if not known or len(known) < len(times) or len(known) > clip.frames or not growing or not clip.timed:
+    known = _in_order(times, 1 / clip.rate) if clip.timed else None
+    if known is None or len(known) > clip.frames:
         return clip
     told = _told(clip)
     slack = 2 * SHORTEST if clip.times else Fraction(1, 2) / clip.rate
@@ -68,6 +69,45 @@ def shown_at(clip: ClipInfo, times: FrameTimes) -> ClipInfo:
     even = all(abs(time - begin - i / clip.rate) <= JITTER / clip.rate for i, time in enumerate(starts))
     table = None if even else TimeTable(tuple(time - begin for time in starts), end - begin)
     return replace(clip, start_time=begin, times=table, variable_rate=not even)
+
+
+def _in_order(times: FrameTimes, step: Fraction) -> list[Fraction] | None:
+    """The times as they grow; None if too few are known. After a gap decoders may guess a few wrong.
+
+    Frames whose own time cannot be follow the one before, `step` apart at most.
+    """
+    certain = _growing(times)
+    if len(certain) < max(1, MOSTLY * len(times)):
+        return None
+    found: list[Fraction] = []
+    for at in [*certain, len(times)]:
+        missing = at - len(found)
+        if not found:
+            found = [times[at] - step * (missing - i) for i in range(missing)]  # type: ignore[operator]
+        else:
+            last = found[-1]
+            room = step if at == len(times) else min(step, (times[at] - last) / (missing + 1))  # type: ignore[operator]
+            found += [last + room * (i + 1) for i in range(missing)]
+        found += [time for time in times[at : at + 1] if time is not None]
+    return found
+
+
+def _growing(times: FrameTimes) -> list[int]:
+    """Places of the most times that grow from one to the next."""
+    ends: list[Fraction] = []  # of the growing runs of each length found so far, the lowest
+    places: list[int] = []
+    before: list[int] = []
+    for at, time in enumerate(times):
+        length = 0 if time is None else bisect_left(ends, time)
+        before.append(places[length - 1] if length else -1)
+        if time is not None:
+            ends[length : length + 1], places[length : length + 1] = [time], [at]
+    run: list[int] = []
+    at = places[-1] if places else -1
+    while at >= 0:
+        run.append(at)
+        at = before[at]
+    return run[::-1]
 
 
 def _told(clip: ClipInfo) -> list[Fraction]:

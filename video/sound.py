@@ -41,12 +41,22 @@ LAYOUTS = "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"
 """The layouts that every encoder of ours takes; ffmpeg chooses the one next to the source's."""
 
 
+FILLED = "aresample=async=1:min_hard_comp=0.03"
+"""Holes in the sound become silence where it is encoded: encoders would move up what comes behind."""
+
+EVEN_RATES = "sample_rates=48000|44100|32000"
+
+
 @dataclass(frozen=True)
 class Way:
-    """How a track gets into the container: "copy" or an encoder; a filter before it, and what that does."""
+    """How a track gets into the container: "copy" or an encoder, with filters, and what these do to it.
+
+    Without a bit rate the encoder chooses one.
+    """
 
     encoder: str
     filter: str = ""
+    bit_rate: str = ""
     said: str = ""
 
 
@@ -60,11 +70,14 @@ def ways(track: AudioTrack, suffix: str) -> Iterator[Way]:
     encoder = "aac"
     if suffix == ".webm":
         encoder = "libopus" if has_encoder("libopus") else "libvorbis"
-    yield Way(encoder)
-    even = "sample_rates=48000|44100|32000"
-    yield Way(encoder, f"aformat=channel_layouts={LAYOUTS}:{even}", ", in a layout that this can hold")
-    yield Way(encoder, f"aformat=channel_layouts=stereo|mono:{even}", ", mixed down to two channels")
-    yield Way(encoder, f"pan=stereo|c0=c0|c1=c1,aformat={even}", ", only its first two channels")
+    yield Way(encoder, FILLED, "192k")
+    for layouts, said in (
+        (LAYOUTS, "in a layout that this can hold"),
+        ("stereo|mono", "mixed down to two channels"),
+    ):
+        yield Way(encoder, f"{FILLED},aformat=channel_layouts={layouts}:{EVEN_RATES}", said=f", {said}")
+    pair = f"pan=stereo|c0=c0|c1=c1,{FILLED},aformat={EVEN_RATES}"
+    yield Way(encoder, pair, said=", only its first two channels")
 
 
 @dataclass(frozen=True)
