@@ -89,7 +89,8 @@ def blotted(*numbers: int) -> Callable[[bytes], bytes]:
         for number in range(max(numbers) + 1):
             at = data.index(b"\xff\xd8\xff", at) + 3
             if number in numbers:
-                data[at - 3 : at + 60] = bytes(63)
+                end = data.index(b"\xff\xd9", at)
+                data[at - 3 : end] = bytes(end - at + 3)
         return bytes(data)
 
     return blot
@@ -117,7 +118,8 @@ SOURCES = {
     "a start far from 0": Source(".ts", encode=(*SPARSE, "-output_ts_offset", "5000")),
     "variable rate": Source(".mkv", pictures=UNEVEN, encode=(*SPARSE, "-fps_mode", "passthrough")),
     "variable rate, frames lost": Source(
-        ".mkv", pictures=UNEVEN, encode=(*MJPEG, "-fps_mode", "passthrough"), damage=blotted(*range(21, 29), 50),
+        ".mkv", pictures=UNEVEN, encode=(*MJPEG, "-fps_mode", "passthrough"),
+        damage=blotted(*range(21, 29), 50),
     ),
     "variable rate, a part": Source(
         ".mkv", pictures=UNEVEN, encode=(*SPARSE, "-fps_mode", "passthrough"), frames="25:90", flashes=3

@@ -233,9 +233,11 @@ class FrameWriter:
 
     def _join(self, sound: SoundPlan, pictures: Path, target: Path) -> int:
         """Put pictures and sound together, and return how many tracks of sound there are."""
+        planned = sound.notes
         sound, notes = within_range(sound)
         result, done = add_sound(sound, pictures, target, self.container)
-        self.notes.extend(note for note in (*notes, *done.notes) if note not in self.notes)
+        notes = (*(note for note in self.notes if note not in planned), *done.notes, *notes)
+        self.notes = list(dict.fromkeys(notes))
         if not result.ok:
             raise encoding_failed(self.path, result.reason, result.returncode, self.frames)
         return len(done.tracks)

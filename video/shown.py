@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from .probe import ClipInfo
 from .timing import JITTER, SHORTEST, TimeTable
@@ -76,36 +77,33 @@ def _in_order(times: FrameTimes, step: Fraction) -> list[Fraction] | None:
 
     Frames whose own time cannot be follow the one before, `step` apart at most.
     """
-    certain = _growing(times)
-    if len(certain) < max(1, MOSTLY * len(times)):
+    certain = _growing([(place, time) for place, time in enumerate(times) if time is not None])
+    if not certain or len(certain) < MOSTLY * len(times):
         return None
-    found: list[Fraction] = []
-    for at in [*certain, len(times)]:
-        missing = at - len(found)
-        if not found:
-            found = [times[at] - step * (missing - i) for i in range(missing)]  # type: ignore[operator]
-        else:
-            last = found[-1]
-            room = step if at == len(times) else min(step, (times[at] - last) / (missing + 1))  # type: ignore[operator]
-            found += [last + room * (i + 1) for i in range(missing)]
-        found += [time for time in times[at : at + 1] if time is not None]
-    return found
+    place, time = certain[0]
+    found = [time - step * (place - i) for i in range(place + 1)]
+    for place, time in certain[1:]:
+        missing, last = place - len(found), found[-1]
+        room = min(step, (time - last) / (missing + 1))
+        found += [*(last + room * (i + 1) for i in range(missing)), time]
+    behind = len(times) - len(found)
+    return found + [found[-1] + step * (i + 1) for i in range(behind)]
 
 
-def _growing(times: FrameTimes) -> list[int]:
-    """Places of the most times that grow from one to the next."""
-    ends: list[Fraction] = []  # of the growing runs of each length found so far, the lowest
-    places: list[int] = []
+def _growing(times: Sequence[tuple[int, Fraction]]) -> list[tuple[int, Fraction]]:
+    """The most of these places and times of which the times grow from one to the next."""
+    if all(before[1] < after[1] for before, after in pairwise(times)):
+        return list(times)
+    lowest: list[Fraction] = []  # the end of the growing runs of each length, of the one that ends earliest
+    ends: list[int] = []
     before: list[int] = []
-    for at, time in enumerate(times):
-        length = 0 if time is None else bisect_left(ends, time)
-        before.append(places[length - 1] if length else -1)
-        if time is not None:
-            ends[length : length + 1], places[length : length + 1] = [time], [at]
-    run: list[int] = []
-    at = places[-1] if places else -1
+    for at, (_, time) in enumerate(times):
+        length = bisect_left(lowest, time)
+        before.append(ends[length - 1] if length else -1)
+        lowest[length : length + 1], ends[length : length + 1] = [time], [at]
+    run, at = [], ends[-1]
     while at >= 0:
-        run.append(at)
+        run.append(times[at])
         at = before[at]
     return run[::-1]
 

@@ -16,8 +16,8 @@ CONTAINER = "webp"
 MILLISECOND = Fraction(1, 1000)
 ANIMATION_FLAG = 2
 
-HASTY, USUAL = 10, 100
-"""Milliseconds: who gives a picture so short a time or none means the usual one, to browsers and for GIF."""
+USUAL = 100
+"""Milliseconds of a picture that has none, as ffmpeg has it for GIF, and browsers for both."""
 
 
 def is_animated_webp(head: bytes) -> bool:
@@ -77,4 +77,4 @@ def _pictures(
             image.seek(number)
             image.load()
             told = int(image.info.get("duration", 0))
-            yield image.size, told if told > HASTY else USUAL, np.asarray(image.convert("RGBA"))
+            yield image.size, told or USUAL, np.asarray(image.convert("RGBA"))
