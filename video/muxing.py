@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from .tools import file_url, find_ffmpeg, input_options, run_ffmpeg
 REHEARSED = Fraction(1)
 """Seconds that a rehearsal lasts behind the moment at which the last track begins."""
 
-REHEARSAL_LIMIT = 60.0
+SOUND_PATIENCE, EXTRAS_PATIENCE = 60.0, 15.0
 """Seconds after which a rehearsal is given up; what it would have found out is then found out at the end."""
 
 
@@ -65,22 +66,28 @@ def _settle_extras(plan: SoundPlan, kept: SoundPlan, works: Callable[[SoundPlan]
 def rehearse(plan: SoundPlan, pictures: Path, target: Path, container: str) -> SoundPlan:
     """Return what of a plan will work, by joining a moment of the source with `pictures` into `target`.
 
-    The plan stays as it is where that cannot be found out.
+    What cannot be found out in time stays as it is. Subtitles come second: where they are few, ffmpeg reads
+    on for the next one to the end of the file.
     """
     begins = plan.begins
     moment = max((track.start_time for track in plan.tracks), default=begins) - begins + REHEARSED
     ranged = plan.start is not None or plan.stop is not None
 
-    def works(tried: SoundPlan) -> bool:
+    def works(tried: SoundPlan, patience: float = SOUND_PATIENCE) -> bool:
         if ranged:  # the part that is wanted may lie hours behind
             tried = replace(tried, shift=-begins, start=Fraction(0), stop=moment)
         arguments = mux_arguments(tried, pictures, target, container, moment)
-        return is_complete(tried, run_ffmpeg(arguments, timeout=REHEARSAL_LIMIT), target)
+        return is_complete(tried, run_ffmpeg(arguments, timeout=patience), target)
 
-    try:
-        return settle(plan, works)
-    except (VideoError, OSError):
-        return plan
+    extras = plan.extras
+    heard = replace(plan, extras=replace(extras, tracks=(), encoders=()))
+    with contextlib.suppress(VideoError):
+        heard = settle(heard, works)
+    whole = replace(heard, extras=replace(heard.extras, tracks=extras.tracks, encoders=extras.encoders))
+    if extras.tracks:
+        with contextlib.suppress(VideoError):
+            return settle(whole, functools.partial(works, patience=EXTRAS_PATIENCE))
+    return whole
 
 
 def is_complete(plan: SoundPlan, done: Finished, target: Path) -> bool:

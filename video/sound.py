@@ -102,6 +102,8 @@ class SoundPlan:
         Subtitles, attachments and chapters to carry over.
     lost
         Tracks that nothing carries over.
+    sounding
+        Whether each track is known to have something between `start` and `stop`.
     """
 
     source: Path
@@ -115,6 +117,7 @@ class SoundPlan:
     stop: Fraction | None
     extras: ExtrasPlan = field(default_factory=ExtrasPlan)
     lost: tuple[AudioTrack, ...] = ()
+    sounding: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -184,7 +187,7 @@ def within_range(plan: SoundPlan) -> tuple[SoundPlan, tuple[str, ...]]:
 
     Returns what remains, and a note where anything was left out.
     """
-    if not plan.tracks or (plan.start is None and plan.stop is None):
+    if plan.sounding or not plan.tracks or (plan.start is None and plan.stop is None):
         return plan, ()
     import av
 
@@ -201,12 +204,12 @@ def within_range(plan: SoundPlan) -> tuple[SoundPlan, tuple[str, ...]]:
                 if end >= earliest and (latest is None or packet.pts * packet.time_base < latest):
                     silent.discard(packet.stream.index)
                     if not silent:
-                        return plan, ()
+                        return replace(plan, sounding=True), ()
     except (av.error.FFmpegError, OSError):  # ffmpeg itself will say what is wrong with it
         return plan, ()
     kept = [pair for pair in zip(plan.tracks, plan.ways, strict=True) if pair[0].index not in silent]
     note = f"{plan.source.name}: no sound in these frames"
     if kept:
         note = f"{plan.source.name}: {len(silent)} of {len(plan.tracks)} tracks have no sound in these frames"
-    remaining = replace(plan, tracks=tuple(t for t, _ in kept), ways=tuple(w for _, w in kept))
-    return remaining, (note,)
+    tracks, found = tuple(track for track, _ in kept), tuple(way for _, way in kept)
+    return replace(plan, tracks=tracks, ways=found, sounding=True), (note,)
