@@ -31,6 +31,7 @@ from video.picture_formats import srgb_profile
 from video.probe import ClipInfo, probe
 from video.retime import retime
 from video.sequence import open_folder
+from video.shown import shown_at
 from video.streams import PYAV_OPTIONS
 from video.timing import TimeTable
 from video.tools import FORMAT_WHITELIST, PROTOCOL_WHITELIST, file_url
@@ -240,11 +241,14 @@ def make(quirk: Quirk, folder: Path) -> Path:
 
 
 def read(clip: ClipInfo, quirk: Quirk) -> list[np.ndarray]:
-    """Every frame, and the warning that is expected (or none)."""
+    """Every frame, and the warning that is expected (or none); they are shown when the packets tell."""
     said: list[str] = []
-    frames = list(read_frames(clip, on_warning=said.append))
+    seen: list[Fraction | None] = []
+    frames = list(read_frames(clip, on_warning=said.append, on_times=seen.extend))
     assert bool(quirk.warning) == bool(said), said
     assert quirk.warning in " ".join(said)
+    assert len(seen) == len(frames)
+    assert quirk.warning or shown_at(clip, seen) is clip
     return frames
 
 
