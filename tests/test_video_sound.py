@@ -180,8 +180,11 @@ def test_a_full_disk_is_no_reason_to_leave_sound_out(tmp_path: Path, monkeypatch
         return muxing.Finished(1, b"", ("Error writing trailer: No space left on device",))
 
     monkeypatch.setattr(muxing, "run_ffmpeg", full)
-    result, done = muxing.add_sound(plan, tmp_path / "a.mp4", tmp_path / "out.mp4", "mp4")
+    files = tmp_path / "a.mp4", tmp_path / "out.mp4"
+    result, done = muxing.add_sound(plan, *files, "mp4")
     assert (result.ok, done, len(tried)) == (False, plan, 1)
+    monkeypatch.setattr(muxing, "run_ffmpeg", lambda arguments, timeout: full(arguments))
+    assert (muxing.rehearse(plan, *files, "mp4"), len(tried)) == (plan, 2)
 
 
 def test_pictures_that_cannot_be_written_are_known_before(

@@ -77,7 +77,12 @@ def rehearse(plan: SoundPlan, pictures: Path, target: Path, container: str) -> S
         if ranged:  # the part that is wanted may lie hours behind
             tried = replace(tried, shift=-begins, start=Fraction(0), stop=moment)
         arguments = mux_arguments(tried, pictures, target, container, moment)
-        return is_complete(tried, run_ffmpeg(arguments, timeout=patience), target)
+        done = run_ffmpeg(arguments, timeout=patience)
+        if not done.ok and out_of_room(done.reason, done.returncode):
+            raise VideoError(
+                done.reason
+            )  # of the folder for temporary files, which says nothing of the track
+        return is_complete(tried, done, target)
 
     extras = plan.extras
     heard = replace(plan, extras=replace(extras, tracks=(), encoders=()))
