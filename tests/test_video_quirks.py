@@ -29,6 +29,7 @@ from video.images import from_uint8, read_image, to_uint8, write_image
 from video.interlace import measure_fields
 from video.picture_formats import srgb_profile
 from video.probe import ClipInfo, probe
+from video.rehearsal import rehearse
 from video.retime import retime
 from video.sequence import open_folder
 from video.shown import shown_at
@@ -558,6 +559,7 @@ def test_every_input_is_held_to_files_of_known_kinds(tmp_path: Path, monkeypatch
     monkeypatch.setattr(av, "open", record_open)
     clip = replace(probe(path), interlaced=True)
     frames = list(read_frames(clip))
+    rehearse(FrameWriter(tmp_path / "out.webm", (WIDTH, HEIGHT), clip.rate, sound=clip))
     write(clip, frames, tmp_path / "out.mkv")
     write_animation(tmp_path / "out.gif", frames, Fraction(10))
     measure_fields(path, 0)
