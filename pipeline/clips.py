@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from video.decode import FrameRange
     from video.probe import ClipInfo
     from video.sequence import FrameFolder
+
+
+FAR = 1500
+"""Frames that are read in a few seconds: more before the first that is wanted are said."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,21 @@ class Clip:
     cuts: str | frozenset[int] = "auto"
     marks: tuple[bytes, ...] = ()
     mask_marks: tuple[tuple[bytes, ...], ...] = ()
+    seen: list[Fraction | None] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def indices(self) -> range:
         """The frames' numbers in the source, as far as its count can be believed."""
         return self.wanted.indices(self.source.frames)
+
+    def as_shown(self) -> Clip:
+        """The clip as its frames turned out to be shown: some of what a damaged one tells is not there."""
+        from video.probe import ClipInfo
+        from video.shown import shown_at
+
+        if not isinstance(self.source, ClipInfo):
+            return self
+        return replace(self, source=shown_at(self.source, self.seen))
 
     def contents(self, display: Display) -> Generator[tuple[int, FloatImage], None, None]:
         """Each wanted frame with its number in the source, decoded as a stream.
@@ -52,12 +66,19 @@ class Clip:
         from video.stretch import read_stretch
 
         start = self.wanted.start
+        if start > FAR and not self.marks:
+            display.note(f"reading {self.source.path} up to frame {start}, the first that is wanted ...")
         if self.marks:
             frames = read_stretch(self.source, size=self.size, start=start, marks=self.marks)
         else:
-            frames = read_frames(self.source, size=self.size, frames=self.wanted, on_warning=display.warn)
+            frames = read_frames(
+                self.source, size=self.size, frames=self.wanted, on_warning=display.warn, on_times=self._take
+            )
         with closing(frames):
             yield from enumerate(frames, start=start)
+
+    def _take(self, times: Sequence[Fraction | None]) -> None:
+        self.seen[:] = times
 
 
 def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:

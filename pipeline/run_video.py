@@ -65,13 +65,14 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     with staffed(job, options.workers, plans=options.dry_run) as staff:
         weights = choose_weights(job, display)
         job = settled(job, weights)
-        palette = _first_frame(clip, display) if settings.preserve_color == "histogram" else None
+        first = partial(_first_frame, clip, display, nearly=options.dry_run)
+        palette = first() if settings.preserve_color == "histogram" else None
         make = partial(
             build_stylizer, job, job.styles, max(clip.size), weights, display,
             palette=palette, offline=options.offline,
         )  # fmt: skip
         if options.dry_run:
-            return _plan(job, settings, clip, make(), staff, display)
+            return _plan(job, settings, clip, make(), first(), staff, display)
         report = Report("video", str(job.output)).ran_on(weights)
         display.watchers.tell(JobBegun(job, weights.name))
         run = open_run(job, weights, display, [job.output], restart=options.restart)
@@ -96,7 +97,9 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             raise
     display.note(f"writing {names.shown(job.output)}")
     marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
-    cells = _encode(_writer(job, settings, clip, options, len(frames)), frames, clip, display, marked)
+    writer = _writer(job, settings, clip.as_shown(), options, len(frames))
+    _rehearse(writer, display)  # what cannot be carried over is left out, as was said at the beginning
+    cells = _encode(writer, frames, clip, display, marked)
     make_contact_sheet(cells, options, report)
     report.frames = len(frames)
     movie = run.snapshots / "frame"
@@ -122,13 +125,14 @@ def _pictures(
 
 
 def _plan(
-    job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, staff: Staff | None, display: Display
-) -> Plan:
+    job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, first: FloatImage,
+    staff: Staff | None, display: Display,
+) -> Plan:  # fmt: skip
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
     share = settings.memory / (staff.neighbours if staff else 1)
     warn_of_excess(stylizer, clip.size[1], clip.size[0], share, display)
     plan = plan_pictures(
-        job, stylizer, [_first_frame(clip, display)], display,
+        job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
         sweeps=settings.passes,
     )  # fmt: skip
@@ -142,8 +146,13 @@ def _plan(
     return plan
 
 
-def _first_frame(clip: Clip, display: Display) -> FloatImage:
-    """The first wanted frame."""
+def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:
+    """The first wanted frame; `nearly`: or one beside it, if the clip need not be decoded up to there."""
+    from video.glimpse import glimpses
+
+    if nearly:
+        for _, content in glimpses(clip.source, [clip.wanted.start], clip.size):
+            return content
     with closing(clip.contents(display)) as contents:
         for _, content in contents:
             return content
@@ -159,9 +168,10 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     check_outputs(job, options, tuple(VIDEO_FORMATS))
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
-    _writer(job, settings, clip, options, None)  # what it refuses is better heard now
+    writer = _writer(job, settings, clip, options, None)  # what it refuses is better heard now
     for note in clip.source.notes:
         display.warn(note)
+    _rehearse(writer, display)
     check_clip_masks(settings, clip)
     check_changes(settings, len(job.styles), clip)
     if len(clip.indices) > 1:
@@ -175,6 +185,15 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     if not job.content.is_dir() and settings.fps != VideoSettings.fps:
         display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
     return clip
+
+
+def _rehearse(writer: FrameWriter, display: Display) -> None:
+    """Find out on a moment of it what of the clip can be written, and say what cannot."""
+    from video.rehearsal import rehearse
+
+    rehearse(writer)
+    for note in writer.notes:
+        display.warn(note)
 
 
 def _encode(

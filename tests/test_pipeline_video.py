@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from conftest import FRAMES
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, sound_of, tree
+from video_clips import convert
 
 from pipeline.clips import parse_rate
+from pipeline.errors import UsageError
 from stylize.stylizer import Stylizer
 from video.decode import FrameRange, read_frames
 from video.images import from_uint8, read_image, to_uint8, write_image
@@ -427,3 +429,73 @@ def test_another_cut_file_is_another_job(clip: Path, style: Path, tmp_path: Path
     done(*run(clip, style, tmp_path / "out.mp4", *arguments))
     cuts.write_text("# none\n")
     assert "cuts:" in refused(*run(clip, style, tmp_path / "out.mp4", *arguments, "--overwrite"))
+
+
+# ---------------------------------------------------------------------------------------- clips as they are
+
+
+def test_frames_that_are_lost_take_their_time_with_them(style: Path, tmp_path: Path) -> None:
+    """The pictures begin when the first one that decodes is shown, also where everything is continued."""
+    raw = b"".join(bytes((40 * i, 200 - 30 * i, 90)) * (64 * 48) for i in range(6))
+    pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "64x48", "-r", "5", "-i", "pipe:0"]
+    sound = ["-f", "lavfi", "-i", "sine=d=1.2", "-c:v", "mjpeg", "-q:v", "2", "-c:a", "aac"]
+    clip = convert([*pictures, *sound], tmp_path / "lost.mkv", stdin=raw)
+    data, at = bytearray(clip.read_bytes()), 0
+    for number in range(4):
+        at = data.index(b"\xff\xd8\xff", at) + 3
+        if number != 2:  # frames 2, 4 and 5 remain
+            end = data.index(b"\xff\xd9", at)
+            data[at - 3 : end] = bytes(end - at + 3)
+    clip.write_bytes(data)
+    out = tmp_path / "out.mp4"
+    ran = done(*run(clip, style, out, "--keep-run"))
+    assert "lost.mkv is damaged: 3 of about 6 frames could be read" in ran.err
+    done(*run(clip, style, tmp_path / "part.mp4", "--frames", "1:3"))
+    done(*run(clip, style, out, "--keep-run", "--overwrite"))
+    for path, begins, starts in ((out, 0.4, [0, 0.4, 0.6]), (tmp_path / "part.mp4", 0, [0, 0.2])):
+        made = probe(path)
+        assert float(made.start_time) == pytest.approx(begins, abs=0.03)
+        found = made.times.starts if made.times else [i / made.rate for i in range(made.frames)]
+        assert [float(time) for time in found] == pytest.approx(starts, abs=0.001)
+        assert len(made.audio) == 1
+
+
+def not_read(*arguments: object) -> object:
+    raise UsageError("the frames were asked for")
+
+
+def test_what_cannot_be_carried_over_is_known_before_the_work(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run says it, and a job before it has read a frame."""
+    pictures = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=5:d=1"]
+    tones = ["-f", "lavfi", "-i", "sine=d=1", "-f", "lavfi", "-i", "aevalsrc=0|0|0|0|0|0:c=5.1(side):d=1"]
+    maps = ["-map", "0", "-map", "1", "-map", "2", "-c:a", "flac", "-pix_fmt", "yuv420p"]
+    clip = convert([*pictures, *tones, *maps], tmp_path / "odd.mkv")
+    arguments = run(clip, style, tmp_path / "out.webm")
+    plain = "note: odd.mkv: the sound (flac) was encoded again as opus for .webm"
+    notes = [plain, f"{plain}, in a layout that this can hold"]
+    dry = done(*arguments, "--dry-run").err.splitlines()
+    assert [line for line in dry if "odd.mkv:" in line] == notes
+    assert tree(tmp_path) == ["odd.mkv"]
+    monkeypatch.setattr("pipeline.clips.Clip.contents", not_read)
+    ran = deepfusion(*arguments)
+    assert [line for line in ran.err.splitlines() if "odd.mkv:" in line] == notes
+    assert "the frames were asked for" in ran.err
+
+
+def test_a_dry_run_does_not_decode_all_that_comes_before(
+    clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("video.glimpse.SHORT", 2)
+    monkeypatch.setattr("pipeline.clips.Clip.contents", not_read)
+    ran = done(*run(clip, style, tmp_path / "out.mp4", "--dry-run", "--frames", f"{FRAMES - 2}:"))
+    assert "2 frames of " in ran.out + ran.err
+
+
+def test_a_job_says_that_it_reads_up_to_its_first_frame(
+    clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.clips.FAR", 2)
+    ran = done(*run(clip, style, tmp_path / "out.mp4", "--frames", f"{FRAMES - 1}:"))
+    assert f"reading {clip} up to frame {FRAMES - 1}, the first that is wanted ..." in ran.err

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from video_clips import SIZE, color_of, convert, make_clip, number_of
 
 import video.decode
-from video.decode import FrameRange, filter_text, fit_size, has_alpha, is_yuv, read_frames
+from video.decode import FrameRange, fit_size, read_frames
 from video.errors import DecodeError, InputError, ToolError
+from video.filters import filter_text, has_alpha, is_yuv
 from video.probe import ClipInfo, probe
 from video.process import PipedProcess
 from video.tools import FfmpegProcess, file_url
@@ -41,8 +43,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[FfmpegProcess]:
     processes: list[FfmpegProcess] = []
 
     class Recorded(FfmpegProcess):
-        def __init__(self, args: list[str], *, read: bool) -> None:
-            super().__init__(args, read=read)
+        def __init__(self, args: list[str], **options: Any) -> None:
+            super().__init__(args, **options)
             processes.append(self)
 
     monkeypatch.setattr(video.decode, "FfmpegProcess", Recorded)
@@ -154,8 +156,8 @@ def test_nothing_runs_before_the_first_frame_is_asked_for(
 
 
 def test_hung_decoder_is_stopped(clip: ClipInfo, monkeypatch: pytest.MonkeyPatch) -> None:
-    def sleeper(args: list[str], *, read: bool) -> PipedProcess:
-        return PipedProcess([sys.executable, "-c", "import time; time.sleep(60)"], read=read)
+    def sleeper(args: list[str], **options: Any) -> PipedProcess:
+        return PipedProcess([sys.executable, "-c", "import time; time.sleep(60)"], **options)
 
     monkeypatch.setattr(video.decode, "FfmpegProcess", sleeper)
     monkeypatch.setattr(video.decode, "STALL_SECONDS", 0.3)
@@ -168,8 +170,8 @@ def test_a_killed_decoder_is_no_short_clip(clip: ClipInfo, monkeypatch: pytest.M
     size = SIZE[0] * SIZE[1] * 3
     code = f"import os, sys; os.write(1, bytes({2 * size})); os.kill(os.getpid(), 9)"
 
-    def killed(args: list[str], *, read: bool) -> PipedProcess:
-        return PipedProcess([sys.executable, "-c", code], read=read)
+    def killed(args: list[str], **options: Any) -> PipedProcess:
+        return PipedProcess([sys.executable, "-c", code], **options)
 
     monkeypatch.setattr(video.decode, "FfmpegProcess", killed)
     frames = read_frames(clip)

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from video import encode, outputs, sound
+from video import encode, outputs, sound, verify
 from video.animation import write_animation
-from video.encode import FrameWriter, verify_clip
+from video.encode import FrameWriter
 from video.errors import EncodeError, InputError, ToolError
 from video.probe import ClipInfo, probe
 from video.tools import find_ffmpeg, run_ffmpeg
+from video.verify import verify_clip
 
 NTSC = Fraction(30000, 1001)
 SIZE = (64, 48)
@@ -627,7 +628,7 @@ def test_check_finds_damage(tmp_path):
 
 
 def test_a_clip_that_fails_the_check_does_not_appear(tmp_path, monkeypatch):
-    monkeypatch.setattr(encode, "count_frames", lambda file, index: 4)
+    monkeypatch.setattr(verify, "count_frames", lambda *arguments: 4)
     assert "expected 5 frames of 64x48 with 0 tracks of sound, got 4 frames" in failure(tmp_path / "a.mp4")
 
 

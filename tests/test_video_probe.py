@@ -187,7 +187,7 @@ def test_default_track_is_chosen_before_the_biggest(plain: Path, folder: Path) -
     marks = ["-disposition:v:0", "0", "-disposition:v:1", "default"]
     clip = look(convert([*args, *marks], folder / "two.mkv"))
     assert (clip.video_index, clip.width, clip.frames) == (1, 32, 3)
-    assert clip.notes == ("two.mkv has 2 video tracks: number 1 is used",)
+    assert clip.notes == ("two.mkv has 2 video tracks: number 1 is used, 3 frames of 32x32",)
 
 
 def test_truncated_clip_is_noted(folder: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .encode import VIDEO_FORMATS, FrameWriter, encoding_failed
+from .encode import VIDEO_FORMATS, FrameWriter
 from .errors import EncodeError, InputError
+from .failures import encoding_failed
 from .images import FloatImage, to_uint8
 from .outputs import check_target, partial_file, publish, unwritable
 from .tools import FfmpegProcess, file_url, input_options, run_ffmpeg

@@ -12,27 +12,17 @@ from fractions import Fraction
 import numpy as np
 
 from .errors import DecodeError, InputError, ToolError
+from .filters import filter_text, has_alpha
 from .images import FloatImage, opaque, read_image, resize_image
 from .probe import ClipInfo
 from .sequence import FrameFolder
+from .shown import FrameClock, FrameTimes
 from .tools import FfmpegProcess, file_url, has_encoder, has_filter, input_options
 from .webp import CONTAINER as WEBP
 from .webp import read_webp
 
 STALL_SECONDS = 120.0
 """Wait for one frame at most; a decoder that gives nothing for so long has hung."""
-
-HD_LINES = 720
-"""Clips without a tag use the BT.601 matrix below this number of lines, BT.709 from it on."""
-
-SCALE_FLAGS = "accurate_rnd+full_chroma_int+bitexact"
-TONE_MAP = (
-    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
-    "zscale=t=bt709:m=bt709:r=tv,format=yuv444p"
-)
-
-EVEN_TIMES = "settb=1/90000,setpts=N*900"
-"""Raw frames have no times, but ffmpeg complains of variable ones that fall on one tick of its clock."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +81,7 @@ def read_frames(
     size: tuple[int, int] | None = None,
     frames: FrameRange = ALL_FRAMES,
     on_warning: Callable[[str], None] | None = None,
+    on_times: Callable[[FrameTimes], None] | None = None,
 ) -> Generator[FloatImage, None, None]:
     """Yield the frames of a clip, upright, with square pixels, one alive at a time.
 
@@ -105,6 +96,9 @@ def read_frames(
         Which frames to yield.
     on_warning
         Is given one line when the clip turns out damaged; without it the line is a `UserWarning`.
+    on_times
+        Is given, behind the last frame, when each frame from the clip's first on is shown; see `shown_at`.
+        Not called for what is no clip of ffmpeg's.
 
     Yields
     ------
@@ -135,7 +129,7 @@ def read_frames(
         if not wanted:
             raise _behind_the_end(clip, frames, clip.frames)
         return read_webp(clip.path, (width, height), wanted, on_warning or _warn)
-    return _read_clip(clip, (width, height), frames, on_warning or _warn)
+    return _read_clip(clip, (width, height), frames, on_warning or _warn, on_times)
 
 
 def _warn(line: str) -> None:
@@ -164,13 +158,20 @@ def _behind_the_end(clip: ClipInfo | FrameFolder, frames: FrameRange, total: int
 
 
 def _read_clip(
-    clip: ClipInfo, size: tuple[int, int], frames: FrameRange, on_warning: Callable[[str], None]
+    clip: ClipInfo,
+    size: tuple[int, int],
+    frames: FrameRange,
+    on_warning: Callable[[str], None],
+    on_times: Callable[[FrameTimes], None] | None,
 ) -> Generator[FloatImage, None, None]:
+    timed = on_times is not None and has_filter("metadata")
+    clock = FrameClock()
+    arguments = decode_arguments(clip, size, stop=frames.stop, timed=timed)
     channels = 4 if has_alpha(clip.pixel_format) else 3
     buffer = bytearray(size[0] * size[1] * channels)
     raw = np.frombuffer(buffer, np.uint8).reshape(size[1], size[0], channels)
     count = 0
-    with FfmpegProcess(decode_arguments(clip, size, stop=frames.stop), read=True) as process:
+    with FfmpegProcess(arguments, read=True, listen=clock.hear if timed else None) as process:
         while frames.stop is None or count < frames.stop:
             if not fill_frame(process, buffer, clip):
                 break
@@ -179,6 +180,8 @@ def _read_clip(
                 yield opaque(raw)
         status = process.finish(STALL_SECONDS)
         _report(clip, frames, count, status, process, on_warning)
+        if on_times is not None and timed:
+            on_times(clock.times[:count])
 
 
 def fill_frame(process: FfmpegProcess, buffer: bytearray, clip: ClipInfo) -> bool:
@@ -229,12 +232,13 @@ def _report(
 
 
 def decode_arguments(
-    clip: ClipInfo, size: tuple[int, int], *, stop: int | None = None, seek: float = 0.0
+    clip: ClipInfo, size: tuple[int, int], *, stop: int | None = None, seek: float = 0.0, timed: bool = False
 ) -> list[str]:
     """Arguments for ffmpeg to write raw 8-bit frames of `size` (width, height) to its standard output.
 
     ffmpeg turns the pictures upright before the filters; ``passthrough`` keeps it from repeating or dropping
-    frames to even out their times. Seeking, in seconds, is exact in most formats only.
+    frames to even out their times. Seeking, in seconds, is exact in most formats only. `timed`: times are
+    told for a `FrameClock`, on the file's own clock.
     """
     import ffmpeg
 
@@ -243,49 +247,12 @@ def decode_arguments(
         "pix_fmt": "rgba" if has_alpha(clip.pixel_format) else "rgb24",
         "fps_mode": "passthrough",
         "enc_time_base": "1/90000",
-        "vf": filter_text(clip, size),
+        "vf": filter_text(clip, size, timed=timed),
     }
     if stop is not None:
         options["frames:v"] = stop
     decoder = {"c:v": clip.decoder} if clip.decoder and has_encoder(clip.decoder) else {}  # same library
     place = {"ss": f"{seek:.3f}"} if seek else {}
     source = ffmpeg.input(file_url(clip.path), max_error_rate=1, **place, **decoder, **input_options())
-    return list(ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options).get_args())
-
-
-def filter_text(clip: ClipInfo, size: tuple[int, int]) -> str:
-    """Filters from decoded to raw frames: deinterlace, tone-map, scale, convert to RGB, even times."""
-    width, height = size
-    chain = ["bwdif=mode=send_frame:deint=interlaced"] if clip.interlaced else []
-    if clip.measured_fields:  # such pictures are not marked as interlaced
-        chain = [f"bwdif=mode=send_frame:parity={clip.measured_fields}"]
-    scaling = _scaling(clip, size)
-    matrix = ""
-    if clip.hdr:
-        tags = [f"color_trc={clip.color_transfer}"]
-        tags += [] if clip.color_space else ["colorspace=bt2020nc"]
-        tags += [] if clip.color_primaries else ["color_primaries=bt2020"]
-        chain += [f"setparams={':'.join(tags)}", TONE_MAP]
-        matrix = ":in_color_matrix=bt709"
-    elif clip.color_space is None and is_yuv(clip.pixel_format):
-        lines = min(clip.width, clip.height)
-        matrix = f":in_color_matrix={'bt601' if lines < HD_LINES else 'bt709'}"
-    chain.append(f"scale={width}:{height}:flags={scaling}+{SCALE_FLAGS}{matrix}")
-    chain.append(EVEN_TIMES)
-    return ",".join(chain)
-
-
-def _scaling(clip: ClipInfo, size: tuple[int, int]) -> str:
-    if size == (clip.width, clip.height):
-        return "bicubic"
-    return "area" if size[0] <= clip.width and size[1] <= clip.height else "lanczos"
-
-
-def is_yuv(pixel_format: str) -> bool:
-    """Whether ffmpeg's name of a pixel format means luma and chroma, so that a matrix applies."""
-    return re.match(r"yuv|nv\d|p[024]1|y2|uyvy|yvyu|vuy|ayuv|xv\d|unknown", pixel_format) is not None
-
-
-def has_alpha(pixel_format: str) -> bool:
-    """Whether ffmpeg's name of a pixel format means an alpha channel."""
-    return re.match(r"(?:rgba|bgra|argb|abgr|yuva|gbrap|ya\d|ayuv|pal8)", pixel_format) is not None
+    output = ffmpeg.output(source[str(clip.video_index)], "pipe:1", **options)
+    return list((output.global_args("-copyts") if timed else output).get_args())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import signal
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -12,15 +10,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from .decode import EVEN_TIMES
 from .errors import EncodeError, InputError, ToolError
+from .failures import encoding_failed
 from .images import FloatImage, to_uint8
-from .outputs import DISK_FULL_HINT, FILE_LIMIT_HINT, check_target, partial_file, publish
-from .probe import ClipInfo, probe
+from .muxing import add_sound
+from .outputs import check_target, partial_file, publish
+from .probe import ClipInfo
 from .retime import WITHOUT_REORDERING, retime
-from .sound import SoundPlan, add_sound, plan_sound, within_range
+from .sound import SoundPlan, plan_sound, within_range
 from .timing import TimeTable
-from .tools import FfmpegProcess, file_url, has_encoder, input_options, run_ffmpeg
+from .tools import FfmpegProcess, file_url, has_encoder
+from .verify import verify_clip
 
 VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".m4v": "mp4", ".mkv": "matroska", ".webm": "webm"}
 """Supported suffixes and ffmpeg's name of the container."""
@@ -33,7 +33,6 @@ TO_BT709 = (
 
 VP9_SPEED = {"ultrafast": 6, "superfast": 6, "veryfast": 5, "faster": 4, "fast": 3, "medium": 2, "slow": 1}
 PRESETS = (*VP9_SPEED, "slower", "veryslow", "placebo")
-DISK_FULL = re.compile("No space left|Disk quota exceeded|ENOSPC", re.IGNORECASE)
 
 
 class FrameWriter:
@@ -53,8 +52,8 @@ class FrameWriter:
     sound
         Clip that the pictures come from. Every track of its sound is carried over: packets are copied where
         the container can hold them, and the offset between sound and pictures is kept. So are subtitles and
-        chapters. Where its rate varies and `rate` is its average, every frame is shown at the time it has
-        there.
+        chapters. What nothing can carry over is left out, and `notes` say so. Where its rate varies and
+        `rate` is its average, every frame is shown at the time it has there.
     sound_range
         Start and end of the pictures, in frames of `sound` over `rate` (``FrameRange.seconds``), when they
         are only a part of it. None: to the end.
@@ -71,6 +70,10 @@ class FrameWriter:
     ----------
     frames
         Number of pictures written so far.
+    quality
+        `crf` and `preset`.
+    sound
+        What becomes of the sound; None where there is nothing to carry over. `rehearse` finds out what works.
     notes
         One line each for what a user should hear, for example a track of sound that was encoded again.
 
@@ -107,21 +110,38 @@ class FrameWriter:
             raise InputError(f"crf {crf}, preset {preset}: use 0 to 51, and one of {', '.join(PRESETS)}")
         if sound is not None and self._target.exists() and self._target.samefile(sound.path):
             raise InputError(f"cannot write {path}: it is the clip the sound comes from; choose another name")
+        self.quality = crf, preset
         self._codec = _codec_options(self._suffix, crf, preset)
         self._times: TimeTable | None = sound.times if sound and sound.rate == self.rate else None
         self._first = round(Fraction(sound_range[0]) * self.rate)
         if self._times:
             sound_range = self._times.at(self._first), self._end(sound_range[1])
         plan = plan_sound(sound, self._suffix, sound_range) if sound else None
-        self._sound: SoundPlan | None = plan if plan and (plan.tracks or plan.extras) else None
-        self.notes: list[str] = list(plan.notes) if plan else []
+        self.sound: SoundPlan | None = None
+        self.notes: list[str] = []
+        self.carry(plan)
         self._expected_frames = expected_frames
         self._process: FfmpegProcess | None = None
         self._stack = ExitStack()
 
+    def carry(self, plan: SoundPlan | None) -> None:
+        """Carry over the sound and the rest of the source as `plan` says."""
+        self.sound = plan if plan and (plan.tracks or plan.extras) else None
+        self.notes = list(plan.notes) if plan else []
+
+    @property
+    def timed(self) -> bool:
+        """Whether every frame is shown at a time of its own."""
+        return self._times is not None
+
+    @property
+    def container(self) -> str:
+        """ffmpeg's name of the container."""
+        return VIDEO_FORMATS[self._suffix]
+
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            tag = ".video" if self._sound or self._times else ""
+            tag = ".video" if self.sound or self._times else ""
             self._pictures = stack.enter_context(partial_file(self._target, tag))
             self._process = stack.enter_context(FfmpegProcess(self._arguments(), feed=True))
             self._stack = stack.pop_all()
@@ -138,8 +158,8 @@ class FrameWriter:
         options: dict[str, Any] = {"vf": TO_BT709, "fps_mode": "passthrough", **self._codec}
         if self._times and options["c:v"] == "libx264":
             options.update(WITHOUT_REORDERING)
-        options["format"] = VIDEO_FORMATS[self._suffix]
-        if self._sound is None and self._times is None and options["format"] in {"mp4", "mov"}:
+        options["format"] = self.container
+        if self.sound is None and self._times is None and options["format"] in {"mp4", "mov"}:
             options["movflags"] = "+faststart"
         source = ffmpeg.input(
             "pipe:0",
@@ -197,26 +217,30 @@ class FrameWriter:
             raise EncodeError(f"{self.path}: no frames were given, so there is nothing to write")
         if code != 0:
             raise encoding_failed(self.path, self._process.reason, code, self.frames)
-        finished, tracks, container, length = self._pictures, 0, VIDEO_FORMATS[self._suffix], None
+        finished, tracks, length = self._pictures, 0, None
         if self._times is not None:
-            tag = ".timed" if self._sound else ""
+            tag = ".timed" if self.sound else ""
             pictures, finished = finished, self._stack.enter_context(partial_file(self._target, tag))
             times = self._times.part(self._first, self.frames)
-            retime(pictures, finished, self.path, container, times)
+            retime(pictures, finished, self.path, self.container, times)
             length = times.end
-        sound = self._sound
-        if sound is not None:
-            sound = within_range(sound)
-            self.notes.extend(note for note in sound.notes if note not in self.notes)
+        if self.sound is not None:
             pictures, finished = finished, self._stack.enter_context(partial_file(self._target))
-            result, notes = add_sound(sound, pictures, finished, container)
-            self.notes.extend(notes)
-            if not result.ok:
-                raise encoding_failed(self.path, result.reason, result.returncode, self.frames)
-            tracks = len(sound.tracks)
+            tracks = self._join(self.sound, pictures, finished)
         width, height = (side + side % 2 for side in self.size)
         verify_clip(finished, self.path, (width, height), self.frames, tracks, length)
         publish(finished, self._target)
+
+    def _join(self, sound: SoundPlan, pictures: Path, target: Path) -> int:
+        """Put pictures and sound together, and return how many tracks of sound there are."""
+        planned = sound.notes
+        sound, notes = within_range(sound)
+        result, done = add_sound(sound, pictures, target, self.container)
+        notes = (*(note for note in self.notes if note not in planned), *done.notes, *notes)
+        self.notes = list(dict.fromkeys(notes))
+        if not result.ok:
+            raise encoding_failed(self.path, result.reason, result.returncode, self.frames)
+        return len(done.tracks)
 
 
 def _codec_options(suffix: str, crf: int, preset: str) -> dict[str, Any]:
@@ -229,67 +253,3 @@ def _codec_options(suffix: str, crf: int, preset: str) -> dict[str, Any]:
         return {"c:v": encoder, "crf": crf, "preset": preset}
     speed = {"cpu-used": VP9_SPEED.get(preset, 0), "row-mt": 1, "deadline": "good"}
     return {"c:v": encoder, "crf": round(crf * 63 / 51), "b:v": 0, **speed}
-
-
-def encoding_failed(path: Path, reason: str, returncode: int, frames: int) -> EncodeError:
-    """Return the error for an ffmpeg that ended early: what it said last, and whether the disk is full."""
-    if "File too large" in reason or returncode in {-signal.SIGXFSZ, 128 + signal.SIGXFSZ}:
-        return EncodeError(f"cannot write {path}: {FILE_LIMIT_HINT} (ffmpeg: {reason})")
-    if DISK_FULL.search(reason):
-        return EncodeError(f"cannot write {path}: {DISK_FULL_HINT} (ffmpeg: {reason})")
-    return EncodeError(f"cannot write {path}: ffmpeg failed after {frames} frames were given: {reason}")
-
-
-def verify_clip(
-    file: Path,
-    path: Path,
-    size: tuple[int, int],
-    frames: int,
-    tracks: int = 0,
-    length: Fraction | None = None,
-) -> None:
-    """Open a finished clip again and decode every frame; EncodeError when it is not what was written.
-
-    Parameters
-    ----------
-    file
-        The file to check, under its temporary name.
-    path
-        The name to use in messages.
-    size, frames, tracks
-        What it must have: (width, height), pictures, tracks of sound.
-    length
-        Seconds that the pictures must last, to within one frame; None: not looked at.
-    """
-    try:
-        clip = probe(file)
-    except InputError as error:
-        reason = str(error).replace(str(file), "it")
-        raise EncodeError(f"cannot write {path}: what was written cannot be read again: {reason}") from error
-    decoded = count_frames(file, clip.video_index)
-    found = (clip.width, clip.height), decoded, len(clip.audio)
-    if found != (size, frames, tracks):
-        raise EncodeError(
-            f"cannot write {path}: it came out wrong: expected {_summary(size, frames, tracks)}, "
-            f"got {_summary(*found)}"
-        )
-    if length is not None and abs((clip.duration or 0) - length) > 1 / clip.rate:
-        lasts = f"{float(clip.duration or 0):.3f} s"
-        raise EncodeError(f"cannot write {path}: its pictures last {lasts} instead of {float(length):.3f} s")
-
-
-def _summary(size: tuple[int, int], frames: int, tracks: int) -> str:
-    return f"{frames} frames of {size[0]}x{size[1]} with {tracks} tracks of sound"
-
-
-def count_frames(file: Path, video_index: int) -> int:
-    """Decode a whole video track and return how many frames came out without an error; -1 if it broke."""
-    import ffmpeg
-
-    source = ffmpeg.input(file_url(file), **input_options())
-    options = {"vf": EVEN_TIMES, "fps_mode": "passthrough", "enc_time_base": "1/90000"}
-    options.update(format="null", progress="pipe:1")
-    output = ffmpeg.output(source[str(video_index)], "-", **options)
-    result = run_ffmpeg(ffmpeg.get_args(output))
-    counts = re.findall(rb"^frame=\s*(\d+)", result.stdout, re.MULTILINE)
-    return int(counts[-1]) if result.ok and not result.stderr and counts else -1

@@ -11,6 +11,10 @@ class VideoError(Exception):
     exit_code: int = 1
 
 
+class KindError(VideoError):
+    """A file of a kind that ffmpeg knows but that is not opened here."""
+
+
 class InputError(VideoError, ValueError):
     """A file or value given by the user cannot be used: missing, empty, text, no video track."""
 

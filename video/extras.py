@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .streams import Streams
 
@@ -23,11 +23,24 @@ class ExtraTrack:
 
 @dataclass(frozen=True)
 class ExtrasPlan:
-    """Tracks to carry over, for each of them "copy" or the encoder, whether chapters go too, and notes."""
+    """What is carried over, and what is not.
+
+    Attributes
+    ----------
+    tracks, encoders
+        Tracks to carry over, and for each of them "copy" or the encoder.
+    chapters
+        Whether chapters go too.
+    lost
+        The kinds of what is not kept, one for each track.
+    notes
+        What to tell of them.
+    """
 
     tracks: tuple[ExtraTrack, ...] = ()
     encoders: tuple[str, ...] = ()
     chapters: bool = False
+    lost: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -69,14 +82,14 @@ def plan_extras(
     keep_chapters = bool(chapters) and whole
     if chapters and not whole:
         lost.append("chapter")
-    notes = (f"{name}: not kept: {_listing(lost)}",) if lost else ()
-    return ExtrasPlan(tuple(t for t, _ in kept), tuple(e for _, e in kept), keep_chapters, notes)
+    whole_plan = ExtrasPlan(tuple(t for t, _ in kept), tuple(e for _, e in kept), keep_chapters)
+    return losing(name, whole_plan, lost)
 
 
-def without_tracks(name: str, plan: ExtrasPlan) -> ExtrasPlan:
-    """Return a plan without the tracks, for a container that refused them, with the note that says so."""
-    lost = _listing([track.kind for track in plan.tracks])
-    return ExtrasPlan(chapters=plan.chapters, notes=(f"{name}: not kept: {lost}",))
+def losing(name: str, plan: ExtrasPlan, kinds: Sequence[str]) -> ExtrasPlan:
+    """Return the plan with the note that says of these kinds too that they are not kept."""
+    lost = (*plan.lost, *kinds)
+    return replace(plan, lost=lost, notes=(f"{name}: not kept: {_listing(lost)}",) if lost else ())
 
 
 def _encoder(track: ExtraTrack, suffix: str) -> str | None:

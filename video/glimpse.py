@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .decode import FrameRange, decode_arguments, fill_frame, has_alpha, read_frames
+from .decode import FrameRange, decode_arguments, fill_frame, read_frames
+from .filters import has_alpha
 from .images import FloatImage, opaque
 from .probe import ClipInfo
 from .sequence import FrameFolder

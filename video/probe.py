@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from .errors import InputError, VideoError
+from .errors import InputError, KindError, VideoError
 from .extras import ExtraTrack, list_extras
 from .heic import is_still
 from .images import DEFAULT_PIXEL_LIMIT
 from .interlace import SILENT_CODECS, measure_fields
+from .refusal import check_file, why_not_a_clip
 from .streams import Streams, Track, read_with_ffprobe, read_with_pyav
-from .timing import TimeTable, time_table, timing
+from .timing import TimeTable, tells_some_times, time_table, timing
 from .tools import find_ffprobe
 from .webp import is_animated_webp, read_with_pillow
+from .whole import is_cut_short
 
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 INTERLACED_ORDERS = ("tt", "bb", "tb", "bt")
@@ -23,18 +25,28 @@ ALPHA_FORMATS = {"vp8": "yuva420p", "vp9": "yuva420p"}
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """What decodes the second layer in which WebM keeps transparency; ffmpeg's own decoders leave it out."""
 
+HARDLY = 4
+"""A video track with so many times fewer frames than another, or so many times shorter, is not the clip."""
+
+LATE = Fraction(1, 10)
+"""Seconds by which a track's first packet may lie behind its start: encoders need some to get going."""
+
 OBLONG = 20
 """A stored pixel that is so many times longer than wide, or wider than long, is a slip of the file."""
 
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """A track of sound: its stream index in the file, codec, language ("eng") and start in seconds."""
+    """A track of sound: its stream index in the file, codec, language ("eng"), start in seconds.
+
+    `empty`: there is nothing in it.
+    """
 
     index: int
     codec: str
     language: str | None
     start_time: Fraction
+    empty: bool = False
 
 
 _DEINTERLACED = "is interlaced: it is deinterlaced on reading (--deinterlace off leaves it as it is)"
@@ -73,6 +85,8 @@ class ClipInfo:
         ffmpeg's decoder, where it must not be the usual one.
     extras, chapters
         Tracks that are neither pictures nor sound, and the number of chapters.
+    timed
+        Whether the file tells when most of its frames are shown.
     """
 
     path: Path
@@ -100,6 +114,7 @@ class ClipInfo:
     decoder: str | None = None
     extras: tuple[ExtraTrack, ...] = ()
     chapters: int = 0
+    timed: bool = True
 
     @property
     def hdr(self) -> bool:
@@ -140,50 +155,9 @@ def probe(path: Path) -> ClipInfo:
     except InputError:
         raise
     except VideoError as error:
-        raise InputError(_why_not_a_clip(path, str(error))) from error
+        known = isinstance(error, KindError)
+        raise InputError(why_not_a_clip(path, str(error), known=known)) from error
     return describe(path, streams)
-
-
-def check_file(path: Path) -> None:
-    """Raise InputError unless `path` is a readable file that is not empty."""
-    try:
-        if not path.exists():
-            raise InputError(f"{path}: no such file; check the name and the folder")
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, not a clip")
-        if not path.is_file():
-            raise InputError(f"{path} is no regular file; copy the clip to a file first")
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check name and permissions") from error
-    if empty:
-        raise InputError(f"{path} is empty (0 bytes); copy or download it again")
-
-
-def _why_not_a_clip(path: Path, reason: str) -> str:
-    with path.open("rb") as file:
-        head = file.read(4096)
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html")):
-        return f"{path} is a web page (HTML), not a clip; download the clip itself"
-    if text.startswith((b"#extm3u", b"ffconcat", b"v=0", b"[playlist]")) or b"<mpd" in text:
-        return f"{path} is a playlist, which is not opened; give the clip itself"
-    if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")) or head[8:12] == b"WEBP":
-        return f"{path} is a picture, not a clip"
-    if b"\0" not in head and _is_text(head):
-        return f"{path} is a text file, not a clip"
-    return (
-        f"{path} cannot be opened as a clip ({reason}); it is damaged or of a kind that ffmpeg does not know"
-    )
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start >= len(head) - 3  # a letter cut in two by the end of what was read
-    return True
 
 
 # ------------------------------------------------------------------------------------------ conclusions
@@ -204,7 +178,7 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
     shown = video.packets.times
     start = min(shown) * video.time_base if shown else video.start_time or Fraction(0)
     audio = tuple(
-        AudioTrack(track.index, track.codec, track.language, track.start_time or Fraction(0))
+        AudioTrack(track.index, track.codec, track.language, _start(track), not track.packets.total)
         for track in streams.tracks
         if track.kind == "audio"
     )
@@ -239,19 +213,45 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
         decoder=ALPHA_DECODERS[video.codec] if transparent else None,
         extras=list_extras(streams),
         chapters=streams.chapters,
+        timed=tells_some_times(video),
     )
 
 
 def choose_video(path: Path, streams: Streams) -> Track:
-    """Choose the video track: not a cover picture, with packets; the default one first, then the biggest."""
+    """Choose the video track that is the clip; InputError where none has pictures.
+
+    Covers and thumbnails are none. Photos in motion come with a track of a few large stills beside the clip,
+    so what has hardly any frames, or lasts hardly any time, beside another track comes after that; then the
+    default one is chosen, then the biggest.
+    """
     videos = [track for track in streams.tracks if track.kind == "video" and not track.attached]
     usable = [track for track in videos if track.packets.shown and track.width > 0 and track.height > 0]
     if usable:
-        return max(usable, key=lambda track: (track.default, track.width * track.height, -track.index))
+        most = max(track.packets.shown for track in usable)
+        longest = max(_length(track) for track in usable)
+
+        def rank(track: Track) -> tuple[bool, bool, bool, int, int]:
+            moves, lasts = HARDLY * track.packets.shown >= most, HARDLY * _length(track) >= longest
+            return moves, lasts, track.default, track.width * track.height, -track.index
+
+        return max(usable, key=rank)
     if videos:
         raise InputError(f"{path} has a video track without any pictures; it was cut off or damaged")
     what = "only sound" if any(track.kind == "audio" for track in streams.tracks) else "no sound either"
     raise InputError(f"{path} has no video track ({what}); give a clip with pictures")
+
+
+def _start(track: Track) -> Fraction:
+    """When a track begins: as it says, unless its first packet comes much later (in Matroska)."""
+    told = track.start_time or Fraction(0)
+    first = min(track.packets.times) * track.time_base if track.packets.times else told
+    return first if track.start_time is None or first - told > LATE else told
+
+
+def _length(track: Track) -> Fraction:
+    """Seconds from the first frame's start to the last one's end, as far as the packets tell."""
+    packets = track.packets
+    return Fraction(0) if packets.end is None else (packets.end - min(packets.times)) * track.time_base
 
 
 def upright_size(width: int, height: int, ratio: Fraction, rotation: float) -> tuple[int, int]:
@@ -270,8 +270,9 @@ def _notes(
     notes = []
     name = path.name
     ends = [track.packets.end * track.time_base for track in streams.tracks if track.packets.end is not None]
-    if streams.end is not None and ends and streams.end - max(ends) > max(Fraction(1, 4), 3 / rate):
-        read, told = float(max(ends)), float(streams.end)
+    missing = streams.end - max(ends) if streams.end is not None and ends else Fraction(0)
+    if missing > max(Fraction(1, 4), 3 / rate) and is_cut_short(path) is not False:
+        read, told = float(max(ends)), float(max(ends) + missing)
         notes.append(f"{name} is damaged or cut off: {read:.1f} of {told:.1f} s could be read")
     elif streams.damaged:
         notes.append(f"{name} is damaged: parts of it could not be read")
@@ -284,5 +285,6 @@ def _notes(
         notes.append(f"{name} is HDR: it is converted to standard range (SDR)")
     others = [t for t in streams.tracks if t.kind == "video" and not t.attached and t.index != video.index]
     if others:
-        notes.append(f"{name} has {len(others) + 1} video tracks: number {video.index} is used")
+        chosen = f"number {video.index} is used, {video.packets.shown} frames of {video.width}x{video.height}"
+        notes.append(f"{name} has {len(others) + 1} video tracks: {chosen}")
     return notes

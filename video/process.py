@@ -11,7 +11,7 @@ import re
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -117,11 +117,20 @@ class PipedProcess:
         Whether its standard input is written through `stdin`, and its standard output read through `stdout`.
     cwd
         Folder to run in.
+    listen
+        Is given every line of standard error, and gives back what is a message of it, "" where nothing is.
     """
 
     def __init__(
-        self, command: Sequence[str], *, feed: bool = False, read: bool = False, cwd: Path | None = None
+        self,
+        command: Sequence[str],
+        *,
+        feed: bool = False,
+        read: bool = False,
+        cwd: Path | None = None,
+        listen: Callable[[str], str] | None = None,
     ) -> None:
+        self._listen = listen
         self.name = Path(command[0]).name
         stdin = subprocess.PIPE if feed else subprocess.DEVNULL
         self._process = _popen(command, stdin, subprocess.PIPE if read else subprocess.DEVNULL, cwd)
@@ -133,7 +142,12 @@ class PipedProcess:
     def _drain_stderr(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._lines.append(line.decode("utf-8", "replace").rstrip())
+            text = line.decode("utf-8", "replace").rstrip()
+            if self._listen is not None:
+                text = self._listen(text)
+                if not text:
+                    continue
+            self._lines.append(text)
             self.stderr_count += 1
 
     @property

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from .errors import InputError
-from .extras import ExtrasPlan, plan_extras, without_tracks
+from .extras import ExtrasPlan, plan_extras
 from .probe import AudioTrack, ClipInfo
-from .process import Finished
 from .streams import PYAV_OPTIONS
-from .tools import file_url, find_ffmpeg, has_encoder, input_options, run_ffmpeg
+from .tools import file_url, has_encoder
 
 _EVERYWHERE = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _PLAIN_PCM = frozenset(
@@ -39,6 +37,49 @@ PRIMING = Fraction(1, 10)
 """Sound may begin so many seconds before the pictures as encoder delay; more means a late picture."""
 
 
+LAYOUTS = "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"
+"""The layouts that every encoder of ours takes; ffmpeg chooses the one next to the source's."""
+
+
+FILLED = "aresample=async=1:min_hard_comp=0.03"
+"""Holes in the sound become silence where it is encoded: encoders would move up what comes behind."""
+
+EVEN_RATES = "sample_rates=48000|44100|32000"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a track gets into the container: "copy" or an encoder, with filters, and what these do to it.
+
+    Without a bit rate the encoder chooses one.
+    """
+
+    encoder: str
+    filter: str = ""
+    bit_rate: str = ""
+    said: str = ""
+
+
+COPY = Way("copy")
+
+
+def ways(track: AudioTrack, suffix: str) -> Iterator[Way]:
+    """Ways to carry a track over, the best first: as it is, encoded, with fewer channels, only two."""
+    if track.codec in COPYABLE[suffix]:
+        yield COPY
+    encoder = "aac"
+    if suffix == ".webm":
+        encoder = "libopus" if has_encoder("libopus") else "libvorbis"
+    yield Way(encoder, FILLED, "192k")
+    for layouts, said in (
+        (LAYOUTS, "in a layout that this can hold"),
+        ("stereo|mono", "mixed down to two channels"),
+    ):
+        yield Way(encoder, f"{FILLED},aformat=channel_layouts={layouts}:{EVEN_RATES}", said=f", {said}")
+    pair = f"pan=stereo|c0=c0|c1=c1,{FILLED},aformat={EVEN_RATES}"
+    yield Way(encoder, pair, said=", only its first two channels")
+
+
 @dataclass(frozen=True)
 class SoundPlan:
     """What happens to the sound, and to what else the source has besides its pictures.
@@ -47,10 +88,10 @@ class SoundPlan:
     ----------
     source
         File with the sound.
-    tracks
-        Tracks to carry over, in their order.
-    encoders
-        For each of them "copy" or the encoder.
+    tracks, ways
+        Tracks to carry over, in their order, and how.
+    begins
+        Seconds at which the first thing in the source begins.
     shift
         Seconds to add to the times of the source.
     delay
@@ -59,18 +100,49 @@ class SoundPlan:
         Times, after the shift, between which packets are kept; None where there is no limit.
     extras
         Subtitles, attachments and chapters to carry over.
+    lost
+        Tracks that nothing carries over.
+    sounding
+        Whether each track is known to have something between `start` and `stop`.
     """
 
     source: Path
     tracks: tuple[AudioTrack, ...]
-    encoders: tuple[str, ...]
+    ways: tuple[Way, ...]
     suffix: str
+    begins: Fraction
     shift: Fraction
     delay: Fraction
     start: Fraction | None
     stop: Fraction | None
-    notes: tuple[str, ...] = ()
     extras: ExtrasPlan = field(default_factory=ExtrasPlan)
+    lost: tuple[AudioTrack, ...] = ()
+    sounding: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line each for what is not kept as it is."""
+        notes = []
+        for track, way in zip(self.tracks, self.ways, strict=True):
+            if way != COPY:
+                made = f"encoded again as {way.encoder.removeprefix('lib')} for {self.suffix}{way.said}"
+                notes.append(f"the sound ({track.codec}) was {made}")
+        for track in self.lost:
+            why = "there is nothing in it" if track.empty else "it can be neither copied nor decoded"
+            kind = "of an unknown kind" if track.codec in {"unknown", "none"} else track.codec
+            notes.append(f"the sound track number {track.index} ({kind}) is left out: {why}")
+        return (*(f"{self.source.name}: {note}" for note in notes), *self.extras.notes)
+
+    @property
+    def bare(self) -> SoundPlan:
+        """The plan with nothing to carry over."""
+        return replace(
+            self, tracks=(), ways=(), extras=replace(self.extras, tracks=(), encoders=(), chapters=False)
+        )
+
+    def with_track(self, track: AudioTrack, way: Way) -> SoundPlan:
+        """The plan with one more track, the last one."""
+        return replace(self, tracks=(*self.tracks, track), ways=(*self.ways, way))
 
 
 def plan_sound(
@@ -91,42 +163,32 @@ def plan_sound(
     extras = plan_extras(clip.path.name, clip.extras, clip.chapters, suffix, whole=whole)
     if not (clip.audio or extras or extras.notes):
         return None
-    lead = clip.start_time - min((track.start_time for track in clip.audio), default=clip.start_time)
+    tracks = tuple(track for track in clip.audio if not track.empty)
+    begins = min((clip.start_time, *(track.start_time for track in tracks)))
+    lead = clip.start_time - min((track.start_time for track in tracks), default=clip.start_time)
     delay = lead if first == 0 and lead > PRIMING else Fraction(0)
-    encoders, notes = [], []
-    for track in clip.audio:
-        copied = track.codec in COPYABLE[suffix]
-        encoders.append("copy" if copied else _encoder(suffix))
-        if not copied:
-            notes.append(f"{clip.path.name}: {_encoded_note(track, encoders[-1], suffix)}")
     return SoundPlan(
         source=clip.path,
-        tracks=clip.audio,
-        encoders=tuple(encoders),
+        tracks=tracks,
+        ways=tuple(next(ways(track, suffix)) for track in tracks),
         suffix=suffix,
+        begins=begins,
         shift=delay - clip.start_time - first,
         delay=delay,
         start=Fraction(0) if first > 0 else None,
         stop=None if last is None else delay + last - first,
-        notes=(*notes, *extras.notes),
         extras=extras,
+        lost=tuple(track for track in clip.audio if track.empty),
     )
 
 
-def _encoder(suffix: str) -> str:
-    if suffix != ".webm":
-        return "aac"
-    return "libopus" if has_encoder("libopus") else "libvorbis"
+def within_range(plan: SoundPlan) -> tuple[SoundPlan, tuple[str, ...]]:
+    """Leave out the tracks that have nothing in the range: some containers drop such a track in silence.
 
-
-def _encoded_note(track: AudioTrack, encoder: str, suffix: str) -> str:
-    return f"the sound ({track.codec}) was encoded again as {encoder.removeprefix('lib')} for {suffix}"
-
-
-def within_range(plan: SoundPlan) -> SoundPlan:
-    """Leave out the tracks that have nothing in the range: some containers drop such a track in silence."""
-    if not plan.tracks or (plan.start is None and plan.stop is None):
-        return plan
+    Returns what remains, and a note where anything was left out.
+    """
+    if plan.sounding or not plan.tracks or (plan.start is None and plan.stop is None):
+        return plan, ()
     import av
 
     silent = {track.index for track in plan.tracks}
@@ -142,102 +204,12 @@ def within_range(plan: SoundPlan) -> SoundPlan:
                 if end >= earliest and (latest is None or packet.pts * packet.time_base < latest):
                     silent.discard(packet.stream.index)
                     if not silent:
-                        return plan
+                        return replace(plan, sounding=True), ()
     except (av.error.FFmpegError, OSError):  # ffmpeg itself will say what is wrong with it
-        return plan
-    kept = [pair for pair in zip(plan.tracks, plan.encoders, strict=True) if pair[0].index not in silent]
-    tracks, encoders = (tuple(values) for values in zip(*kept, strict=True)) if kept else ((), ())
+        return plan, ()
+    kept = [pair for pair in zip(plan.tracks, plan.ways, strict=True) if pair[0].index not in silent]
     note = f"{plan.source.name}: no sound in these frames"
     if kept:
         note = f"{plan.source.name}: {len(silent)} of {len(plan.tracks)} tracks have no sound in these frames"
-    return replace(plan, tracks=tracks, encoders=encoders, notes=(note,))
-
-
-def add_sound(
-    plan: SoundPlan, pictures: Path, target: Path, container: str
-) -> tuple[Finished, tuple[str, ...]]:
-    """Join a clip without sound and the sound of `plan` into `target`, copying the pictures.
-
-    Packets that a container refuses against expectation are encoded instead, and subtitles left out.
-    Returns what ffmpeg left behind, and notes about such tracks.
-    """
-    done = run_ffmpeg(sound_arguments(plan, pictures, target, container))
-    if not done.ok and plan.extras.tracks and "No space left" not in done.reason:
-        bare = without_tracks(plan.source.name, plan.extras)
-        redone, notes = add_sound(replace(plan, extras=bare), pictures, target, container)
-        return (redone, (*bare.notes, *notes)) if redone.ok else (done, ())
-    if done.ok or "copy" not in plan.encoders or "No space left" in done.reason:
-        return done, ()
-    encoder = _encoder(plan.suffix)
-    again = replace(plan, encoders=(encoder,) * len(plan.tracks))
-    redone = run_ffmpeg(sound_arguments(again, pictures, target, container))
-    if not redone.ok:
-        return done, ()
-    pairs = zip(plan.tracks, plan.encoders, strict=True)
-    name = plan.source.name
-    return redone, tuple(f"{name}: {_encoded_note(t, encoder, plan.suffix)}" for t, e in pairs if e == "copy")
-
-
-def sound_arguments(plan: SoundPlan, pictures: Path, target: Path, container: str) -> list[str]:
-    """Return ffmpeg's arguments for `add_sound`.
-
-    Times are copied as they are (``-copyts``) and shifted by us: what ffmpeg takes for the start of a file
-    differs between versions and containers. No ``-shortest``: it cuts pictures in some versions.
-    """
-    import ffmpeg
-
-    video = ffmpeg.input(file_url(pictures), itsoffset=_seconds(plan.delay), **input_options())
-    source = ffmpeg.input(file_url(plan.source), itsoffset=_seconds(plan.shift), **input_options())
-    options: dict[str, Any] = {"c:v": "copy", "format": container, "max_muxing_queue_size": 9999}
-    whole = plan.start is None and plan.stop is None
-    options["map_chapters"] = "1" if plan.extras.chapters else "-1"
-    if container in {"mp4", "mov"}:
-        options["movflags"] = "+faststart"
-    for number, encoder in enumerate(plan.encoders):
-        options[f"c:a:{number}"] = encoder
-        if encoder != "copy":
-            options[f"b:a:{number}"] = "192k"
-        if not whole:
-            options[f"bsf:a:{number}"] = f"noise=drop='{_outside(plan)}'"
-    for number, encoder in enumerate(plan.extras.encoders, start=1 + len(plan.tracks)):
-        options[f"c:{number}"] = encoder
-    indices = [track.index for track in plan.tracks] + [track.index for track in plan.extras.tracks]
-    streams = [source[str(index)] for index in indices]
-    output = ffmpeg.output(video["v:0"], *streams, file_url(target), **options)
-    return list(ffmpeg.get_args(output.global_args("-copyts"), overwrite_output=True))
-
-
-def _outside(plan: SoundPlan) -> str:
-    """Return an expression that is true for packets outside the range.
-
-    Where the container can hide the start of what it plays, the packet in which the range begins and the
-    one before it, which decoders need to get going, are kept.
-    """
-    tick = packet_tick(str(find_ffmpeg().path)) if plan.suffix in MILLISECOND_SUFFIXES else "tb"
-    terms = []
-    if plan.start is not None:
-        kept_before = "2*d" if plan.suffix in EDIT_LIST_SUFFIXES else "0"
-        terms.append(f"lt((pts+{kept_before})*{tick},{_seconds(plan.start)})")
-    if plan.stop is not None:
-        terms.append(f"gte(pts*{tick},{_seconds(plan.stop)})")
-    return "+".join(terms)
-
-
-@functools.cache
-def packet_tick(program: str) -> str:
-    """What packets on their way into Matroska count in: "tb", or milliseconds whatever tb says (ffmpeg 5.1).
-
-    `program` is the ffmpeg in use. Measured on a second of silence, of which the second half is dropped.
-    """
-    import ffmpeg
-
-    source = ffmpeg.input("pipe:0", format="s16le", ar=8000, protocol_whitelist="pipe")
-    options = {"c": "copy", "format": "matroska", "bsf:a": "noise=drop='gte(pts*tb,0.5)'"}
-    silence = bytes(16_000)
-    output = ffmpeg.output(source["a:0"], "pipe:1", **options)
-    done = run_ffmpeg(ffmpeg.get_args(output), stdin=silence)
-    return "tb" if not done.ok or len(done.stdout) < 0.75 * len(silence) else "0.001"
-
-
-def _seconds(time: Fraction) -> str:
-    return f"{float(time):.6f}"
+    tracks, found = tuple(track for track, _ in kept), tuple(way for _, way in kept)
+    return replace(plan, tracks=tracks, ways=found, sounding=True), (note,)

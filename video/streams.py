@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
@@ -15,30 +16,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, VideoError
+from .color_names import COLOR_PRIMARIES, COLOR_RANGES, COLOR_SPACES, COLOR_TRANSFERS, FIELD_ORDERS
+from .errors import InputError, KindError, VideoError
 from .tools import FORMAT_WHITELIST, PROTOCOL_WHITELIST, Tool, file_url, run_ffprobe
 
 FFPROBE_SECONDS = 600.0
-ATTACHED_PICTURE = 0x400
+ATTACHED_PICTURE, TIMED_THUMBNAILS = 0x400, 0x800
 PYAV_OPTIONS = {"protocol_whitelist": PROTOCOL_WHITELIST, "format_whitelist": FORMAT_WHITELIST}
 LAST_FRAME_SLACK = Fraction(1, 4)
 """Seconds by which a told end may differ from the packets' one; more means that something is missing."""
-
-FIELD_ORDERS = ("unknown", "progressive", "tt", "bb", "tb", "bt")
-COLOR_RANGES = {1: "tv", 2: "pc"}
-COLOR_TRANSFERS = {
-    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100",
-    10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12",
-    16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
-}  # fmt: skip
-COLOR_SPACES = {
-    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
-    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
-}  # fmt: skip
-COLOR_PRIMARIES = {
-    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
-    10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
-}  # fmt: skip
 
 
 @dataclass
@@ -130,7 +116,8 @@ def read_with_ffprobe(path: Path, tool: Tool) -> Streams:
     show = ["-show_format", "-show_streams", "-show_chapters", "-of", "json"]
     seen = run_ffprobe(tool, [*common, *show, file_url(path)], timeout=FFPROBE_SECONDS)
     if not seen.ok:
-        raise VideoError(seen.reason)
+        refused = any("not on whitelist" in line for line in seen.stderr)
+        raise (KindError if refused else VideoError)(seen.reason)
     entries = ["-show_entries", "packet=stream_index,pts,duration,flags", "-of", "json=compact=1"]
     packets = run_ffprobe(tool, [*common, *entries, file_url(path)], timeout=FFPROBE_SECONDS)
     found = json.loads(packets.stdout or b"{}").get("packets", [])
@@ -179,7 +166,7 @@ def _track_from_ffprobe(stream: Mapping[str, Any]) -> Track:
         start_time=_fraction(stream.get("start_time")),
         language=_language(tags.get("language")),
         default=bool(disposition.get("default", 0)),
-        attached=bool(disposition.get("attached_pic", 0)),
+        attached=bool(disposition.get("attached_pic", 0) or disposition.get("timed_thumbnails", 0)),
         width=int(stream.get("width", 0)),
         height=int(stream.get("height", 0)),
         sample_aspect_ratio=_fraction(stream.get("sample_aspect_ratio")) or Fraction(1),
@@ -233,7 +220,9 @@ def read_with_pyav(path: Path) -> Streams:
                 av.open(file_url(path), options=PYAV_OPTIONS, metadata_errors="replace")
             )
         except (av.error.FFmpegError, OSError) as error:
-            raise VideoError(getattr(error, "strerror", None) or str(error)) from error
+            refused = error.errno == errno.EINVAL  # what ffmpeg says of a kind that is not on the whitelist
+            reason = getattr(error, "strerror", None) or str(error)
+            raise (KindError if refused else VideoError)(reason) from error
         check_format(path, container.format.name)
         tracks = {stream.index: _track_from_pyav(stream) for stream in container.streams}
         damaged = False
@@ -267,7 +256,7 @@ def _track_from_pyav(stream: Any) -> Track:
         time_base=stream.time_base or Fraction(1),
         language=_language(stream.language),
         default=bool(int(stream.disposition) & 1),
-        attached=bool(int(stream.disposition) & ATTACHED_PICTURE),
+        attached=bool(int(stream.disposition) & (ATTACHED_PICTURE | TIMED_THUMBNAILS)),
     )
     if stream.start_time is not None:
         track.start_time = stream.start_time * track.time_base

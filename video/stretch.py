@@ -12,7 +12,8 @@ from contextlib import closing
 
 import numpy as np
 
-from .decode import FrameRange, decode_arguments, fill_frame, has_alpha, read_frames
+from .decode import FrameRange, decode_arguments, fill_frame, read_frames
+from .filters import has_alpha
 from .images import FloatImage, opaque, to_uint8
 from .probe import ClipInfo
 from .sequence import FrameFolder

@@ -112,11 +112,21 @@ def _tells_times(packets: Packets, base: Fraction) -> bool:
     times = packets.times
     if len(times) < max(1, packets.shown):
         return False
-    shown = sorted(range(len(times)), key=times.__getitem__)
-    if any(abs(place - index) > REORDERING for place, index in enumerate(shown)):
+    if not _goes_on(times):
         return False
     span = (max(packets.times) - min(packets.times)) * base
     return len(packets.times) == 1 or 0 < span <= len(packets.times) * LONGEST
+
+
+def tells_some_times(video: Track) -> bool:
+    """Whether most packets have a time, and times do not begin again somewhere."""
+    times = video.packets.times
+    return 2 * len(times) > video.packets.shown and _goes_on(times)
+
+
+def _goes_on(times: Sequence[int]) -> bool:
+    shown = sorted(range(len(times)), key=times.__getitem__)
+    return all(abs(place - index) <= REORDERING for place, index in enumerate(shown))
 
 
 def _only_duration(packets: Packets, base: Fraction) -> Fraction | None:

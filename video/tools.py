@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,9 +46,9 @@ LIBAVUTIL_MINIMUM = (57, 28)
 
 FORMAT_WHITELIST = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,"
-    "gif,apng,h264,hevc,ivf,yuv4mpegpipe"
+    "gif,apng,h264,hevc,ivf,yuv4mpegpipe,mxf,dv"
 )
-"""Demuxers that may open a user's file. Playlists and scripts (hls, concat, dash, sdp) open other files."""
+"""Demuxers that may open a user's file: all they read is in it. Playlists and scripts open other files."""
 
 PROTOCOL_WHITELIST = "file"
 PIPE_PROTOCOL_WHITELIST = "file,pipe"
@@ -245,6 +245,13 @@ class FfmpegProcess(PipedProcess):
     """
 
     def __init__(
-        self, args: Sequence[str], *, feed: bool = False, read: bool = False, cwd: Path | None = None
+        self,
+        args: Sequence[str],
+        *,
+        feed: bool = False,
+        read: bool = False,
+        cwd: Path | None = None,
+        listen: Callable[[str], str] | None = None,
     ) -> None:
-        super().__init__([str(find_ffmpeg().path), *_QUIET, *args], feed=feed, read=read, cwd=cwd)
+        command = [str(find_ffmpeg().path), *_QUIET, *args]
+        super().__init__(command, feed=feed, read=read, cwd=cwd, listen=listen)

@@ -16,6 +16,9 @@ CONTAINER = "webp"
 MILLISECOND = Fraction(1, 1000)
 ANIMATION_FLAG = 2
 
+USUAL = 100
+"""Milliseconds of a picture that has none, as ffmpeg has it for GIF, and browsers for both."""
+
 
 def is_animated_webp(head: bytes) -> bool:
     """Whether a file that begins with `head` (21 bytes at least) is an animated WebP, not a still one."""
@@ -73,4 +76,5 @@ def _pictures(
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
-            yield image.size, int(image.info.get("duration", 0)), np.asarray(image.convert("RGBA"))
+            told = int(image.info.get("duration", 0))
+            yield image.size, told or USUAL, np.asarray(image.convert("RGBA"))
