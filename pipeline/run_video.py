@@ -29,7 +29,9 @@ from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
 from pipeline.outlook import Outlook
 from pipeline.precision import settled
+from pipeline.rehearsal import outputs_of, rehearse
 from pipeline.report import Report
+from pipeline.rundir import run_path
 from pipeline.settings import VideoSettings
 from pipeline.steadiness import expected, warn_of_flicker
 from pipeline.watch import Written
@@ -156,6 +158,7 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
 
     check_inputs(job)
     check_outputs(job, options, tuple(VIDEO_FORMATS))
+    rehearse(outputs_of(job, options), run_path(job.output), display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
     _writer(job, settings, clip, options, None)  # what it refuses is better heard now

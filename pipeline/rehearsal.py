@@ -1,0 +1,60 @@
+"""Before the first iteration: whether the drives of a job's outputs take what it will do there at its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.config import Job
+from pipeline.engine import RunOptions
+from pipeline.lock import can_lock
+from pipeline.log import Display
+from video.drives import limits_of
+
+
+def outputs_of(job: Job, options: RunOptions) -> list[Path]:
+    """Every file that a job will leave, or the folder of an album."""
+    asked = (
+        job.output, options.progress_movie, options.contact_sheet, options.report, options.save_settings,
+    )  # fmt: skip
+    return [path for path in asked if path is not None]
+
+
+def rehearse(outputs: Iterable[Path], run: Path | None, display: Display) -> None:
+    """Write, flush, rename and delete a file on every drive that gets one, and lock it at the run folder.
+
+    What a drive cannot do is a note with what is done instead.
+
+    Raises
+    ------
+    InputError, EncodeError
+        If nothing can be written: the drive is read-only, full or broken.
+    """
+    from video.outputs import unwritable
+
+    drives: dict[int, tuple[Path, Path | None, bool]] = {}
+    for path in (*([] if run is None else [run]), *outputs):
+        folder = _folder_for(path)
+        try:
+            drive = folder.stat().st_dev
+            known = drives.get(drive, (folder, None, False))
+            replaced = path if path.is_file() else known[1]
+        except OSError as error:
+            raise unwritable(path, error) from None
+        drives[drive] = known[0], replaced, known[2] or path == run
+    for folder, replaced, locked in drives.values():
+        try:
+            limits = limits_of(folder, replaced, can_lock if locked else None)
+        except OSError as error:
+            raise unwritable(folder / "*", error) from None
+        if limits:
+            display.warn(f"{folder}: this drive cannot {'; it cannot '.join(limits)}")
+
+
+def _folder_for(path: Path) -> Path:
+    """The folder that a file or a folder goes into: itself if it is one, else the nearest above it."""
+    place = Path(os.path.realpath(path))
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    return place
