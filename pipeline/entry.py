@@ -1,13 +1,13 @@
-"""Where the program begins: it listens to Ctrl-C before anything that takes time is imported."""
+"""Where the program begins: from here on Ctrl-C is heard, so everything that takes time is imported later."""
 
 from __future__ import annotations
 
 import signal
 import sys
-import warnings
-from typing import NoReturn
 
-from pipeline.interrupt import SIGNALS, Stopped, listen
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the module of this name takes longer than all of this one
+    from typing import NoReturn
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -16,21 +16,33 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Python's warnings are for those who write programs; whoever asks for them (`PYTHONWARNINGS`) gets them.
     """
     try:
+        from pipeline.interrupt import listen
+
         listen()
+        import warnings
+
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
         from pipeline.cli import main as run
 
         run(arguments)
     except KeyboardInterrupt as stop:  # before the command line was there to say so
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         from pipeline.cli import say_stopped
 
         say_stopped(arguments)
-        sys.exit(stop.exit_code if isinstance(stop, Stopped) else 130)
+        sys.exit(getattr(stop, "exit_code", 128 + signal.SIGINT))
     finally:
-        for number in SIGNALS:  # what ends now has nothing left to keep
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
+        _end_plainly()
+
+
+def _end_plainly() -> None:
+    """From now on a signal ends the program without a word: nothing is left to be kept."""
+    from pipeline.interrupt import SIGNALS
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 if __name__ == "__main__":
