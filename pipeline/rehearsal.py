@@ -33,21 +33,21 @@ def rehearse(outputs: Iterable[Path], run: Path | None, display: Display) -> Non
     """
     from video.outputs import unwritable
 
-    drives: dict[int, tuple[Path, Path | None, bool]] = {}
-    for path in (*([] if run is None else [run]), *outputs):
+    drives: dict[int, tuple[Path, Path, Path | None, bool]] = {}
+    for path in (*outputs, *([] if run is None else [run])):
         folder = _folder_for(path)
         try:
             drive = folder.stat().st_dev
-            known = drives.get(drive, (folder, None, False))
-            replaced = path if path.is_file() else known[1]
+            first, folder, replaced, locked = drives.get(drive, (path, folder, None, False))
+            replaced = path if path.is_file() else replaced
         except OSError as error:
             raise unwritable(path, error) from None
-        drives[drive] = known[0], replaced, known[2] or path == run
-    for folder, replaced, locked in drives.values():
+        drives[drive] = first, folder, replaced, locked or path == run
+    for first, folder, replaced, locked in drives.values():
         try:
             limits = limits_of(folder, replaced, can_lock if locked else None)
         except OSError as error:
-            raise unwritable(folder / "*", error) from None
+            raise unwritable(first, error) from None
         if limits:
             display.warn(f"{folder}: this drive cannot {'; it cannot '.join(limits)}")
 
