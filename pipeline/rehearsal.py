@@ -14,7 +14,7 @@ from video.drives import limits_of
 
 
 def outputs_of(job: Job, options: RunOptions) -> list[Path]:
-    """Every file that a job will leave, or the folder of an album."""
+    """Every file that a job will leave, the first of them its result, or the folder of an album."""
     asked = (
         job.output, options.progress_movie, options.contact_sheet, options.report, options.save_settings,
     )  # fmt: skip
@@ -31,7 +31,7 @@ def rehearse(outputs: Iterable[Path], run: Path | None, display: Display) -> Non
     InputError, EncodeError
         If nothing can be written: the drive is read-only, full or broken.
     """
-    from video.outputs import unwritable
+    from video.outputs import partial_name, unwritable
 
     drives: dict[int, tuple[Path, Path, Path | None, bool]] = {}
     for path in (*outputs, *([] if run is None else [run])):
@@ -45,7 +45,8 @@ def rehearse(outputs: Iterable[Path], run: Path | None, display: Display) -> Non
         drives[drive] = first, folder, replaced, locked or path == run
     for first, folder, replaced, locked in drives.values():
         try:
-            limits = limits_of(folder, replaced, can_lock if locked else None)
+            names = (folder / partial_name(first), folder / partial_name(first))
+            limits = limits_of(*names, replaced, can_lock if locked else None)
         except OSError as error:
             raise unwritable(first, error) from None
         if limits:

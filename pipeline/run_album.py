@@ -90,7 +90,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         for unit in units:
             if unit in finished:
                 book.tell(unit)
-        run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
+        tried = [*outputs_of(job, options), job.output / job.output.name]  # the rehearsal, in either place
+        run = open_run(job, weights, display, [*tried, *(unit.output for unit in todo)], restart=True)
         tasks = [
             PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots)
             for number, unit in enumerate(todo, start=1)

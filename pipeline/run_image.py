@@ -62,7 +62,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), frames=1).ran_on(weights)
     display.watchers.job_begins(job, weights.name)
-    run = open_run(job, weights, display, [job.output], restart=options.restart)
+    run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():

@@ -75,7 +75,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             return _plan(job, settings, clip, make(), staff, display)
         report = Report("video", str(job.output)).ran_on(weights)
         display.watchers.job_begins(job, weights.name)
-        run = open_run(job, weights, display, [job.output], restart=options.restart)
+        run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
         try:
             book = ClipBook(run, settings.passes, report, display)
             book.say_what_is_there(clip)

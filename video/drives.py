@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -65,14 +64,17 @@ def keep_mode(replaced: Path, file: Path) -> None:
 
 
 def limits_of(
-    folder: Path, replaced: Path | None = None, can_lock: Callable[[int], bool] | None = None
+    first: Path,
+    second: Path,
+    replaced: Path | None = None,
+    can_lock: Callable[[int], bool] | None = None,
 ) -> list[str]:
     """What the drive of a folder cannot do of what a job does there: a clause each, for people.
 
     Parameters
     ----------
-    folder
-        Where a file is written, flushed, renamed and deleted to see.
+    first, second
+        Names in the folder that nobody uses: a file is written, flushed, renamed and deleted there to see.
     replaced
         A file that an output will replace; then its mode is tried, too.
     can_lock
@@ -83,8 +85,6 @@ def limits_of(
     OSError
         If nothing can be written there: a drive that is read-only, full or broken.
     """
-    name = f".deepfusion-{secrets.token_hex(4)}"
-    first, second = (folder / f"{name}.part-{number}" for number in (1, 2))
     limits = []
     try:
         with open(first, "xb") as file:
@@ -105,7 +105,7 @@ def limits_of(
     finally:
         gone = [_is_gone(path) for path in (first, second)]
     if not all(gone):
-        limits.append(f"delete files, so {name}.* and others stay")
+        limits.append(f"delete files, so {first.name} and others stay")
     return limits
 
 

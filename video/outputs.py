@@ -74,7 +74,7 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
     Its name is ``.NAME.part-XXXX.SUFFIX`` with `tag` before the suffix, so that listings hide it and
     tools that decide by suffix still work.
     """
-    partial = target.with_name(f"{_hidden_stem(target)}.part-{secrets.token_hex(4)}{tag}{target.suffix}")
+    partial = target.with_name(partial_name(target, tag))
     try:
         with open(partial, "xb"):
             pass
@@ -84,6 +84,11 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
         yield partial
     finally:
         remove(partial)
+
+
+def partial_name(target: Path, tag: str = "") -> str:
+    """A name for what becomes `target`, or for trying that; `remove_partials` knows it."""
+    return f"{_hidden_stem(target)}.part-{secrets.token_hex(4)}{tag}{target.suffix}"
 
 
 def remove_partials(target: Path) -> None:
