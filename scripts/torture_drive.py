@@ -6,9 +6,10 @@ python: a job is run once to learn which calls it makes on its outputs and its r
 write, close, fsync, rename, chmod, lock, mkdir, unlink, rmdir, ftruncate. Then it is run again and again,
 each time with one of these calls failing once with one error: EPERM, EINVAL, ENOSYS, ENOLCK, EOPNOTSUPP,
 ENOSPC, EIO. Of calls of one kind on files of one kind the first, the second, the middle and the last are
-tried. The calls are met in Python, where the program makes them. ffmpeg: the calls that ffmpeg makes on the
-clip fail in the same way, by strace where there is one. Jobs are real but for the network: a picture becomes
-its content with its colours exchanged, which takes no time and touches no drive.
+tried. Modes are changed where a picture is replaced. The calls are met in Python, where the program makes
+them. ffmpeg: the calls that ffmpeg makes on the clip fail in the same way, by strace where there is one. Jobs
+are real but for the network: a picture becomes its content with its colours exchanged, which takes no time
+and touches no drive.
 
 Always: the job ends well, or in one line without a traceback; no finished frame or photo is lost; the
 output's name appears only with the whole output; the same command again comes to the bytes of an undisturbed
@@ -22,6 +23,7 @@ import argparse
 import builtins
 import errno
 import fcntl
+import hashlib
 import io
 import os
 import re
@@ -46,6 +48,7 @@ from stylize.result import Result
 from video.tools import find_ffmpeg
 
 ERRORS = ("EPERM", "EINVAL", "ENOSYS", "ENOLCK", "EOPNOTSUPP", "ENOSPC", "EIO")
+REPLACED = b"what was there before"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 KINDS = {
     r"\.0\d+\.part-.*|0\d+\.png": "a frame",
@@ -209,9 +212,17 @@ def failing(root: Path, wanted: tuple[str, str], count: int, code: int, hit: Pat
 
 
 def wipe(job: Job) -> None:
-    """Nothing is left where the job works: a drive that did not delete something has forgotten it."""
+    """Nothing is left where the job works, or the file that it replaces."""
     for path in job.output.parent.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if "--overwrite" in job.command:
+        job.output.write_bytes(REPLACED)
+
+
+def made(job: Job) -> dict[str, str]:
+    """What the job has made that can be seen."""
+    old = hashlib.sha256(REPLACED).hexdigest()
+    return {name: found for name, found in job.results().items() if found != old}
 
 
 def void(_: object) -> None:
@@ -228,7 +239,7 @@ def chosen(total: int, places: int) -> list[int]:
 
 def outcome(job: Job, code: int, said: str, call: str) -> str:
     """What became of a disturbed run; the same command again must come to the undisturbed result."""
-    found, kept = job.results(), job.finished()
+    found, kept = made(job), job.finished()
     require(found.items() <= job.wanted.items(), "something was visible before it was whole")
     if code == 0:
         require(found == job.wanted, f"ended well without its result: {said}")
@@ -248,8 +259,8 @@ def outcome(job: Job, code: int, said: str, call: str) -> str:
     return "a photo named, the rest done" if job.kind == "album" and not lines else "one line, then continued"
 
 
-def through(job: Job, places: int, found: Counter[tuple[str, str, str]]) -> int:
-    """Let each call of a job fail with each error; gives how many runs that were."""
+def through(job: Job, places: int, found: Counter[tuple[str, str, str]], only: str = "") -> int:
+    """Let each call of a job, or only those of one name, fail with each error; gives the number of runs."""
     root, log = job.output.parent, job.output.parent.parent / "calls.txt"
     hit = log.with_name("hit")
     wipe(job)
@@ -259,6 +270,8 @@ def through(job: Job, places: int, found: Counter[tuple[str, str, str]]) -> int:
     calls = Counter(tuple(line.split("\t")) for line in log.read_text().splitlines())
     runs = 0
     for (call, kind), total in sorted(calls.items()):
+        if only not in ("", call):
+            continue
         for number in chosen(total, places):
             for name in ERRORS:
                 wipe(job)
@@ -273,7 +286,7 @@ def through(job: Job, places: int, found: Counter[tuple[str, str, str]]) -> int:
                     print(f"FAILED: {place}: {error}")
                     found[call, name, "NOT AS PROMISED"] += 1
                 runs += 1
-    print(f"{job.kind}: {sum(calls.values())} calls in {len(calls)} kinds, {runs} runs")
+    print(f"{job.kind}{f', {only}' if only else ''}: {len(calls)} kinds of calls, {runs} runs")
     return runs
 
 
@@ -298,9 +311,9 @@ def encoder_fails(job: Job, found: Counter[tuple[str, str, str]]) -> int:
     require(code == -signal.SIGKILL, "the encoding was not reached")
     for path in job.output.parent.glob(".out.part-*"):
         path.unlink()
-    made = job.output.parent.parent / "made"
-    shutil.copytree(job.run, made)
-    wrapper, trace, runs = made.with_name("ffmpeg"), made.with_name("trace.txt"), 0
+    kept = job.output.parent.parent / "kept"
+    shutil.copytree(job.run, kept)
+    wrapper, trace, runs = kept.with_name("ffmpeg"), kept.with_name("trace.txt"), 0
     for call in ("openat", "write", "close"):  # of a seek that fails ffmpeg takes no notice
         for when in ("1", "2", "1+"):
             for name in ERRORS:
@@ -311,7 +324,7 @@ def encoder_fails(job: Job, found: Counter[tuple[str, str, str]]) -> int:
                 wrapper.chmod(0o755)
                 trace.unlink(missing_ok=True)
                 wipe(job)
-                shutil.copytree(made, job.run)
+                shutil.copytree(kept, job.run)
                 try:
                     code, said = torture.run(job, lambda: os.environ.update(DEEPFUSION_FFMPEG=str(wrapper)))
                     end = outcome(job, code, said, call)
@@ -364,6 +377,10 @@ def main() -> int:
             jobs = {job.kind: job for job in torture.make_jobs(Path(folder).resolve(), kinds)}
             for kind in options.jobs if "python" in options.parts else []:
                 runs += through(jobs[kind], options.places, found)
+            if "image" in options.jobs and "python" in options.parts:
+                image = jobs["image"]
+                again = Job("image", [*image.command, "--overwrite"], image.output, image.wanted)
+                runs += sum(through(again, options.places, found, call) for call in ("chmod", "rename"))
             if "ffmpeg" in options.parts:
                 runs += encoder_fails(jobs["video"], found)
         except Failed as error:
