@@ -90,6 +90,17 @@ def test_a_drive_that_takes_nothing_is_refused_at_once(
     assert tree(photos.parent) == ["photos/a.png", "photos/b.png"]
 
 
+def test_what_a_killed_rehearsal_left_is_cleared_away(photos: Path, style: Path) -> None:
+    out = photos.parent / "out"
+    out.mkdir()
+    for folder in (photos.parent, out):
+        (folder / ".out.part-0123abcd").touch()
+    done(*album(photos, style))
+    assert tree(photos.parent) == [f"out/{name}" for name in ("a.png", "b.png", JOURNAL)] + [
+        "photos/a.png", "photos/b.png",
+    ]  # fmt: skip
+
+
 def test_a_state_that_cannot_be_kept_costs_no_picture(
     photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
