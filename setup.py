@@ -73,7 +73,7 @@ setup(
     },
     include_package_data=False,
     zip_safe=False,
-    entry_points={"console_scripts": ["deepfusion = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["deepfusion = pipeline.entry:main"]},
     install_requires=[
         f"tensorflow{TENSORFLOW}",
         "keras>=3.14,<4",
@@ -90,7 +90,7 @@ setup(
         "click>=8.1,<9,!=8.3.0",
         "rich>=13.7,<16",
         "werkzeug>=3.1,<4",  # serves the live page
-        "filelock>=3.18,<5",  # one process at a time on a run folder
+        "filelock>=4.3,<5",  # one process at a time on a run folder
         "jinja2>=3.1.5,<4",
         "h5py>=3.11,<4",
         "scipy>=1.14,<2",

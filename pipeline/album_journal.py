@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.album_names import JOURNAL, journal_lines
 from pipeline.album_units import Unit
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def unit_keys(
     units: Sequence[Unit], job: Job, masks: dict[Path, list[Path]], weights: Weights
 ) -> dict[Unit, str]:
-    """For each unit a hash of everything that decides its look; empty when its photo cannot be read.
+    """For each unit a hash of everything that decides its look; empty when its files cannot be read.
 
     Of a folder of masks only the photo's own count.
     """
@@ -34,13 +34,7 @@ def unit_keys(
     records = {
         style: record_of(replace(job, content=style.path, styles=(style,)), weights) for style in styles
     }
-    photos: dict[Path, str] = {}
-    for unit in units:
-        if unit.photo not in photos:
-            try:
-                photos[unit.photo] = file_hash(unit.photo)
-            except UsageError:
-                photos[unit.photo] = ""
+    photos = {photo: _hash_of(photo) for photo in dict.fromkeys(unit.photo for unit in units)}
     palette = sorted(photos.values()) if has_common_palette(job) else []
     keys = {}
     for unit in units:
@@ -50,11 +44,20 @@ def unit_keys(
         if palette:
             record["palette"] = palette
         if masks[unit.photo]:
-            record["masks"] = [file_hash(file) for file in masks[unit.photo]]
+            record["masks"] = [_hash_of(file) for file in masks[unit.photo]]
             record["mask"], record["mask_preserve"] = len(record["mask"]), bool(record["mask_preserve"])
         text = json.dumps(record, sort_keys=True)
-        keys[unit] = hashlib.sha256(text.encode()).hexdigest() if record["content"] else ""
+        known = record["content"] and "" not in record.get("masks", [])
+        keys[unit] = hashlib.sha256(text.encode()).hexdigest() if known else ""
     return keys
+
+
+def _hash_of(file: Path) -> str:
+    """A file's hash; empty when it cannot be read, which whoever works on it says."""
+    try:
+        return file_hash(file)
+    except UsageError:
+        return ""
 
 
 def has_common_palette(job: Job) -> bool:
@@ -70,21 +73,18 @@ def finished_units(
 ) -> set[Unit]:
     """Units whose result is there and came of the same settings; a result of others is in the way.
 
-    One that was changed since is left as it is, and named: somebody may have worked on it.
+    One that was changed since is left as it is, and named: somebody may have worked on it. The result of a
+    photo that cannot be read any more stays, too.
     """
-    known: dict[str, str] = {}
-    hashes: dict[str, str] = {}
-    for entry in journal_lines(folder):
-        known[entry["output"]] = entry["key"]
-        hashes[entry["output"]] = entry.get("sha256", "")
+    entries = {entry["output"]: entry for entry in journal_lines(folder)}  # the last one of each counts
     existing = [unit for unit in units if os.path.exists(unit.output)]
-    same = {unit for unit in existing if known.get(name_of(unit, folder)) == keys[unit]}
-    for unit in same:
-        if hashes[name_of(unit, folder)] not in ("", file_hash(unit.output)):
-            display.warn(
-                f"{unit.output}: was changed since it was made, and stays; delete it to make it again"
-            )
-    other = [unit for unit in existing if unit not in same]
+    same, other = set(), []
+    for unit in existing:
+        entry = entries.get(name_of(unit, folder))
+        if entry is None or keys[unit] not in ("", entry["key"]):
+            other.append(unit)
+        elif keys[unit] and _is_done(unit, entry, display):
+            same.add(unit)
     if other and not overwrite:
         raise UsageError(
             f"{other[0].output}: exists already and is not of this job"
@@ -92,6 +92,16 @@ def finished_units(
             "give the settings and the network it was made with, --overwrite to replace it, or another folder"
         )
     return same
+
+
+def _is_done(unit: Unit, entry: dict[str, Any], display: Display) -> bool:
+    """Whether a result of the same settings is whole: one that was being written may be a part of it."""
+    found = _hash_of(unit.output)
+    if "sha256" not in entry:
+        return entry.get("will_be", found) == found
+    if entry["sha256"] != found:
+        display.warn(f"{unit.output}: was changed since it was made, and stays; delete it to make it again")
+    return True
 
 
 def name_of(unit: Unit, folder: Path) -> str:
@@ -102,8 +112,8 @@ def name_of(unit: Unit, folder: Path) -> str:
 def write_result(job: Job, unit: Unit, key: str, data: bytes) -> None:
     """Write a result's file and its line in the journal, with the file's hash.
 
-    A line of a new file comes before it, too: after a crash in between the file is known to be of this job.
-    A file that is replaced keeps its old line until it is.
+    A line of a new file comes before it, too, with what its hash will be: after a crash in between one knows
+    that the file is of this job, and whether it is whole. A file that is replaced keeps its line until then.
     """
     from video.images import write_whole
 
@@ -117,6 +127,7 @@ def write_result(job: Job, unit: Unit, key: str, data: bytes) -> None:
         raise PipelineError(f"{unit.output.parent}: the folder cannot be made: {error.strerror}") from None
     new = not os.path.exists(unit.output)
     if new:
-        append_durably(folder / JOURNAL, json.dumps(entry))
+        will_be = hashlib.sha256(data).hexdigest()
+        append_durably(folder / JOURNAL, json.dumps({**entry, "will_be": will_be}))
     write_whole(unit.output, data)
     append_durably(folder / JOURNAL, json.dumps({**entry, "sha256": file_hash(unit.output)}))

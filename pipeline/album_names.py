@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.config import StyleSource
+from pipeline.errors import PipelineError
 from video.names import distinct, longest_name, safe_name, safe_relative, twin_of
 
 JOURNAL = "deepfusion-album.jsonl"
@@ -22,15 +23,22 @@ JOURNAL = "deepfusion-album.jsonl"
 
 
 def journal_lines(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the journal of an output folder holds; lines that are damaged are left out."""
+    """What the journal of an output folder holds; lines that are damaged are left out.
+
+    Raises
+    ------
+    PipelineError
+        If there is one that cannot be read.
+    """
+    journal = folder / JOURNAL
     try:
-        text = (folder / JOURNAL).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
+        text = journal.read_text(encoding="utf-8", errors="replace") if journal.is_file() else ""
+    except OSError as error:
+        raise PipelineError(f"{journal}: cannot be read: {error.strerror}; mend that") from None
     for line in text.splitlines():
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("output", "key")):
             yield entry

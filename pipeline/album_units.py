@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.album_names import JOURNAL, AlbumNames, Wanted
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
+from pipeline.log import Display
 from pipeline.rundir import run_path
 from pipeline.settings import AlbumSettings
 from video.names import shown
@@ -32,8 +33,10 @@ class Unit:
     folder: str = ""
 
 
-def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
+def plan_units(job: Job, settings: AlbumSettings, display: Display) -> list[Unit]:
     """Which photo is done in which style, and the file it goes to; photos of one style stand together.
+
+    Sub-folders that cannot be listed are named, and the rest goes on.
 
     Raises
     ------
@@ -44,12 +47,12 @@ def plan_units(job: Job, settings: AlbumSettings) -> list[Unit]:
 
     if not job.content.is_dir():
         raise UsageError(f"{job.content}: is not a folder; for one picture use `deepfusion image`")
-    photos = _without_results(list_pictures(job.content), job.content, job.output)
+    photos = _without_results(list_pictures(job.content, display.warn), job.content, job.output)
     if not photos:
         raise UsageError(f"{job.content}: there are no pictures in this folder")
     if settings.together:
         photos = _as_taken(photos)
-    styles = list(_expanded(job.styles, job.output))
+    styles = list(_expanded(job.styles, job.output, display))
     names = AlbumNames(job.output)
     pairs: list[tuple[Path, StyleSource, str]]
     if settings.pair == "cycle":
@@ -117,13 +120,15 @@ def _without_results(pictures: Sequence[Path], folder: Path, output: Path) -> li
         if place == folder:
             return False
         ours = place.resolve() in (output.resolve(), run_path(output).resolve())
-        return ours or (place / JOURNAL).exists() or place.name.endswith(".run") or is_result(place.parent)
+        return (
+            ours or os.path.exists(place / JOURNAL) or place.name.endswith(".run") or is_result(place.parent)
+        )
 
     places = {place: is_result(place) for place in {path.parent for path in pictures}}
     return [path for path in pictures if not places[path.parent]]
 
 
-def _expanded(sources: Sequence[StyleSource], output: Path) -> Iterator[StyleSource]:
+def _expanded(sources: Sequence[StyleSource], output: Path, display: Display) -> Iterator[StyleSource]:
     """Every style picture; a folder stands for the pictures in it."""
     from video.images import list_pictures
 
@@ -131,7 +136,7 @@ def _expanded(sources: Sequence[StyleSource], output: Path) -> Iterator[StyleSou
         if source.weight != 1.0:
             raise UsageError(f"--style {source}: an album uses its styles one by one; leave the weight out")
         if source.path.is_dir():
-            pictures = _without_results(list_pictures(source.path), source.path, output)
+            pictures = _without_results(list_pictures(source.path, display.warn), source.path, output)
             if not pictures:
                 raise UsageError(f"{source.path}: there are no pictures in this folder")
             yield from (StyleSource(path) for path in pictures)

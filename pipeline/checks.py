@@ -63,8 +63,10 @@ def inputs_of(job: Job) -> list[Path]:
 
 def check_exists(path: Path) -> None:
     """A file or folder is there, or a UsageError with the near miss."""
-    if os.path.exists(path):
+    if os.path.isfile(path) or os.path.isdir(path):
         return
+    if os.path.exists(path):  # a pipe would wait for someone to write into it
+        raise UsageError(f"{path}: is no plain file; name one")
     near = _near_name(path)
     hint = f"did you mean {near}?" if near else "check the name"
     raise UsageError(f"{path}: there is no such file; {hint}")

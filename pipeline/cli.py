@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # listening comes before anything that takes time
+    from pipeline.entry import main as begin
+
+    begin()
+
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +29,7 @@ from pipeline.options import (
     setting_options,
     workers_asked,
 )
+from pipeline.streams import OutputError, secure
 from stylize.errors import ConfigError
 from video.names import one_line, shell_line
 
@@ -120,10 +126,11 @@ def start(job: Job, values: dict[str, Any]) -> None:
         display.warn(note)
     options = RunOptions(movie=movie, workers=workers, command_line=_command(None), **values)
     outcome = run_job(job, options, display)
-    if as_json:
-        click.echo(outcome.to_json())
-    elif not quiet:
-        click.echo(printable(outcome.summary()))
+    try:
+        if as_json or not quiet:
+            click.echo(outcome.to_json() if as_json else printable(outcome.summary()))
+    except OutputError as lost:
+        raise OutputError(f"{lost}; the job itself is done: {outcome.summary()}") from None
     if outcome.exit_code:
         raise SystemExit(outcome.exit_code)
 
@@ -137,6 +144,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     from video.errors import VideoError
 
     listen()
+    secure()
     try:
         cli.main(arguments, prog_name="deepfusion", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -151,9 +159,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as stop:  # click makes the one the other
         cause = stop.__cause__ if isinstance(stop, click.Abort) else stop
-        _say(f"stopped; to continue: {_command(arguments)}")
+        say_stopped(arguments)
         sys.exit(cause.exit_code if isinstance(cause, Stopped) else 130)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _say(f"{error.filename or 'a file'}: {error.strerror}; mend that and run the same command again")
+        sys.exit(1)
     sys.exit(0)
+
+
+def say_stopped(arguments: list[str] | None) -> None:
+    """Say that the program was stopped, and how it goes on."""
+    _say(f"stopped; to continue: {_command(arguments)}")
 
 
 def _command(arguments: list[str] | None) -> str:
@@ -164,7 +182,3 @@ def _command(arguments: list[str] | None) -> str:
 
 def _say(text: str) -> None:
     print("deepfusion: " + one_line(text), file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

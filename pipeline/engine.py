@@ -7,10 +7,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pipeline.config import Job, StyleSource
 from pipeline.errors import UsageError
@@ -27,19 +27,28 @@ if TYPE_CHECKING:
     from stylize.weights import Weights
 
 
+def _scratch_file() -> IO[bytes]:
+    """A file for what is to be held back; where no folder for such files can be written, nothing is kept."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "w+b")
+
+
 @contextmanager
 def held_stderr(*, told: bool = True) -> Iterator[None]:
     """Hold back what native code writes to stderr; let it out if the block fails and it is to be `told`."""
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with _scratch_file() as held:
         saved = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
         except Exception:
             os.dup2(saved, 2)
-            held.seek(0)
-            os.write(2, held.read() if told else b"")
+            with suppress(OSError):  # nobody may be there to read it
+                held.seek(0)
+                os.write(2, held.read() if told else b"")
             raise
         finally:
             os.dup2(saved, 2)
@@ -160,7 +169,7 @@ def build_stylizer(
     from stylize.colors import grey, transferred
 
     config, settings = job.stylize, job.settings
-    sources = [one for style in styles for one in pictures_of(style)]
+    sources = [one for style in styles for one in pictures_of(style, display.warn)]
     pictures = [
         read_style(style.path, longer, settings.style_scale, config.minimum_side, settings.style_crop)
         for style in sources
@@ -193,13 +202,13 @@ def build_stylizer(
     )
 
 
-def pictures_of(style: StyleSource) -> list[StyleSource]:
+def pictures_of(style: StyleSource, on_warning: Callable[[str], None] | None = None) -> list[StyleSource]:
     """A style picture, or the pictures of a folder, which share its weight."""
     from video.images import list_pictures
 
     if not style.path.is_dir():
         return [style]
-    pictures = list_pictures(style.path)
+    pictures = list_pictures(style.path, on_warning)
     return [StyleSource(path, style.weight / len(pictures)) for path in pictures]
 
 

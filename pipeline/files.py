@@ -5,19 +5,46 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 from pipeline.errors import PipelineError, UsageError
+from video.drives import move, remove, sync
 from video.names import temporary_stem
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits; UsageError if it cannot be read."""
+    """The SHA-256 of a file, as hexadecimal digits; UsageError if it cannot be read or is no plain file."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for someone to write into it
+            raise UsageError(f"{path}: is no plain file; name one")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
+
+
+def content_hash(path: Path, *, below: bool = False) -> str:
+    """The SHA-256 of a file, or of the names and bytes of the pictures in a folder; only these are read.
+
+    Parameters
+    ----------
+    below
+        Those in its sub-folders, too.
+
+    Raises
+    ------
+    UsageError
+        If one of them cannot be read.
+    """
+    from video.images import list_pictures
+
+    if not path.is_dir():
+        return file_hash(path)
+    digest = hashlib.sha256()
+    for file in sorted(list_pictures(path, below=below)):
+        digest.update(os.fsencode(file.relative_to(path)) + f"\0{file_hash(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def write_durably(path: Path, data: str | bytes) -> None:
@@ -27,10 +54,10 @@ def write_durably(path: Path, data: str | bytes) -> None:
         with temporary.open("wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+            sync(file.fileno())
+        move(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
         raise
 
 
@@ -49,7 +76,7 @@ def append_durably(path: Path, line: str) -> None:
             try:
                 file.write((b"\n" if torn else b"") + line.encode() + b"\n")
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(file.fileno(), end)

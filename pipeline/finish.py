@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pipeline.config import Job, job_text
 from pipeline.contact_sheet import Cell
 from pipeline.engine import RunOptions
 from pipeline.errors import PipelineError
-from pipeline.files import file_hash, write_durably
+from pipeline.files import content_hash, write_durably
 from pipeline.log import Display
 from pipeline.report import Report
 from pipeline.rundir import RunFolder, run_path
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def record_of(job: Job, weights: Weights) -> dict[str, Any]:
-    """Everything that decides a job's pictures, for its run folder."""
+    """Everything that decides a job's pictures, for its run folder; of an album what all photos share."""
     values = flat(job.stylize, job.settings)
     for key in ("weights", "weights_sha256", "backbone", "memory", "threads", "crf", "movie_frame"):
         values.pop(key, None)  # what ran stands below; the last four change no frame, but for rounding
@@ -32,10 +31,10 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         values.pop("fps", None)
     if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:
         values["cuts"] = content_hash(job.settings.cut_file)
-    if values["mask"]:
+    if job.command != "album":  # each photo's own masks are in its key
         values["mask"] = [content_hash(Path(os.path.expanduser(one))) for one in values["mask"]]
-    if values["mask_preserve"]:
-        values["mask_preserve"] = content_hash(Path(os.path.expanduser(values["mask_preserve"])))
+        if values["mask_preserve"]:
+            values["mask_preserve"] = content_hash(Path(os.path.expanduser(values["mask_preserve"])))
     values["slim_means"] = None
     if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
         from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide
@@ -44,8 +43,8 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
     return {
         "version": __version__,
         "command": job.command,
-        "content": content_hash(job.content),
-        "styles": [f"{content_hash(style.path)}:{style.weight!r}" for style in job.styles],
+        "content": "" if job.command == "album" else content_hash(job.content),  # each photo has a key
+        "styles": [f"{content_hash(style.path, below=True)}:{style.weight!r}" for style in job.styles],
         "backbone": weights.name,
         "weights": weights.sha256,
         **{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
@@ -76,17 +75,6 @@ def close_run(run: RunFolder, options: RunOptions, report: Report) -> None:
         run.close()
     else:
         run.remove()
-
-
-def content_hash(path: Path) -> str:
-    """The SHA-256 of a file, or of the names and bytes of the files in a folder, hidden ones left out."""
-    if not path.is_dir():
-        return file_hash(path)
-    digest = hashlib.sha256()
-    for entry in sorted(path.iterdir()):
-        if entry.is_file() and not entry.name.startswith("."):
-            digest.update(os.fsencode(entry.name) + f"\0{file_hash(entry)}\n".encode())
-    return digest.hexdigest()
 
 
 def exif_for(photo: Path, settings: JobSettings) -> bytes:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -124,7 +124,13 @@ def _received(number: int, frame: FrameType | None) -> None:
     if not _State.patient:
         raise Stopped(number)
     if _State.pending is not None:
-        print("deepfusion: stopped at once", file=sys.stderr, flush=True)
+        _say("deepfusion: stopped at once")
         os._exit(128 + number)
     _State.pending = number
-    print("\nstopping after this iteration; once more stops at once", file=sys.stderr, flush=True)
+    _say("\nstopping after this iteration; once more stops at once")
+
+
+def _say(text: str) -> None:
+    """Tell it, if there is somebody, and unless the signal came while something else was being told."""
+    with suppress(OSError, RuntimeError, ValueError):
+        print(text, file=sys.stderr, flush=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.files import append_durably
+from video.drives import sync
 
 _CHAIN = "chain"
 _TOO_LONG = 1_000_000
@@ -60,7 +60,7 @@ class Journal:
             if good < len(data):
                 with self.path.open("rb+") as file:
                     file.truncate(good)
-                    os.fsync(file.fileno())
+                    sync(file.fileno())
         except OSError as error:
             raise PipelineError(
                 f"{self.path}: cannot be read: {error.strerror}; mend that and run it again"

@@ -32,9 +32,13 @@ class KeptContents:
         import numpy as np
 
         from video.images import write_image
+        from video.outputs import unwritable
 
         path = self._store.content_path(index)
-        path.parent.mkdir(exist_ok=True)
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from None
         planes = ((_mask_path(path, number), np.dstack([plane] * 3)) for number, plane in enumerate(masks))
         for file, picture in ((path, content), *planes):
             if not file.exists():

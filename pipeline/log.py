@@ -64,6 +64,7 @@ class Work:
         self.timed = 0
         self.watchers = Watchers()
         self.outlook: Outlook | None = None
+        self.warn: Callable[[str], None] = lambda text: None
         self._marks: deque[tuple[float, float]] = deque()
 
     def advance(self, amount: float, text: str) -> None:
@@ -233,7 +234,7 @@ class Display:
     def work(self, total: float) -> Iterator[Work]:
         """Show the progress of a job of `total` units while the block runs."""
         with self._work(total) as work:
-            work.watchers, work.outlook = self.watchers, self.outlook
+            work.watchers, work.outlook, work.warn = self.watchers, self.outlook, self.warn
             yield work
 
     @contextmanager

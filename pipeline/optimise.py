@@ -15,6 +15,7 @@ from pipeline.watch import Begun, Iterated
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
+    from stylize.checkpoint import Checkpoint
     from stylize.look import Look
     from stylize.optimize import Progress
     from stylize.result import Result
@@ -58,7 +59,6 @@ def optimise(
     """
     from pipeline.interrupt import check, patiently
     from pipeline.recorder import SnapshotRecorder
-    from stylize.checkpoint import Checkpoint
     from stylize.colors import grey, with_colors_of
     from video.images import resize_image
 
@@ -109,11 +109,24 @@ def optimise(
             grey(content) if keeps else content,
             initial=start, anchor=anchor, look=look,
             iterations=iterations, callback=report,
-            checkpoint=None if checkpoint is None else Checkpoint(checkpoint),
+            checkpoint=None if checkpoint is None else _keeper(checkpoint, work),
         )  # fmt: skip
     if recorder is not None:
         recorder.finish(finish(result.picture), result.losses)
     return replace(result, picture=finish(result.picture, laid_over))
+
+
+def _keeper(path: Path, work: Work) -> Checkpoint:
+    """The checkpoint in a file; a drive that does not take it costs what is kept, not the picture."""
+    from stylize.checkpoint import Checkpoint
+    from video.drives import sync
+
+    def tell(error: OSError) -> None:
+        work.warn(
+            f"{path}: cannot be written: {error.strerror}; if the job is stopped this picture begins again"
+        )
+
+    return Checkpoint(path, on_failure=tell, sync=sync)
 
 
 def styles_of(stylizer: Stylizer, look: Look) -> list[FloatImage]:

@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.log import Display, Work
 from pipeline.optimise import optimise
 from pipeline.precision import settled, suits_full_network
+from pipeline.rehearsal import rehearse
 from pipeline.report import Report
 from pipeline.samples import Sample, samples_of
 from stylize.config import StylizeConfig, parse_start
@@ -55,6 +56,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     check_inputs(job)
     sheet = beside(job.output, ".preview.png")
     check_target(sheet, (".png",), overwrite=True)
+    rehearse([sheet], None, display)
     job, weights = _affordable(job, display)
     report = Report("preview", str(sheet)).ran_on(weights)
     engine = _Engine(job, weights, display, options.offline)

@@ -110,7 +110,7 @@ class SnapshotRecorder:
         for pattern in (SNAPSHOTS_FILE, LOSSES_FILE, "snapshot-*.png", ".snapshot-*.part-*.png"):
             for path in self.folder.glob(pattern):
                 if path.name not in kept:
-                    path.unlink()
+                    path.unlink(missing_ok=True)
 
     def _take_over(self, iteration: int) -> None:
         """Go on after what an interrupted run left of the iterations before this one, and drop the rest."""
@@ -119,7 +119,10 @@ class SnapshotRecorder:
         except UsageError:
             snapshots, losses = [], []
         snapshots = [one for one in snapshots if one.iteration < iteration and one.path.is_file()]
-        self._remove_all_but(frozenset(one.file for one in snapshots))
+        try:
+            self._remove_all_but(frozenset(one.file for one in snapshots))
+        except OSError as error:
+            raise PipelineError(f"{self.folder}: cannot be emptied: {error.strerror}; mend that") from None
         for loss in losses:
             if loss.iteration < iteration:
                 self._append(LOSSES_FILE, asdict(loss))

@@ -34,7 +34,9 @@ from pipeline.log import Display
 from pipeline.masks import mask_files
 from pipeline.outlook import Outlook
 from pipeline.precision import settled
+from pipeline.rehearsal import outputs_of, rehearse
 from pipeline.report import Report
+from pipeline.rundir import run_path
 from pipeline.settings import AlbumSettings
 from pipeline.watch import JobBegun
 from pipeline.workers.doing import do_by_workers
@@ -69,7 +71,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     check_inputs(job)
     check_outputs(job, options, ())
     check_folder(job.output)
-    units = plan_units(job, settings)
+    rehearse(outputs_of(job, options), run_path(job.output), display)
+    units = plan_units(job, settings, display)
     for style in dict.fromkeys(unit.style for unit in units):
         read_picture(
             style.path, job.settings.size, job.stylize.minimum_side, style=True
@@ -94,7 +97,8 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 book.tell(unit)
         for unit in homeless:
             book.fails(unit, f"{unit.photo}: the path of its result is too long here; use shorter folders")
-        run = open_run(job, weights, display, [unit.output for unit in todo], restart=True)
+        tried = [*outputs_of(job, options), job.output / job.output.name]  # the rehearsal, in either place
+        run = open_run(job, weights, display, [*tried, *(unit.output for unit in todo)], restart=True)
         tasks = [
             PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots)
             for number, unit in enumerate(todo, start=1)

@@ -23,8 +23,11 @@ from pipeline.memory import warn_of_excess
 from pipeline.optimise import optimise, result_line
 from pipeline.outlook import Outlook
 from pipeline.precision import settled
+from pipeline.rehearsal import outputs_of, rehearse
 from pipeline.report import Report
+from pipeline.rundir import run_path
 from pipeline.watch import Ended, JobBegun
+from video.drives import remove
 from video.names import shown
 
 
@@ -45,6 +48,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             f"{job.content}: is a folder, not a picture; for all pictures in it use `deepfusion album`"
         )
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
+    rehearse(outputs_of(job, options), run_path(job.output), display)
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
     files = mask_files(job.settings, [job.content], job.content.parent)
@@ -59,7 +63,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         return plan_pictures(job, stylizer, [content], display)
     report = Report("image", str(job.output), frames=1).ran_on(weights)
     display.watchers.tell(JobBegun(job, weights.name))
-    run = open_run(job, weights, display, [job.output], restart=options.restart)
+    run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
     try:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():
@@ -80,7 +84,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     except BaseException:
         run.remove_if_empty()
         raise
-    run.checkpoint.unlink(missing_ok=True)
+    remove(run.checkpoint)
     close_run(run, options, report)
     save_settings(job, options, report)
     report.seconds = time.perf_counter() - began

@@ -29,7 +29,9 @@ from pipeline.masks import check_clip_masks
 from pipeline.memory import warn_of_excess
 from pipeline.outlook import Outlook
 from pipeline.precision import settled
+from pipeline.rehearsal import outputs_of, rehearse
 from pipeline.report import Report
+from pipeline.rundir import run_path
 from pipeline.settings import VideoSettings
 from pipeline.steadiness import expected, warn_of_flicker
 from pipeline.watch import JobBegun, Written
@@ -75,7 +77,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             return _plan(job, settings, clip, make(), first(), staff, display)
         report = Report("video", str(job.output)).ran_on(weights)
         display.watchers.tell(JobBegun(job, weights.name))
-        run = open_run(job, weights, display, [job.output], restart=options.restart)
+        run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
         try:
             book = ClipBook(run, settings.passes, report, display)
             book.say_what_is_there(clip)
@@ -166,6 +168,7 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
 
     check_inputs(job)
     check_outputs(job, options, tuple(VIDEO_FORMATS))
+    rehearse(outputs_of(job, options), run_path(job.output), display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
     writer = _writer(job, settings, clip, options, None)  # what it refuses is better heard now

@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.files import file_hash, write_durably
 from pipeline.journal import Journal
 from pipeline.lock import HOLDER, LOCK, RunLock
+from video.drives import remove
 from video.names import beside
 
 SCHEMA = 2
@@ -132,7 +133,7 @@ class RunFolder:
         if not (self.path / "job.json").exists():
             write_durably(self.path / "job.json", json.dumps(record, indent=1) + "\n")
         for left in self.frames.glob(".*.part-*"):  # what a crash left of a frame being written
-            left.unlink()
+            remove(left)
 
     def frame_path(self, index: int, sweep: int = 1) -> Path:
         """The file of a frame by its number in the source and the pass that makes it."""

@@ -96,7 +96,7 @@ def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[
     from video.errors import VideoError
 
     assert isinstance(job.settings, AlbumSettings)
-    units = plan_units(job, job.settings)
+    units = plan_units(job, job.settings, display)
     photos = list(dict.fromkeys(unit.photo for unit in units))
     palette = common_palette(photos) if has_common_palette(job) else None
     captions = captions_of(units)

@@ -165,8 +165,8 @@ def finish(job: Job) -> str:
 # --- the jobs -----------------------------------------------------------------------------------------------
 
 
-def make_jobs(folder: Path) -> list[Job]:
-    """A clip of two shots and an album of photos, with what an undisturbed run makes of them."""
+def make_jobs(folder: Path, kinds: tuple[str, ...] = ("video", "album")) -> list[Job]:
+    """A clip of two shots, an album, a picture, with what an undisturbed run makes of them."""
     rng = np.random.default_rng(0)
 
     def scene(seed: int) -> Any:
@@ -187,7 +187,10 @@ def make_jobs(folder: Path) -> list[Job]:
     for kind, content, name, more in (
         ("video", "clip.mp4", "out.mp4", ("--frame-iterations", "3", "--crf", "2")),
         ("album", "photos", "out", ()),
+        ("image", "photos/0.png", "out.png", ()),
     ):
+        if kind not in kinds:
+            continue
         output = folder / kind / name
         output.parent.mkdir()
         command = [kind, str(folder / content), *style, "-o", str(output), *QUICK, *more]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,16 @@ class Checkpoint:
         written array by array: keeping a large picture's state takes no second copy of it.
     interval
         Seconds between two savings, at least; and at least twenty times what the last saving took.
+    on_failure
+        Told when the disk does not take it; the optimisation goes on. Without it `save` raises.
+    sync
+        What flushes a file, by its descriptor; the default asks it of every drive.
     """
 
     path: Path
     interval: float = 60.0
+    on_failure: Callable[[OSError], None] | None = None
+    sync: Callable[[int], None] = os.fsync
     _saved: float = field(default_factory=time.perf_counter, init=False)
     _cost: float = field(default=0.0, init=False)
 
@@ -91,8 +98,18 @@ class Checkpoint:
         return time.perf_counter() - self._saved >= max(self.interval, 20.0 * self._cost)
 
     def save(self, level: int, done: Done, standing: Standing) -> None:
-        """Write the state, completely or not at all; OSError if the disk does not take it."""
+        """Write the state, completely or not at all; a failure is told, or OSError if nobody is to be."""
         began = time.perf_counter()
+        try:
+            self._write(level, done, standing)
+        except OSError as error:
+            if self.on_failure is None:
+                raise
+            self.on_failure(error)
+        self._saved = time.perf_counter()
+        self._cost = self._saved - began
+
+    def _write(self, level: int, done: Done, standing: Standing) -> None:
         about = {**vars(standing), "level": level, "done": asdict(done)}
         arrays: dict[str, Any] = about.pop("variables") | {
             _START: about.pop("start"),
@@ -111,13 +128,12 @@ class Checkpoint:
                 file.seek(0, os.SEEK_END)
                 file.write(digest.encode())
                 file.flush()
-                os.fsync(file.fileno())
+                self.sync(file.fileno())
             os.replace(temporary, self.path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise
-        self._saved = time.perf_counter()
-        self._cost = self._saved - began
 
     def load(self) -> tuple[int, Done, Standing] | None:
         """Level, what came before it, and where it stands; None if there is no file or it is damaged."""

@@ -6,6 +6,7 @@ only then renamed. Nothing is fetched but by `download_vgg19`, for which the use
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import queue
@@ -189,7 +190,8 @@ def _fetch(url: str, part: Path, timeout: float, total: float, progress: Progres
         with _open(url, timeout) as response, part.open("wb") as file:
             _copy(host, response, file, total, progress)
             file.flush()
-            os.fsync(file.fileno())
+            with contextlib.suppress(OSError):  # not every drive can; the hash tells what is whole
+                os.fsync(file.fileno())
     except WeightsError:
         raise
     except urllib.error.HTTPError as error:

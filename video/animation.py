@@ -180,9 +180,11 @@ def _verify(path: Path, partial: Path, size: tuple[int, int], duration: Fraction
     """Read every frame again. Equal neighbours may be merged, so the duration counts, not the number."""
     from PIL import Image
 
+    from .picture_formats import quiet_pillow
+
     shown = 0
     try:
-        with Image.open(partial, formats=("GIF", "WEBP")) as image:
+        with quiet_pillow(), Image.open(partial, formats=("GIF", "WEBP")) as image:
             found = image.size
             count = getattr(image, "n_frames", 1)
             for number in range(count):

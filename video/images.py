@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 import unicodedata
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -82,11 +84,11 @@ def read_image(
     from .picture_formats import decode_picture
 
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{path}: there is no such picture; check the name")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path} is a folder, not a picture; name a file in it")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path} is no plain file; name a picture file")
     rgb, alpha = decode_picture(path, pixel_limit)
     picture = from_uint8(rgb)
@@ -205,41 +207,68 @@ def resize_image(picture: FloatImage, size: tuple[int, int]) -> FloatImage:
     return result
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures below `folder` by suffix, in natural order (2 before 10), hidden names left out.
+def list_pictures(
+    folder: Path, on_warning: Callable[[str], None] | None = None, *, below: bool = True
+) -> list[Path]:
+    """Return the pictures of `folder` by suffix, in natural order (2 before 10), hidden names left out.
 
-    Links to folders are followed once; each real folder is visited one time, so loops end.
+    Links to folders are followed once; each real folder is visited one time, so loops end. Nothing is
+    opened. What cannot even be looked at is listed, so that whoever reads it says so; pipes, sockets and
+    devices are not.
+
+    Parameters
+    ----------
+    on_warning
+        Told in one line of every sub-folder that cannot be listed.
+    below
+        Sub-folders, too.
 
     Raises
     ------
     InputError
-        `folder` is no folder, or cannot be read.
+        `folder` is no folder, or cannot be listed.
     """
     folder = Path(folder)
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
         raise InputError(f"{folder}: {problem}; name a folder of pictures")
+
+    def pass_over(error: OSError) -> None:
+        line = f"{error.filename}: cannot be read: {error.strerror}"
+        if str(error.filename) == str(folder):
+            raise InputError(f"{line}; check its permissions") from error
+        if on_warning is not None:
+            on_warning(f"{line}; passed over")
+
     found: list[Path] = []
     visited: set[tuple[int, int]] = set()
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=_refuse_folder):
-        status = os.stat(place)
-        if (status.st_dev, status.st_ino) in visited:
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=pass_over):
+        try:
+            status = os.stat(place)
+        except OSError as error:  # it has gone meanwhile
+            pass_over(error)
+            status = None
+        if status is None or (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue
         visited.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if below and not name.startswith("."))
         paths = (Path(place, name) for name in files if not name.startswith("."))
-        # A link that leads nowhere is listed too: whoever reads it says so, instead of passing it over.
-        found.extend(
-            path
-            for path in paths
-            if path.suffix.lower() in PICTURE_SUFFIXES and (path.is_file() or not path.exists())
-        )
+        found.extend(path for path in paths if is_picture_name(path) and may_be_file(path))
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder)))
 
 
-def _refuse_folder(error: OSError) -> None:
-    raise InputError(f"{error.filename}: cannot be read: {error.strerror}; check its permissions") from error
+def is_picture_name(path: Path) -> bool:
+    """Whether a file counts as a picture by its name."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def may_be_file(path: Path) -> bool:
+    """Whether there is a plain file, or something that cannot be looked at, as a link that leads nowhere."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 def natural_key(path: Path) -> tuple[Any, ...]:

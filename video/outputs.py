@@ -7,11 +7,11 @@ import errno
 import os
 import re
 import secrets
-import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from .drives import keep_mode, move, remove, sync, sync_folder
 from .errors import EncodeError, InputError
 from .names import longest_name, size_of, temporary_stem
 
@@ -101,9 +101,7 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
     Its name is ``.NAME.part-XXXX.SUFFIX`` with `tag` before the suffix, so that listings hide it and
     tools that decide by suffix still work.
     """
-    partial = target.with_name(
-        f"{temporary_stem(target.stem)}.part-{secrets.token_hex(4)}{tag}{target.suffix}"
-    )
+    partial = target.with_name(partial_name(target, tag))
     try:
         with open(partial, "xb"):
             pass
@@ -112,7 +110,12 @@ def partial_file(target: Path, tag: str = "") -> Iterator[Path]:
     try:
         yield partial
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)
+
+
+def partial_name(target: Path, tag: str = "") -> str:
+    """A name for what becomes `target`, or for trying that; `remove_partials` knows it."""
+    return f"{temporary_stem(target.stem)}.part-{secrets.token_hex(4)}{tag}{target.suffix}"
 
 
 def remove_partials(target: Path) -> None:
@@ -120,22 +123,27 @@ def remove_partials(target: Path) -> None:
     pattern = re.compile(
         re.escape(f"{temporary_stem(target.stem)}.part-") + r"[0-9a-f]{8}.*" + re.escape(target.suffix)
     )
-    if target.parent.is_dir():
+    with contextlib.suppress(OSError):  # a folder that is not there, or cannot be listed
         for entry in target.parent.iterdir():
             if pattern.fullmatch(entry.name):
-                with contextlib.suppress(OSError):
-                    entry.unlink()
+                remove(entry)
 
 
 def publish(partial: Path, target: Path) -> None:
-    """Flush `partial` to the disk and give it the name `target`, keeping the mode of a replaced file."""
+    """Flush `partial` to the disk and give it the name `target`, keeping the mode of a replaced file.
+
+    What the drive cannot do of this is done without (`video.drives`).
+    """
     try:
         if target.exists():
-            shutil.copymode(target, partial)
-        _sync(partial, os.O_RDWR)
-        os.replace(partial, target)
-        with contextlib.suppress(OSError):  # not every file system can sync a folder
-            _sync(target.parent, os.O_RDONLY)
+            keep_mode(target, partial)
+        descriptor = os.open(partial, os.O_RDWR)
+        try:
+            sync(descriptor)
+        finally:
+            os.close(descriptor)
+        move(partial, target)
+        sync_folder(target.parent)
     except OSError as error:
         raise unwritable(target, error) from error
 
@@ -155,11 +163,3 @@ def unwritable(target: Path, error: OSError) -> EncodeError | InputError:
             f"cannot write {target}: the folder {target.parent} is not writable; choose another"
         )
     return EncodeError(f"cannot write {target}: {error.strerror or error}")
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,8 +44,9 @@ def decode_picture(path: Path, pixel_limit: int) -> tuple[Bytes, Bytes | None]:
             file.seek(0)
             with quiet_pillow():
                 return _decode(path, file, formats, pixel_limit)
-    except PermissionError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
+    except OSError as error:
+        hint = "check its permissions" if isinstance(error, PermissionError) else "check the drive it is on"
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}; {hint}") from error
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory for this picture; scale it down first") from error
 
@@ -51,9 +54,16 @@ def decode_picture(path: Path, pixel_limit: int) -> tuple[Bytes, Bytes | None]:
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
     """Pillow for one reader, without its warnings of damaged metadata and the like: the pixels decide."""
+    _mute_log()
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@lru_cache(maxsize=1)
+def _mute_log() -> None:
+    """What Pillow logs of damaged files goes to nobody who has not asked for it: Python would print it."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def count_pages(path: Path) -> tuple[int, int]:
@@ -64,15 +74,15 @@ def count_pages(path: Path) -> tuple[int, int]:
     """
     from PIL import Image
 
-    with open(path, "rb") as file, quiet_pillow():
-        formats = [name for name in check_content(path, file.read(512)) if name in Image.OPEN]
-        file.seek(0)
-        try:
+    try:
+        with open(path, "rb") as file, quiet_pillow():
+            formats = [name for name in check_content(path, file.read(512)) if name in Image.OPEN]
+            file.seek(0)
             with Image.open(file, formats=formats) as image:
                 pages = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
                 return pages, image.tell() + 1
-        except Exception:  # the first can be read; decoders of what follows raise nearly anything
-            return 1, 1
+    except Exception:  # the first can be read; decoders of what follows raise nearly anything
+        return 1, 1
 
 
 def check_content(path: Path, head: bytes) -> list[str]:

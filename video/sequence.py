@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from .errors import InputError
-from .images import PICTURE_SUFFIXES, natural_key
+from .images import is_picture_name, may_be_file, natural_key
 
 DEFAULT_RATE = Fraction(25)
 TURNED_ORIENTATIONS = (5, 6, 7, 8)
@@ -86,7 +86,7 @@ def open_folder(path: Path, rate: Fraction = DEFAULT_RATE, *, allow_gaps: bool =
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     for file in files_there:
-        if file.name.startswith(".") or not file.is_file() or file.suffix.lower() not in PICTURE_SUFFIXES:
+        if file.name.startswith(".") or not is_picture_name(file) or not may_be_file(file):
             continue
         number = frame_number(file)
         if number in numbered:
@@ -143,10 +143,10 @@ def picture_size(file: Path) -> tuple[int, int]:
     """Return the upright (width, height) from a picture's header; InputError when it cannot be read."""
     from PIL import Image
 
-    from .picture_formats import check_content
+    from .picture_formats import check_content, quiet_pillow
 
     try:
-        with open(file, "rb") as stream:
+        with open(file, "rb") as stream, quiet_pillow():
             formats = check_content(file, stream.read(512))
             stream.seek(0)
             picture = Image.open(stream, formats=formats)

@@ -70,11 +70,16 @@ def _pictures(
     """Size, duration in milliseconds and RGBA bytes of each picture."""
     from PIL import Image
 
-    with Image.open(path, formats=["WEBP"]) as image:
+    from .picture_formats import quiet_pillow
+
+    with quiet_pillow():
+        opened = Image.open(path, formats=["WEBP"])
+    with opened as image:
         if image.width * image.height > DEFAULT_PIXEL_LIMIT:
             raise InputError(f"{path}: {image.width}x{image.height} pixels are too many; scale it down first")
         for number in range(getattr(image, "n_frames", 1)):
-            image.seek(number)
-            image.load()
+            with quiet_pillow():  # not while the one who asked goes on: others want to read as well
+                image.seek(number)
+                image.load()
             told = int(image.info.get("duration", 0))
             yield image.size, told or USUAL, np.asarray(image.convert("RGBA"))

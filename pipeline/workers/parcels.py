@@ -20,6 +20,9 @@ from video.names import safe_relative
 PIECE = 64 * 2**20
 """Bytes of a file that are in memory at once."""
 
+_MODEL = "saved_model.pb"
+"""What makes a folder a model of TensorFlow's."""
+
 Traits = dict[Path, tuple[int, int]]
 """Of files: bytes, and when they were changed."""
 
@@ -126,9 +129,13 @@ class Unpacked:
 
 
 def _files_of(path: Path) -> list[Path]:
-    """A file, or what a folder holds, hidden things left out."""
+    """A file, or what is read of a folder: its pictures, or all of it if it is a model."""
+    from video.images import list_pictures
+
     if not path.is_dir():
         return [path]
+    if not os.path.exists(path / _MODEL):
+        return sorted(filter(os.path.isfile, list_pictures(path)))
     found = (Path(root) / name for root, _, names in os.walk(path) for name in names)
     return sorted(file for file in found if not file.name.startswith("."))
 
