@@ -3,6 +3,8 @@
 Every message is one line that says what is wrong, where, and how to mend it.
 """
 
+from __future__ import annotations
+
 
 class PipelineError(Exception):
     """A job failed."""

@@ -36,11 +36,11 @@ import numpy as np
 import tensorflow as tf
 from reference_loops import Trace, scipy_lbfgs, tutorial_adam
 
-from pipeline.cli import main as deepfusion
-from pipeline.engine import read_picture
-from pipeline.log import Display
-from pipeline.rundir import run_path
-from pipeline.score import score_clips
+from pipeline.cli.main import main as deepfusion
+from pipeline.clip.score import score_clips
+from pipeline.progress.display import Display
+from pipeline.run_folder.folder import run_path
+from pipeline.styling.pictures import read_picture
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
 from stylize.weights import Weights, load_weights

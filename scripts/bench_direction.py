@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cli import main as deepfusion
-from pipeline.engine import read_picture, read_style
+from pipeline.cli.main import main as deepfusion
+from pipeline.styling.pictures import read_picture, read_style
 from stylize.colors import grey, with_colors_of
 from stylize.config import StylizeConfig
 from stylize.look import Look, Plane

@@ -30,8 +30,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from pipeline.engine import read_picture
-from pipeline.settings import VideoSettings
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.styling.pictures import read_picture
 from stylize.backbone import Vgg19
 from stylize.colors import grey
 from stylize.config import StylizeConfig

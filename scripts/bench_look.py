@@ -29,10 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import read_preset
-from pipeline.engine import load_tensorflow, read_picture, read_style
-from pipeline.precision import is_mixed
-from pipeline.settings import JobSettings, build_settings
+from pipeline.machine import load_tensorflow
+from pipeline.settings.job_settings import JobSettings, build_settings
+from pipeline.settings.presets import read_preset
+from pipeline.styling.pictures import read_picture, read_style
+from pipeline.styling.precision import is_mixed
 from stylize.types import FloatImage
 from video.images import list_pictures, read_image, write_image
 

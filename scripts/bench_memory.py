@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 from bench_iteration import compiled_evaluation, random_weights
 
-from pipeline.memory import budget, peak
+from pipeline.machine import budget, peak
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
 from stylize.tiling import memory_of

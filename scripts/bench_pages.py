@@ -30,18 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from pipeline.cli import main as deepfusion
-from pipeline.live.server import LivePage
-from pipeline.live.watcher import LiveWatcher
-from pipeline.pages.report_page import (
-    Pair,
-    ReportPage,
-    Row,
-    Thumb,
-    chosen_frames,
-    chosen_pairs,
-    write_report_page,
-)
+from pipeline.cli.main import main as deepfusion
+from pipeline.views.live.server import LivePage
+from pipeline.views.live.watcher import LiveWatcher
+from pipeline.views.report.content import ReportPage, Row
+from pipeline.views.report.embedding import Pair, Thumb, chosen_frames, chosen_pairs
+from pipeline.views.report.page import write_report_page
 
 PORT = 8698
 TOLD = ("job_begins", "picture_begins", "iterated", "picture_ends", "frame_written", "work_moves", "warned")

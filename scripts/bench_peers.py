@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from pipeline.config import read_preset
-from pipeline.engine import load_tensorflow, read_picture
-from pipeline.settings import build_settings
+from pipeline.machine import load_tensorflow
+from pipeline.settings.job_settings import build_settings
+from pipeline.settings.presets import read_preset
+from pipeline.styling.pictures import read_picture
 from stylize.types import FloatImage
 from video.images import from_uint8, to_uint8, write_image
 

@@ -36,8 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import cv2
 import numpy as np
 
-from pipeline.engine import read_picture
-from pipeline.preview import COARSE_ITERATIONS, LAST_ITERATIONS, shifted_layers
+from pipeline.preview.preview import COARSE_ITERATIONS, LAST_ITERATIONS, shifted_layers
+from pipeline.styling.pictures import read_picture
 from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.evaluator import Evaluator

@@ -123,7 +123,10 @@ def errors(clip: Path, frames: Path, count: int) -> dict[int, float]:
         "--json",
     ]
     ran = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *map(str, words)], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "pipeline.cli", *map(str, words)],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     json.loads(ran.stdout)
     with table.open(newline="") as file:

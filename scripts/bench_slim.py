@@ -34,7 +34,7 @@ from slim_training.measure import Moments, explained_variance
 from slim_training.pictures import hold_back, read_pictures
 from slim_training.teachers import SLIM_LAYERS, Compressed16x, read_teacher
 
-from pipeline.engine import read_picture
+from pipeline.styling.pictures import read_picture
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
 from stylize.layers import block_of

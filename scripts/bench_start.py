@@ -29,7 +29,10 @@ def seconds(arguments: tuple[str, ...]) -> float:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments], env=environment, capture_output=True, check=False
+        [sys.executable, "-m", "pipeline.cli", *arguments],
+        env=environment,
+        capture_output=True,
+        check=False,
     )
     return time.perf_counter() - started
 

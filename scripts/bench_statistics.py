@@ -30,8 +30,9 @@ BAR = 2.5
 
 def measured(statistic: str, options: argparse.Namespace) -> dict[str, float]:
     """Seconds of an iteration and of making the targets, and the peak of memory in GB, of this process."""
-    from pipeline.engine import load_tensorflow, read_picture
-    from pipeline.precision import is_native
+    from pipeline.machine import load_tensorflow
+    from pipeline.styling.pictures import read_picture
+    from pipeline.styling.precision import is_native
 
     load_tensorflow()
     import tensorflow as tf

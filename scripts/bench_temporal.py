@@ -31,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from pipeline.engine import read_picture
-from pipeline.motion import FlowTracker, MotionModel
-from pipeline.settings import VideoSettings
-from pipeline.temporal import TemporalModel, linked
+from pipeline.clip.motion import FlowTracker, MotionModel
+from pipeline.clip.temporal import TemporalModel, linked
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.styling.pictures import read_picture
 from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of

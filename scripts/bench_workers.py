@@ -26,12 +26,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.log import Display
+from pipeline.progress.display import Display
 from pipeline.workers.crew import Crew
 from pipeline.workers.forecast import enough_workers, span
-from pipeline.workers.on_ray import RayActors, connect, leave
 from pipeline.workers.processes import Processes, Share
-from pipeline.workers.units import Places, Tell, Unit
+from pipeline.workers.protocol import Places, Tell, Unit
+from pipeline.workers.ray_workers import RayActors, connect, leave
 
 KINDS = {
     "one process": (),

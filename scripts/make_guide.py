@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from make_pictures import row
 
-from pipeline.cli import main as deepfusion
+from pipeline.cli.main import main as deepfusion
 from stylize.types import FloatImage
 from video.decode import fit_size
 from video.images import read_image, resize_image, write_image

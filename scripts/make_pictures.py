@@ -20,11 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from pipeline.cli import main as deepfusion
-from pipeline.config import read_preset
-from pipeline.engine import load_tensorflow, read_picture, read_style
-from pipeline.precision import is_native
-from pipeline.settings import build_settings
+from pipeline.cli.main import main as deepfusion
+from pipeline.machine import load_tensorflow
+from pipeline.settings.job_settings import build_settings
+from pipeline.settings.presets import read_preset
+from pipeline.styling.pictures import read_picture, read_style
+from pipeline.styling.precision import is_native
 from stylize.stylizer import Stylizer
 from stylize.weights import load_weights
 from video.images import resize_image, write_image

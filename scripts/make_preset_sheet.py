@@ -21,10 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pipeline.config import preset_names, read_preset
-from pipeline.engine import load_tensorflow, read_picture
-from pipeline.precision import is_native
-from pipeline.settings import build_settings
+from pipeline.machine import load_tensorflow
+from pipeline.settings.job_settings import build_settings
+from pipeline.settings.presets import preset_names, read_preset
+from pipeline.styling.pictures import read_picture
+from pipeline.styling.precision import is_native
 from stylize.types import FloatImage
 from video.images import read_image, to_uint8, write_image
 

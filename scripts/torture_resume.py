@@ -42,10 +42,10 @@ import numpy as np
 import scenedetect.detectors  # noqa: F401
 import tensorflow  # noqa: F401
 
-import pipeline.frame_loop  # noqa: F401
+import pipeline.clip.frame_loop  # noqa: F401
 import stylize.stylizer  # noqa: F401
-from pipeline.cli import main as deepfusion
-from pipeline.files import file_hash
+from pipeline.cli.main import main as deepfusion
+from pipeline.run_folder.files import file_hash
 from video.encode import FrameWriter
 from video.images import write_image
 
@@ -280,10 +280,10 @@ def in_journal(count: int) -> Callable[[], None]:
     """Die when half of the `count`-th journal line is written."""
 
     def prepare() -> None:
-        import pipeline.journal
+        import pipeline.run_folder.journal
 
         seen = 0
-        append = pipeline.journal.append_durably
+        append = pipeline.run_folder.journal.append_durably
 
         def torn(path: Path, line: str) -> None:
             nonlocal seen
@@ -294,7 +294,7 @@ def in_journal(count: int) -> Callable[[], None]:
                 die()
             append(path, line)
 
-        pipeline.journal.append_durably = torn
+        pipeline.run_folder.journal.append_durably = torn
 
     return prepare
 

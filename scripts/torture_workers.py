@@ -152,7 +152,16 @@ def command(place: Path, name: str, base: Path, options: tuple[str, ...]) -> lis
         job += ["--overwrite"] if (place / "out.mp4").exists() else []
     else:
         job = ["album", base / "photos", "-o", place / "out", *ALBUM]
-    given = [sys.executable, "-m", "pipeline.cli", *job, "--style", base / "style.png", *SETTINGS, *options]
+    given = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        *job,
+        "--style",
+        base / "style.png",
+        *SETTINGS,
+        *options,
+    ]
     return [str(word) for word in given]
 
 

@@ -70,7 +70,7 @@ def style(pictures: Path) -> Path:
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """The frames of the progress movies that would be written, instead of files."""
-    from pipeline import movie
+    from pipeline.montage import movie
 
     frames: list[np.ndarray] = []
     monkeypatch.setattr(movie, "write_animation", lambda path, pictures, rate, **_: frames.extend(pictures))

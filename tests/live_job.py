@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config import Job, StyleSource, build_job
-from pipeline.engine import read_picture
-from pipeline.interrupt import check
-from pipeline.live.watcher import LiveWatcher
-from pipeline.log import Display, Work
-from pipeline.report import Report
-from pipeline.watch import Begun, Ended
+from pipeline.progress.display import Display, Work
+from pipeline.progress.events import Begun, Ended
+from pipeline.progress.report import Report
+from pipeline.progress.signals import check
+from pipeline.settings.job import Job, StyleSource, build_job
+from pipeline.styling.pictures import read_picture
+from pipeline.views.live.watcher import LiveWatcher
 from stylize.optimize import Progress
 from stylize.types import FloatImage
 from video.images import write_image

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from pipeline.growth import blend
-from pipeline.loss_strip import BACKGROUND
-from pipeline.recorder import SnapshotRecorder
+from pipeline.montage.loss_curves import BACKGROUND
+from pipeline.montage.panels import blend
+from pipeline.montage.recorder import SnapshotRecorder
 from video.images import from_uint8, to_uint8
 
 GROUND = np.asarray(BACKGROUND, np.float32) / 255

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.workers.units import Unit
+from pipeline.workers.protocol import Unit
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.cli import main
+from pipeline.cli.main import main
 from video.images import read_image, to_uint8
 
 DEPTH = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from live_job import FakeClip, a_job, quiet
 
-from pipeline.interrupt import release
-from pipeline.live.server import LivePage, serving
-from pipeline.live.watcher import LiveWatcher
+from pipeline.progress.signals import release
+from pipeline.views.live.server import LivePage, serving
+from pipeline.views.live.watcher import LiveWatcher
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(

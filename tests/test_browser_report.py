@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.pages.report_page import Pair, ReportPage, Row, Thumb, write_report_page
+from pipeline.views.report.content import ReportPage, Row
+from pipeline.views.report.embedding import Pair, Thumb
+from pipeline.views.report.page import write_report_page
 
 sync_api = pytest.importorskip("playwright.sync_api")
 

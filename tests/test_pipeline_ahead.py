@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pipeline.ahead import ahead
+from pipeline.background import ahead
 
 
 def test_everything_comes_in_order_from_another_thread() -> None:

@@ -12,7 +12,7 @@ from picture_files import save_heic
 from PIL import Image
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, tree
 
-from pipeline.album_units import JOURNAL
+from pipeline.album.names import JOURNAL
 from stylize.stylizer import Stylizer
 
 pytestmark = pytest.mark.usefixtures("uncompiled")

@@ -16,8 +16,8 @@ from pipeline_runs import QUICK, deepfusion, done, refused, tree
 from video_clips import convert
 
 from pipeline import __version__
-from pipeline.config import preset_names
-from pipeline.settings import known_keys
+from pipeline.settings.job_settings import known_keys
+from pipeline.settings.presets import preset_names
 from stylize.weights import embedded_path
 from video import outputs
 from video.images import from_uint8, write_image
@@ -435,7 +435,7 @@ def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
 
 
 def test_a_clip_without_a_frame_leaves_nothing_behind(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.clips.Clip.contents", lambda clip, display: (pair for pair in ()))
+    monkeypatch.setattr("pipeline.clip.source.Clip.contents", lambda clip, display: (pair for pair in ()))
     ran = deepfusion("video", "../clip.mp4", "--style", "../style.png", "-o", "out.mp4", *QUICK, "-q")
     assert (ran.code, ran.err) == (
         2,

@@ -12,19 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import (
-    Job,
-    StyleSource,
-    build_job,
-    job_text,
-    parse_style,
-    preset_names,
-    preset_text,
-    read_job,
-    read_preset,
-)
 from pipeline.errors import UsageError
-from pipeline.settings import SETTINGS, build_settings, known_keys
+from pipeline.settings.job import Job, StyleSource, build_job, parse_style
+from pipeline.settings.job_file import job_text, read_job
+from pipeline.settings.job_settings import SETTINGS, build_settings, known_keys
+from pipeline.settings.presets import preset_names, preset_text, read_preset
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 

@@ -11,18 +11,10 @@ import pytest
 from named_units import Named, unit
 
 from pipeline.errors import PipelineError
-from pipeline.log import Display
+from pipeline.progress.display import Display
 from pipeline.workers.crew import TRIES, Crew
-from pipeline.workers.messages import (
-    Broke,
-    Died,
-    Done,
-    Failed,
-    Progressed,
-    Ready,
-    Unfit,
-)
-from pipeline.workers.units import InProcess, Unit
+from pipeline.workers.messages import Broke, Died, Done, Failed, Progressed, Ready, Unfit
+from pipeline.workers.protocol import InProcess, Unit
 
 
 @dataclass

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from pipeline_runs import QUICK, deepfusion, done, refused, tree
 
-from pipeline import files, lock
-from pipeline.album_units import JOURNAL
+from pipeline.album.names import JOURNAL
 from pipeline.errors import UsageError
-from pipeline.files import content_hash
-from pipeline.rundir import RunFolder
-from pipeline.workers.parcels import traits_of
+from pipeline.run_folder import files, lock
+from pipeline.run_folder.files import content_hash
+from pipeline.run_folder.folder import RunFolder
+from pipeline.workers.file_copies import traits_of
 from stylize.checkpoint import Checkpoint, Done, Standing
 from video import drives
 
@@ -82,7 +82,7 @@ def test_what_a_drive_cannot_do_is_a_note_and_the_job_goes_on(
 def test_a_drive_that_takes_nothing_is_refused_at_once(
     dry: bool, number: int, said: str, photos: Path, style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.rehearsal.limits_of", failing(number))
+    monkeypatch.setattr("pipeline.steps.rehearsal.limits_of", failing(number))
     ran = deepfusion(*album(photos, style, *(["--dry-run"] if dry else [])))
     assert ran.code in (1, 2)
     (line,) = ran.err.splitlines()
@@ -154,7 +154,7 @@ def test_a_killed_process_keeps_nobody_out_without_locks(lockless: None, tmp_pat
         "import fcntl, os, errno, sys\n"
         "def flock(*_): raise OSError(errno.ENOLCK, 'no locks')\n"
         "fcntl.flock = flock\n"
-        "from pathlib import Path\nfrom pipeline.rundir import RunFolder\n"
+        "from pathlib import Path\nfrom pipeline.run_folder.folder import RunFolder\n"
         "run = RunFolder(Path(sys.argv[1]), {}); os.kill(os.getpid(), 9)"
     )
     place = Path(__file__).parent.parent

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import estimate
-from pipeline.config import Job, StyleSource, build_job
-from pipeline.engine import unit_cost
-from pipeline.estimate import Plan, plan_pictures, seconds_per_iteration
-from pipeline.log import Display
-from pipeline.memory import PROGRAM, peak
+from pipeline.machine import PROGRAM, peak
+from pipeline.progress.display import Display
+from pipeline.settings.job import Job, StyleSource, build_job
+from pipeline.steps import estimate
+from pipeline.steps.estimate import Plan, plan_pictures, seconds_per_iteration
+from pipeline.styling.factory import unit_cost
 from stylize.config import StylizeConfig
 
 
@@ -69,7 +69,7 @@ def test_renewals_are_shared_among_iterations(monkeypatch: pytest.MonkeyPatch) -
         now += 10.0
 
     clockwork.targets = targets
-    monkeypatch.setattr("pipeline.estimate.time.perf_counter", lambda: now)
+    monkeypatch.setattr("pipeline.steps.estimate.time.perf_counter", lambda: now)
     prices, compiling = seconds_per_iteration(clockwork, CONTENT)
     assert prices == [1.0 + 10.0 / 20]
     assert compiling == 0.0

@@ -16,8 +16,24 @@ FORBIDDEN = {
 }
 LIGHT = {"pipeline": {"tensorflow", "PIL", "rich", "numpy", "jinja2"}}
 """What a package may import inside functions only, so that `--help` stays quick."""
-MAY_IMPORT_NUMPY_FIRST = {"movie.py", "movie_layouts.py", "growth.py"}
+MAY_IMPORT_NUMPY_FIRST = {"movie.py", "layouts.py", "panels.py"}
 LONGEST_FILE = 300
+ORDER = (
+    *(
+        "errors",
+        "machine",
+        "background",
+        "settings",
+        "progress",
+        "run_folder",
+        "montage",
+        "styling",
+        "workers",
+    ),
+    *("steps", "clip", "album", "views", "preview", "image", "api", "cli", "__main__"),
+)
+"""The rooms of pipeline/ from the ground up: each may import from those before it, and from itself."""
+LONGEST_BODY = 45
 
 
 def imports(path: Path, *, top_only: bool = False) -> set[str]:
@@ -57,6 +73,62 @@ def test_files_stay_short() -> None:
 
 def lines(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def pipeline_imports() -> dict[str, set[str]]:
+    """For each module of pipeline/ the modules of pipeline/ that it imports, anywhere and for any purpose."""
+    found: dict[str, set[str]] = {}
+    modules = {module_of(path): path for path in files("pipeline")}
+    for module, path in modules.items():
+        found[module] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "pipeline":
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[module] |= (inner & modules.keys()) or ({node.module} & modules.keys())
+    return found
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_imports_in_the_pipeline_go_down() -> None:
+    def floor(module: str) -> int:
+        return ORDER.index(module.split(".")[1])
+
+    up = [
+        f"{module} -> {other}"
+        for module, others in pipeline_imports().items()
+        for other in others
+        if "." in module and "." in other and floor(module) < floor(other)
+    ]
+    assert up == []
+    rooms = {path.stem if path.is_file() else path.name for path in (ROOT / "pipeline").iterdir()}
+    assert set(ORDER) <= rooms
+
+
+def test_no_circles_in_the_pipeline() -> None:
+    waiting = {module: others - {module} for module, others in pipeline_imports().items()}
+    while free := {module for module, others in waiting.items() if not others & waiting.keys()}:
+        waiting = {module: others for module, others in waiting.items() if module not in free}
+    assert waiting == {}, "these import each other, or something that does"
+
+
+def test_functions_stay_short() -> None:
+    long = {
+        f"{module_of(path)}.{node.name}"
+        for package in FORBIDDEN
+        for path in files(package)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and body_lines(node) > LONGEST_BODY
+    }
+    assert long == set()
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function behind its docstring."""
+    first = function.body[1] if ast.get_docstring(function) and len(function.body) > 1 else function.body[0]
+    return (function.end_lineno or 0) - first.lineno + 1
 
 
 def test_nothing_names_the_machine_it_was_made_on() -> None:

@@ -200,7 +200,7 @@ def test_a_bug_keeps_its_traceback(
 
     monkeypatch.setattr(Stylizer, "stylize", fail)
     with pytest.raises(ZeroDivisionError):
-        from pipeline.cli import main
+        from pipeline.cli.main import main
 
         main([str(argument) for argument in run(photo, style, tmp_path / "out.png")])
 

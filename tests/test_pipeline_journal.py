@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.files import append_durably, write_durably
-from pipeline.journal import Journal
+from pipeline.run_folder.files import append_durably, write_durably
+from pipeline.run_folder.journal import Journal
 
 ENTRIES = st.lists(
     st.dictionaries(

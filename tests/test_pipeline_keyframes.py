@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from pipeline_runs import QUICK, done, refused
 
-from pipeline.keyframes import Change, Timeline, difference, parse_change, table_of, text_of
-from pipeline.motion import loosened
+from pipeline.clip.motion import loosened
+from pipeline.clip.timeline import Timeline, difference
+from pipeline.settings.keyframes import Change, parse_change, table_of, text_of
 from stylize.anchor import Anchor
 from stylize.colors import grey
 from stylize.errors import ConfigError

@@ -22,15 +22,15 @@ from PIL import Image
 from pipeline_runs import QUICK, done, refused
 from werkzeug.test import Client, TestResponse
 
-from pipeline.interrupt import SIGNALS, Stopped, check, hold, listen, patiently, release, rested
-from pipeline.live.curves import POINTS, Curve
-from pipeline.live.pictures import SIDE, STRIP_HEIGHT, Throttle
-from pipeline.live.server import TOKEN_HEADER, LivePage, listening, serving, watching
-from pipeline.live.state import STRIP
-from pipeline.live.watcher import LiveWatcher
-from pipeline.log import Work
-from pipeline.report import Report
-from pipeline.watch import Begun, Ended
+from pipeline.progress.display import Work
+from pipeline.progress.events import Begun, Ended
+from pipeline.progress.report import Report
+from pipeline.progress.signals import SIGNALS, Stopped, check, hold, listen, patiently, release, rested
+from pipeline.views.live.curves import POINTS, Curve
+from pipeline.views.live.pictures import SIDE, STRIP_HEIGHT, Throttle
+from pipeline.views.live.server import TOKEN_HEADER, LivePage, listening, serving, watching
+from pipeline.views.live.state import STRIP
+from pipeline.views.live.watcher import LiveWatcher
 from video.images import write_image
 
 LOCAL = {"Host": "127.0.0.1:8686"}
@@ -362,9 +362,9 @@ def test_a_signal_ends_work_that_is_held() -> None:
 
 
 def test_time_at_rest_is_no_speed(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr("pipeline.log.time.perf_counter", clock)
+    monkeypatch.setattr("pipeline.progress.display.time.perf_counter", clock)
     resting = [0.0]
-    monkeypatch.setattr("pipeline.log.rested", lambda: resting[0])
+    monkeypatch.setattr("pipeline.progress.display.rested", lambda: resting[0])
     work = Work(100)
     for _ in range(5):
         clock.now += 1.0
@@ -483,7 +483,7 @@ def test_a_job_is_done_with_the_page(photo: Path, style: Path, tmp_path: Path) -
 
 
 def test_without_the_page_no_server_is_loaded() -> None:
-    code = "import sys, pipeline.cli, pipeline.jobs; print('werkzeug' in sys.modules)"
+    code = "import sys, pipeline.cli.main, pipeline.api; print('werkzeug' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert ran.stdout == "False\n"
 

@@ -10,9 +10,10 @@ import re
 
 import pytest
 
-from pipeline import log
-from pipeline.log import Display, spoken_bytes, spoken_time
-from pipeline.report import Report
+from pipeline.progress import display as log
+from pipeline.progress.display import Display
+from pipeline.progress.report import Report
+from pipeline.progress.wording import spoken_bytes, spoken_time
 
 
 @pytest.mark.parametrize(

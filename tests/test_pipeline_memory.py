@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pipeline_runs import done
 
-from pipeline import memory
+from pipeline import machine as memory
 from video.images import read_image
 
 

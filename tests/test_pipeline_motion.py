@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from pipeline.motion import SETTLING, FlowTracker, MotionModel, Picture
+from pipeline.clip.motion import SETTLING, FlowTracker, MotionModel, Picture
 from stylize.anchor import Anchor
 from stylize.colors import transferred
 from video.images import FloatImage

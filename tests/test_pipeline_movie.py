@@ -11,13 +11,13 @@ from movie_runs import GROUND, make_run, picture
 from PIL import Image
 
 from pipeline.errors import UsageError
-from pipeline.growth import locate, pace, places_of
-from pipeline.loss_strip import TERM_COLORS, LossStrip, across, curves_of, gridlines, strip_height
-from pipeline.movie import write_progress_movie
-from pipeline.movie_layouts import fitted_size, place_on
-from pipeline.movie_options import MovieOptions
-from pipeline.recorder import SnapshotRecorder, difference
-from pipeline.snapshots import Loss, read_losses, read_snapshots
+from pipeline.montage.layouts import fitted_size, place_on
+from pipeline.montage.loss_curves import TERM_COLORS, LossStrip, across, curves_of, gridlines, strip_height
+from pipeline.montage.movie import write_progress_movie
+from pipeline.montage.panels import locate, pace, places_of
+from pipeline.montage.recorder import SnapshotRecorder, difference
+from pipeline.montage.snapshots import Loss, read_losses, read_snapshots
+from pipeline.settings.run_options import MovieOptions
 from video.errors import EncodeError, InputError
 from video.images import from_uint8
 

@@ -10,11 +10,9 @@ from movie_runs import GROUND, make_run, picture
 from PIL import ImageFont
 from pipeline_runs import QUICK, done, frames_of, refused
 
-from pipeline.captions import Caption, band_height, common_form, cut, draw_caption
 from pipeline.errors import UsageError
-from pipeline.growth import Growth, wipe
-from pipeline.movie import LARGEST_GRID, WAIT, WIPE, write_progress_movie
-from pipeline.movie_layouts import (
+from pipeline.montage.captions import Caption, band_height, common_form, cut, draw_caption
+from pipeline.montage.layouts import (
     Area,
     Box,
     Layout,
@@ -24,9 +22,11 @@ from pipeline.movie_layouts import (
     side_layout,
     single_layout,
 )
-from pipeline.movie_options import MovieOptions
-from pipeline.optimise import styles_of
-from pipeline.snapshots import read_snapshots
+from pipeline.montage.movie import LARGEST_GRID, WAIT, WIPE, write_progress_movie
+from pipeline.montage.panels import Growth, wipe
+from pipeline.montage.snapshots import read_snapshots
+from pipeline.settings.run_options import MovieOptions
+from pipeline.styling.one_picture import styles_of
 from stylize.look import Look
 from video.images import from_uint8, resize_image, to_uint8
 
@@ -238,7 +238,7 @@ def test_a_large_album_is_chosen_from_evenly(tmp_path, shown, monkeypatch):
             seen.append(snapshots[0].folder.name)
             super().__init__(snapshots, room)
 
-    monkeypatch.setattr("pipeline.movie.Growth", Seen)
+    monkeypatch.setattr("pipeline.montage.movie.Growth", Seen)
     folders = [tmp_path / f"{number:02d}" for number in range(2 * LARGEST_GRID)]
     for folder in folders:
         make_run(folder, (6, 4), iterations=0)

@@ -17,18 +17,20 @@ from PIL import Image
 from pipeline_runs import QUICK, deepfusion, done, frames_of, refused, tree
 from test_video_names import NAMES, is_clean, is_safe
 
-from pipeline.album_names import JOURNAL, AlbumNames, Wanted
-from pipeline.album_units import captions_of, plan_units
-from pipeline.captions import drawable
-from pipeline.config import StyleSource, build_job, job_text
-from pipeline.live.state import State
-from pipeline.log import Display
-from pipeline.pages.report_page import ReportPage, report_text
-from pipeline.report import Report
-from pipeline.settings import AlbumSettings
-from pipeline.toml_files import read_toml
-from pipeline.watch import Ended
-from pipeline.workers.parcels import Parcel, Unpacked
+from pipeline.album.names import JOURNAL, AlbumNames, Wanted
+from pipeline.album.units import captions_of, plan_units
+from pipeline.montage.captions import drawable
+from pipeline.progress.display import Display
+from pipeline.progress.events import Ended
+from pipeline.progress.report import Report
+from pipeline.settings.job import StyleSource, build_job
+from pipeline.settings.job_file import job_text
+from pipeline.settings.job_settings import AlbumSettings
+from pipeline.settings.toml_files import read_toml
+from pipeline.views.live.state import State
+from pipeline.views.report.content import ReportPage
+from pipeline.views.report.page import report_text
+from pipeline.workers.file_copies import Parcel, Unpacked
 from video.exif import taken
 from video.names import twin_of
 
@@ -249,7 +251,7 @@ LONG = "n" * 248
 def test_an_output_with_a_name_that_is_too_long_is_refused_at_once(
     command: str, name: str, photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.engine.load_tensorflow", None)
+    monkeypatch.setattr("pipeline.machine.load_tensorflow", None)
     content = _album(tmp_path / "album", "a.png") if command == "album" else photo
     said = refused(command, content, "--style", style, "-o", tmp_path / name, *QUICK)
     assert said.startswith("cannot write ") and "too long" in said
@@ -395,7 +397,7 @@ def test_the_bar_takes_no_name_for_markup() -> None:
 
 
 def test_what_standard_output_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.log import printable
+    from pipeline.progress.display import printable
 
     out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="strict")
     monkeypatch.setattr("sys.stdout", out)
@@ -406,7 +408,7 @@ def test_what_standard_output_cannot_show_is_escaped(monkeypatch: pytest.MonkeyP
 
 
 def test_a_command_that_continues_can_be_given_again(capsys: pytest.CaptureFixture[str]) -> None:
-    from pipeline.cli import _command
+    from pipeline.cli.main import _command
 
     assert _command(["image", f"{RAW}'s\n.png", "--restart", "ä b.png"]) == (
         r"deepfusion image $'caf\xe9\'s\x0a.png' 'ä b.png'"

@@ -15,9 +15,9 @@ import pytest
 from pipeline_runs import QUICK, deepfusion, done, refused, tree
 from tiny_encoder import tiny_weights
 
-from pipeline.config import StyleSource, build_job
-from pipeline.finish import record_of
-from pipeline.places import as_sent, to_send
+from pipeline.run_folder.record import record_of
+from pipeline.settings.input_files import as_sent, to_send
+from pipeline.settings.job import StyleSource, build_job
 from stylize.backbone import FULL_MEANS
 from stylize.errors import WeightsError
 from stylize.weights import EMBEDDED, embedded_path, load_weights
@@ -140,7 +140,7 @@ def test_a_run_that_auto_began_on_the_slim_network_is_not_continued_on_the_full_
     """The same command, interrupted in an earlier version that had no full network."""
     common = (*TINY[:2], "--iterations", "6", *TINY[4:])
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.optimise.follow", lambda work, label: stopping)
+        patch.setattr("pipeline.styling.one_picture.follow", lambda work, label: stopping)
         assert deepfusion(*image(*common, "--backbone", "vgg19-slim")).code == 130
     before = tree(place)
     said = refused(*image(*common))

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pipeline_runs import QUICK, done
 
-from pipeline import log, outlook
-from pipeline.config import Job, StyleSource, build_job
-from pipeline.log import Display, Work
-from pipeline.optimise import follow
-from pipeline.outlook import Outlook, roughly, slim_share
+from pipeline.progress import display as log
+from pipeline.progress.display import Display, Work
+from pipeline.settings.job import Job, StyleSource, build_job
+from pipeline.steps import outlook
+from pipeline.steps.outlook import Outlook, roughly, slim_share
+from pipeline.styling.one_picture import follow
 from stylize.config import StylizeConfig
 
 DEFAULT = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")

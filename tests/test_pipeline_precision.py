@@ -12,9 +12,9 @@ import tensorflow as tf
 from pipeline_runs import QUICK, done
 from tiny_encoder import tiny_weights
 
-from pipeline import precision
-from pipeline.config import Job, StyleSource, build_job
-from pipeline.precision import is_native, settled
+from pipeline.settings.job import Job, StyleSource, build_job
+from pipeline.styling import precision
+from pipeline.styling.precision import is_native, settled
 from stylize.weights import Weights
 
 

@@ -13,20 +13,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.pages.charts import Chart, Mark, Series, spoken
-from pipeline.pages.drawing import WIDE, Drawing, draw, steps
-from pipeline.pages.embedding import LONGEST_SIDE, PAIR_LIMITS, embedded, embedded_pairs, embedded_thumb
-from pipeline.pages.report_charts import charts_of
-from pipeline.pages.report_page import (
+from pipeline.views.report.chart_types import Chart, Mark, Series, spoken
+from pipeline.views.report.charts import charts_of
+from pipeline.views.report.content import ReportPage, Row
+from pipeline.views.report.drawing import WIDE, Drawing, draw, steps
+from pipeline.views.report.embedding import (
+    LONGEST_SIDE,
+    PAIR_LIMITS,
     Pair,
-    ReportPage,
-    Row,
     Thumb,
     chosen_frames,
     chosen_pairs,
-    report_text,
-    write_report_page,
+    embedded,
+    embedded_pairs,
+    embedded_thumb,
 )
+from pipeline.views.report.page import report_text, write_report_page
 from video.errors import EncodeError, InputError
 
 NASTY = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>.png"

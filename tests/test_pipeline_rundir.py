@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.files import append_durably, file_hash
-from pipeline.rundir import Frame, RunFolder, run_path
+from pipeline.run_folder.files import append_durably, file_hash
+from pipeline.run_folder.folder import Frame, RunFolder, run_path
 
 RECORD = {"size": 64, "style_layers": ("a", "b"), "content": "0" * 64}
 
@@ -129,7 +129,7 @@ def test_a_second_process_is_told_who_is_there(tmp_path: Path) -> None:
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
-    code = f"from pipeline.rundir import RunFolder; import os; from pathlib import Path; run = RunFolder(Path({str(tmp_path / 'run')!r}), {{}}); os.kill(os.getpid(), 9)"
+    code = f"from pipeline.run_folder.folder import RunFolder; import os; from pathlib import Path; run = RunFolder(Path({str(tmp_path / 'run')!r}), {{}}); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False)
     assert (tmp_path / "run" / "lock").exists()
     RunFolder(tmp_path / "run", {}).remove()

@@ -12,8 +12,8 @@ import pytest
 from named_units import Named, unit
 
 from pipeline.errors import PipelineError
-from pipeline.log import Display
-from pipeline.watch import Begun, Iterated, Watcher
+from pipeline.progress.display import Display
+from pipeline.progress.events import Begun, Iterated, Watcher
 from pipeline.workers.messages import (
     Broke,
     Died,
@@ -27,9 +27,9 @@ from pipeline.workers.messages import (
     Unfit,
     Warned,
 )
+from pipeline.workers.protocol import Places, as_named
 from pipeline.workers.relay import Relay
-from pipeline.workers.serve import Server
-from pipeline.workers.units import Places, as_named
+from pipeline.workers.server import Server
 from stylize.optimize import Progress
 
 

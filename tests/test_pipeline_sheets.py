@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from pipeline_runs import QUICK, deepfusion, done, frames_of, refused, tree
 
-from pipeline.contact_sheet import PAGE, Cell, evenly, page_paths, small, write_contact_sheet
-from pipeline.preview import corrected, shifted_layers
-from pipeline.samples import AREA, sample_side
+from pipeline.montage.contact_sheet import PAGE, Cell, evenly, page_paths, small, write_contact_sheet
+from pipeline.preview.preview import corrected, shifted_layers
+from pipeline.preview.samples import AREA, sample_side
 from stylize.config import StylizeConfig
 from video.decode import read_frames
 from video.glimpse import SHORT, glimpses

@@ -12,8 +12,8 @@ import pytest
 from pipeline_runs import QUICK, deepfusion, done
 from video_clips import convert
 
-from pipeline.cli import cli
-from pipeline.examples import EXAMPLES
+from pipeline.cli.examples import EXAMPLES
+from pipeline.cli.main import cli
 from video.images import read_image, write_image
 
 WORKER_OPTIONS = ("--workers", "--engine-address", "--gpus-per-worker")

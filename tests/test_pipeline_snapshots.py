@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.recorder import (
+from pipeline.montage.recorder import (
     DENSE_ITERATIONS,
     LEVEL_LIMIT,
     MOST_STYLES,
@@ -20,7 +20,7 @@ from pipeline.recorder import (
     difference,
     next_due,
 )
-from pipeline.snapshots import Loss, content_path, read_losses, read_snapshots, style_paths
+from pipeline.montage.snapshots import Loss, content_path, read_losses, read_snapshots, style_paths
 from video.images import read_image, to_uint8
 
 SIZE = (12, 8)
@@ -223,7 +223,7 @@ def test_difference_is_the_root_mean_square():
 
 def test_importing_loads_nothing_heavy():
     code = (
-        "import sys, pipeline.snapshots, pipeline.movie; "
+        "import sys, pipeline.montage.snapshots, pipeline.montage.movie; "
         "heavy = {'tensorflow', 'keras', 'cv2', 'PIL', 'av', 'ffmpeg'} & set(sys.modules); "
         "assert not heavy, heavy"
     )

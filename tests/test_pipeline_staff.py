@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
+from pipeline.settings.run_options import WorkerOptions
 from pipeline.workers import forecast as forecasts
+from pipeline.workers.file_copies import Parcels, Unpacked, sees, traits_of
 from pipeline.workers.messages import Failed
-from pipeline.workers.parcels import Parcels, Unpacked, sees, traits_of
 from pipeline.workers.scratch import make_scratch
-from pipeline.workers.staff import Staff, WorkerOptions, staff_for
+from pipeline.workers.staff import Staff, staff_for
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def unpack(paths: Sequence[Path]) -> Unpacked:
 
 
 def test_files_and_folders_arrive_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.workers.parcels.PIECE", 1000)
+    monkeypatch.setattr("pipeline.workers.file_copies.PIECE", 1000)
     clip, folder = tmp_path / "clip.mp4", tmp_path / "styles"
     clip.write_bytes(os.urandom(2500))
     (folder / "deep").mkdir(parents=True)

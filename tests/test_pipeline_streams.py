@@ -79,7 +79,7 @@ def test_a_reader_that_has_gone_is_no_traceback(place: Path) -> None:
 def test_no_file_takes_the_number_of_a_closed_stream(place: Path) -> None:
     """What is meant for people would be written into it."""
     program = (
-        "import os\nfrom pipeline.streams import secure\nsecure()\n"
+        "import os\nfrom pipeline.cli.streams import secure\nsecure()\n"
         "print([os.readlink(f'/proc/self/fd/{number}') for number in range(3)], file=open('seen', 'w'))"
     )
     subprocess.run(
@@ -92,13 +92,13 @@ def test_no_file_takes_the_number_of_a_closed_stream(place: Path) -> None:
 # --- Ctrl-C -------------------------------------------------------------------------------------------------
 
 BEGUN = {
-    "console script": "from pipeline.entry import main\nsys.exit(main())",
+    "console script": "from pipeline.cli.entry import main\nsys.exit(main())",
     "python -m": "import runpy\nrunpy.run_module('pipeline.cli', run_name='__main__', alter_sys=True)",
 }
 
 
 @pytest.mark.parametrize("how", BEGUN)
-@pytest.mark.parametrize("module", ["threading", "click", "pipeline.config"])
+@pytest.mark.parametrize("module", ["threading", "click", "pipeline.settings.job"])
 def test_ctrl_c_while_the_program_is_still_being_imported(module: str, how: str, place: Path) -> None:
     program = f"""
 import os, signal, sys

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import preset_names, read_preset
-from pipeline.engine import read_style
-from pipeline.settings import build_settings
+from pipeline.settings.job_settings import build_settings
+from pipeline.settings.presets import preset_names, read_preset
+from pipeline.styling.pictures import read_style
 from video.images import write_image
 
 

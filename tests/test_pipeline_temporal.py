@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from tiny_encoder import tiny_config, tiny_weights
 
-from pipeline.settings import VideoSettings
-from pipeline.temporal import StylizedFrame, TemporalModel, linked, stylize_frames
+from pipeline.clip.temporal import StylizedFrame, TemporalModel, linked, stylize_frames
+from pipeline.settings.job_settings import VideoSettings
 from stylize.anchor import Anchor
 from stylize.errors import ConfigError
 from stylize.look import Look

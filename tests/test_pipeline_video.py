@@ -16,7 +16,7 @@ from conftest import FRAMES
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, sound_of, tree
 from video_clips import convert
 
-from pipeline.clips import parse_rate
+from pipeline.clip.source import parse_rate
 from pipeline.errors import UsageError
 from stylize.stylizer import Stylizer
 from video.decode import FrameRange, read_frames
@@ -478,7 +478,7 @@ def test_what_cannot_be_carried_over_is_known_before_the_work(
     dry = done(*arguments, "--dry-run").err.splitlines()
     assert [line for line in dry if "odd.mkv:" in line] == notes
     assert tree(tmp_path) == ["odd.mkv"]
-    monkeypatch.setattr("pipeline.clips.Clip.contents", not_read)
+    monkeypatch.setattr("pipeline.clip.source.Clip.contents", not_read)
     ran = deepfusion(*arguments)
     assert [line for line in ran.err.splitlines() if "odd.mkv:" in line] == notes
     assert "the frames were asked for" in ran.err
@@ -488,7 +488,7 @@ def test_a_dry_run_does_not_decode_all_that_comes_before(
     clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("video.glimpse.SHORT", 2)
-    monkeypatch.setattr("pipeline.clips.Clip.contents", not_read)
+    monkeypatch.setattr("pipeline.clip.source.Clip.contents", not_read)
     ran = done(*run(clip, style, tmp_path / "out.mp4", "--dry-run", "--frames", f"{FRAMES - 2}:"))
     assert "2 frames of " in ran.out + ran.err
 
@@ -496,6 +496,6 @@ def test_a_dry_run_does_not_decode_all_that_comes_before(
 def test_a_job_says_that_it_reads_up_to_its_first_frame(
     clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.clips.FAR", 2)
+    monkeypatch.setattr("pipeline.clip.source.FAR", 2)
     ran = done(*run(clip, style, tmp_path / "out.mp4", "--frames", f"{FRAMES - 1}:"))
     assert f"reading {clip} up to frame {FRAMES - 1}, the first that is wanted ..." in ran.err

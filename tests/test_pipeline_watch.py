@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pipeline_runs import QUICK, done
 
-from pipeline.config import StyleSource, build_job
-from pipeline.engine import RunOptions
-from pipeline.jobs import run_job
-from pipeline.log import Display
-from pipeline.report import Report
-from pipeline.watch import Begun, Ended, Moved, Watcher
+from pipeline.api import run_job
+from pipeline.progress.display import Display
+from pipeline.progress.events import Begun, Ended, Moved, Watcher
+from pipeline.progress.report import Report
+from pipeline.settings.job import StyleSource, build_job
+from pipeline.settings.run_options import RunOptions
 from video.decode import read_frames
 from video.images import read_image, write_image
 from video.metrics import ConsistencyMeter

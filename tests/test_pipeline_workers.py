@@ -20,19 +20,20 @@ import numpy as np
 import pytest
 from pipeline_runs import deepfusion, done, refused, tree
 
-from pipeline.clip_book import ClipBook, FrameMade
-from pipeline.clips import open_clip
-from pipeline.config import build_job, parse_style
+from pipeline.clip.frames import FrameMade
+from pipeline.clip.ledger import ClipBook
+from pipeline.clip.masks import marks_of_masks, masks_of_clip
+from pipeline.clip.shots import find_shots
+from pipeline.clip.source import open_clip
 from pipeline.errors import PipelineError
-from pipeline.files import file_hash
-from pipeline.log import Display
-from pipeline.masks import marks_of_masks, masks_of_clip
-from pipeline.places import relocated, worker_inputs
-from pipeline.report import Report
-from pipeline.rundir import Frame, RunFolder
-from pipeline.settings import VideoSettings
-from pipeline.watch import Ended, Watcher
-from pipeline.workers.shots import find_shots
+from pipeline.progress.display import Display
+from pipeline.progress.events import Ended, Watcher
+from pipeline.progress.report import Report
+from pipeline.run_folder.files import file_hash
+from pipeline.run_folder.folder import Frame, RunFolder
+from pipeline.settings.input_files import relocated, worker_inputs
+from pipeline.settings.job import build_job, parse_style
+from pipeline.settings.job_settings import VideoSettings
 from video import decode, stretch
 from video.decode import FrameRange
 from video.encode import FrameWriter

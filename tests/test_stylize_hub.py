@@ -109,7 +109,7 @@ def test_what_is_no_model_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_it_is_imported_only_when_it_is_wanted() -> None:
-    code = "import sys, stylize.stylizer, pipeline.engine; sys.exit('tensorflow_hub' in sys.modules)"
+    code = "import sys, stylize.stylizer, pipeline.styling.factory; sys.exit('tensorflow_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -20,8 +20,8 @@ from numpy_statistics import REFERENCES, Case
 from numpy_vgg import forward, pool
 from tiny_encoder import random_picture, tiny_weights
 
-from pipeline.config import preset_names, preset_text, read_preset
-from pipeline.settings import build_settings
+from pipeline.settings.job_settings import build_settings
+from pipeline.settings.presets import preset_names, preset_text, read_preset
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
 from stylize.weights import Weights

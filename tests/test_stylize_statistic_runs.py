@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
-from pipeline.config import preset_names, read_preset
-from pipeline.settings import build_settings
+from pipeline.settings.job_settings import build_settings
+from pipeline.settings.presets import preset_names, read_preset
 from stylize import pyramid
 from stylize.anchor import Anchor
 from stylize.checkpoint import Checkpoint

@@ -177,11 +177,6 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
         )
     shown = video.packets.times
     start = min(shown) * video.time_base if shown else video.start_time or Fraction(0)
-    audio = tuple(
-        AudioTrack(track.index, track.codec, track.language, _start(track), not track.packets.total)
-        for track in streams.tracks
-        if track.kind == "audio"
-    )
     fields = None
     if video.field_order == "unknown" and video.codec in SILENT_CODECS and path.is_file():
         fields = measure_fields(path, video.index)
@@ -204,7 +199,7 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
         color_primaries=video.color_primaries,
         interlaced=interlaced,
         video_index=video.index,
-        audio=audio,
+        audio=_audio(streams),
         container=streams.container,
         variable_rate=variable,
         notes=tuple(_notes(path, streams, video, rate, (variable, times is not None, interlaced))),
@@ -214,6 +209,14 @@ def describe(path: Path, streams: Streams) -> ClipInfo:
         extras=list_extras(streams),
         chapters=streams.chapters,
         timed=tells_some_times(video),
+    )
+
+
+def _audio(streams: Streams) -> tuple[AudioTrack, ...]:
+    return tuple(
+        AudioTrack(track.index, track.codec, track.language, _start(track), not track.packets.total)
+        for track in streams.tracks
+        if track.kind == "audio"
     )
 
 

@@ -1,1 +1,1 @@
-"""Independent units of work, done here, by several processes of this machine, or by a Ray cluster."""
+"""Units of work done by other processes or machines; knows neither clips nor albums."""

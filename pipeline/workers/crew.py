@@ -10,12 +10,12 @@ from contextlib import closing
 from itertools import count
 from typing import Any, Protocol
 
-from pipeline.ahead import Ahead
+from pipeline.background import Ahead
 from pipeline.errors import PipelineError, UsageError
-from pipeline.interrupt import check
-from pipeline.log import Display
+from pipeline.progress.display import Display
+from pipeline.progress.signals import check
 from pipeline.workers.messages import Broke, Died, Done, Failed, Ready, Unfit, Warned
-from pipeline.workers.units import Hear, Task, Unit
+from pipeline.workers.protocol import Hear, Task, Unit
 from video.names import shown
 
 TRIES = 3

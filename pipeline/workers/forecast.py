@@ -6,8 +6,9 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.log import spoken_time
-from pipeline.workers.staff import LOCAL, Staff
+from pipeline.progress.wording import spoken_time
+from pipeline.settings.run_options import LOCAL
+from pipeline.workers.staff import Staff
 
 _NEARLY = 1.02
 """So much more than the shortest time there can be is as good as it."""

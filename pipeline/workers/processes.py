@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from pipeline.interrupt import SIGNALS
-from pipeline.threads import THREAD_VARIABLES
+from pipeline.machine import THREAD_VARIABLES
+from pipeline.progress.signals import SIGNALS
 from pipeline.workers.messages import Died
-from pipeline.workers.serve import NO_CARD, Server
-from pipeline.workers.units import Setup, Task, as_named
+from pipeline.workers.protocol import Setup, Task, as_named
+from pipeline.workers.server import NO_CARD, Server
 
 _FAREWELL = 3.0
 """Seconds that a process has to end by itself."""
@@ -143,7 +143,7 @@ def _serve(pipe: Connection, threads: int) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    from pipeline.threads import limit_threads
+    from pipeline.machine import limit_threads
     from pipeline.workers.scratch import make_scratch
 
     limit_threads(threads)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
+from pipeline.workers.file_copies import Traits, Unpacked, sees
 from pipeline.workers.messages import Unfit
-from pipeline.workers.parcels import Traits, Unpacked, sees
+from pipeline.workers.protocol import Setup, Task
 from pipeline.workers.scratch import make_scratch
-from pipeline.workers.serve import NO_CARD, Server
-from pipeline.workers.units import Setup, Task
+from pipeline.workers.server import NO_CARD, Server
 
 AHEAD = 8
 """Words of a worker that nobody has listened to yet; with more it waits."""
@@ -46,7 +46,7 @@ class Actor:
     """A worker in a process of Ray's; each method streams what the worker says."""
 
     def __init__(self, given: Given) -> None:
-        from pipeline.threads import limit_threads
+        from pipeline.machine import limit_threads
 
         if not given.cards:
             os.environ["CUDA_VISIBLE_DEVICES"] = NO_CARD

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
-from pipeline.files import write_durably
-from pipeline.log import Display, Work
-from pipeline.watch import Begun, Iterated
+from pipeline.progress.display import Display, Work
+from pipeline.progress.events import Begun, Iterated
+from pipeline.run_folder.files import write_durably
 from pipeline.workers.messages import Broke, Died, Done, Failed, Kept, Progressed, Said, Stepped, Warned
-from pipeline.workers.units import Unit
+from pipeline.workers.protocol import Unit
 from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage
+
 
 _NAMED = 3
 """Units that are named in the display; of more only the number is told."""

@@ -10,41 +10,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 
-from pipeline.config import Job
 from pipeline.errors import UsageError
-from pipeline.log import Display
-from pipeline.threads import cores, limit_threads
+from pipeline.machine import cores, limit_threads
+from pipeline.progress.display import Display
+from pipeline.settings.job import Job
+from pipeline.settings.run_options import LOCAL, WorkerOptions
 from pipeline.workers.crew import Crew
-from pipeline.workers.serve import NO_CARD
-from pipeline.workers.units import Setup
-
-LOCAL = "local"
-"""The address that means: start a Ray here, for this job."""
+from pipeline.workers.protocol import Setup
+from pipeline.workers.server import NO_CARD
 
 _CORES_EACH = 4
 """Cores for a worker without a graphics card, where there are many and nothing is said."""
 
 _MOST_EACH = 4
 """Processes for each core, at the most: each takes a gigabyte."""
-
-
-@dataclass(frozen=True)
-class WorkerOptions:
-    """What was asked of workers.
-
-    Attributes
-    ----------
-    count
-        How many; None: as many as there is room for.
-    address
-        Of a Ray cluster, or "local": a Ray started here; None: processes of this machine.
-    cards
-        Graphics cards for each, or the share of one; None: one each, where there are any.
-    """
-
-    count: int | None = None
-    address: str | None = None
-    cards: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +57,7 @@ class Staff:
         """The workers; each is started when there is a unit for it."""
         watched = bool(display.watchers.each)
         if watched:
-            from pipeline.engine import load_tensorflow
+            from pipeline.machine import load_tensorflow
 
             load_tensorflow()  # what is sent to those who look on needs it, and it is to come in quietly
         if self.address is None:
@@ -88,7 +67,7 @@ class Staff:
             cards = [names[int(number * self.cards) % len(names)] for number in range(self.count)]
             shares = [Share(self.threads, card) for card in cards]
             return Crew(Processes(setup, shares, watched=watched), display)
-        from pipeline.workers.on_ray import RayActors
+        from pipeline.workers.ray_workers import RayActors
 
         actors = RayActors(setup, self.count, threads=self.threads, cards=self.cards, watched=watched)
         return Crew(actors, display)
@@ -110,7 +89,7 @@ def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> It
         return
     with ExitStack() as stack:
         if asked.address is not None and not (plans and asked.address == LOCAL):
-            from pipeline.workers.on_ray import connect, leave, room
+            from pipeline.workers.ray_workers import connect, leave, room
 
             # Ray prints what becomes of actors on standard output, which is for results; it logs it, too.
             stack.enter_context(redirect_stdout(io.StringIO()))

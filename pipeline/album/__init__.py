@@ -1,0 +1,1 @@
+"""Albums: many photos in many styles."""

@@ -1,0 +1,133 @@
+"""What of an album is done: a journal in the output folder, with what decided each result's look."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.album.names import JOURNAL, journal_lines
+from pipeline.album.units import Unit
+from pipeline.errors import PipelineError, UsageError
+from pipeline.progress.display import Display
+from pipeline.run_folder.files import append_durably, file_hash
+from pipeline.run_folder.record import record_of
+from pipeline.settings.job import Job
+from pipeline.settings.job_settings import AlbumSettings
+
+if TYPE_CHECKING:
+    from stylize.weights import Weights
+
+
+def unit_keys(
+    units: Sequence[Unit], job: Job, masks: dict[Path, list[Path]], weights: Weights
+) -> dict[Unit, str]:
+    """For each unit a hash of everything that decides its look; empty when its files cannot be read.
+
+    Of a folder of masks only the photo's own count.
+    """
+    styles = dict.fromkeys(unit.style for unit in units)
+    records = {
+        style: record_of(replace(job, content=style.path, styles=(style,)), weights) for style in styles
+    }
+    photos = {photo: _hash_of(photo) for photo in dict.fromkeys(unit.photo for unit in units)}
+    palette = sorted(photos.values()) if has_common_palette(job) else []
+    keys = {}
+    for unit in units:
+        record = {**records[unit.style], "content": photos[unit.photo]}
+        for key in ("pair", "format", "together"):  # they decide names and order, not looks
+            record.pop(key)
+        if palette:
+            record["palette"] = palette
+        if masks[unit.photo]:
+            record["masks"] = [_hash_of(file) for file in masks[unit.photo]]
+            record["mask"], record["mask_preserve"] = len(record["mask"]), bool(record["mask_preserve"])
+        text = json.dumps(record, sort_keys=True)
+        known = record["content"] and "" not in record.get("masks", [])
+        keys[unit] = hashlib.sha256(text.encode()).hexdigest() if known else ""
+    return keys
+
+
+def _hash_of(file: Path) -> str:
+    """A file's hash; empty when it cannot be read, which whoever works on it says."""
+    try:
+        return file_hash(file)
+    except UsageError:
+        return ""
+
+
+def has_common_palette(job: Job) -> bool:
+    """Whether the style pictures get the colours of all photos together."""
+    settings = job.settings
+    return (
+        isinstance(settings, AlbumSettings) and settings.together and settings.preserve_color == "histogram"
+    )
+
+
+def finished_units(
+    folder: Path, units: Sequence[Unit], keys: dict[Unit, str], display: Display, *, overwrite: bool
+) -> set[Unit]:
+    """Units whose result is there and came of the same settings; a result of others is in the way.
+
+    One that was changed since is left as it is, and named: somebody may have worked on it. The result of a
+    photo that cannot be read any more stays, too.
+    """
+    entries = {entry["output"]: entry for entry in journal_lines(folder)}  # the last one of each counts
+    existing = [unit for unit in units if os.path.exists(unit.output)]
+    same, other = set(), []
+    for unit in existing:
+        entry = entries.get(name_of(unit, folder))
+        if entry is None or keys[unit] not in ("", entry["key"]):
+            other.append(unit)
+        elif keys[unit] and _is_done(unit, entry, display):
+            same.add(unit)
+    if other and not overwrite:
+        raise UsageError(
+            f"{other[0].output}: exists already and is not of this job"
+            f"{f' (nor are {len(other) - 1} others)' if len(other) > 1 else ''}; "
+            "give the settings and the network it was made with, --overwrite to replace it, or another folder"
+        )
+    return same
+
+
+def _is_done(unit: Unit, entry: dict[str, Any], display: Display) -> bool:
+    """Whether a result of the same settings is whole: one that was being written may be a part of it."""
+    found = _hash_of(unit.output)
+    if "sha256" not in entry:
+        return entry.get("will_be", found) == found
+    if entry["sha256"] != found:
+        display.warn(f"{unit.output}: was changed since it was made, and stays; delete it to make it again")
+    return True
+
+
+def name_of(unit: Unit, folder: Path) -> str:
+    """A result's name in the output folder, with sub-folders."""
+    return unit.output.relative_to(folder).as_posix()
+
+
+def write_result(job: Job, unit: Unit, key: str, data: bytes) -> None:
+    """Write a result's file and its line in the journal, with the file's hash.
+
+    A line of a new file comes before it, too, with what its hash will be: after a crash in between one knows
+    that the file is of this job, and whether it is whole. A file that is replaced keeps its line until then.
+    """
+    from video.images import write_whole
+
+    folder = job.output
+    entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key}
+    if unit.folder:
+        entry.update(style=str(unit.style.path.absolute()), folder=unit.folder)
+    try:
+        unit.output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PipelineError(f"{unit.output.parent}: the folder cannot be made: {error.strerror}") from None
+    new = not os.path.exists(unit.output)
+    if new:
+        will_be = hashlib.sha256(data).hexdigest()
+        append_durably(folder / JOURNAL, json.dumps({**entry, "will_be": will_be}))
+    write_whole(unit.output, data)
+    append_durably(folder / JOURNAL, json.dumps({**entry, "sha256": file_hash(unit.output)}))

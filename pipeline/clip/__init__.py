@@ -1,0 +1,1 @@
+"""Clips: frames stylized one from the other."""

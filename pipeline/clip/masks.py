@@ -1,0 +1,117 @@
+"""Masks of a clip: one picture for all frames, a folder of them, or a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError, UsageError
+from pipeline.settings.job_settings import JobSettings, mask_paths
+from pipeline.styling.looks import Masks, _check_shape, _plane
+
+if TYPE_CHECKING:
+    from pipeline.clip.source import Clip
+    from stylize.look import Plane
+    from stylize.types import FloatImage
+    from video.probe import ClipInfo
+    from video.sequence import FrameFolder
+
+
+def masks_of_clip(settings: JobSettings, clip: Clip) -> Generator[Masks, None, None]:
+    """The masks of each frame of a clip, in step with its frames; without an end for pictures.
+
+    Raises
+    ------
+    UsageError
+        Before the first: if a mask is of another shape, or has fewer frames than the clip.
+    PipelineError
+        At a frame that a mask turns out not to have.
+    """
+    with ExitStack() as stack:
+        paths = mask_paths(settings)
+        marks = clip.mask_marks or [()] * len(paths)
+        sources = [_planes_of(path, clip, of, stack) for path, of in zip(paths, marks, strict=True)]
+        number = clip.wanted.start
+        while True:
+            planes = []
+            for path, source in zip(paths, sources, strict=True):
+                plane = next(source, None)
+                if plane is None:
+                    raise PipelineError(
+                        f"{path}: ends before frame {number} of the clip; give it every frame"
+                    )
+                planes.append(plane)
+            yield tuple(planes)
+            number += 1
+
+
+def check_clip_masks(settings: JobSettings, clip: Clip) -> None:
+    """What `masks_of_clip` would refuse at the first frame, before any work."""
+    with closing(masks_of_clip(settings, clip)) as masks:
+        next(masks)
+
+
+def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes | None, ...], None, None]:
+    """A mark of each mask's frame (`video.stretch`), in step with the clip's frames, without an end.
+
+    None for a mask that is no clip, and behind the end of one.
+    """
+    from video.decode import read_frames
+    from video.stretch import mark_of
+
+    with ExitStack() as stack:
+        sources: list[Iterator[FloatImage]] = []
+        for path in mask_paths(settings):
+            frames: Iterator[FloatImage] = iter(())
+            if not _is_picture(path) and not path.is_dir():
+                source = _moving(path, clip)
+                frames = stack.enter_context(closing(read_frames(source, size=clip.size, frames=clip.wanted)))
+            sources.append(frames)
+        while True:
+            row = [next(source, None) for source in sources]
+            yield tuple(None if frame is None else mark_of(frame) for frame in row)
+
+
+def _planes_of(path: Path, clip: Clip, marks: tuple[bytes, ...], stack: ExitStack) -> Iterator[Plane]:
+    """A mask's planes at the clip's size, from the first wanted frame on."""
+    from video.decode import read_frames
+    from video.images import read_image
+    from video.stretch import read_stretch
+
+    width, height = clip.size
+    if _is_picture(path):
+        picture = read_image(path)
+        _check_shape(path, picture.shape[1], picture.shape[0], clip.source.width, clip.source.height)
+        return repeat(_plane(picture, width, height))
+    source = _moving(path, clip)
+    if marks:
+        frames = read_stretch(source, size=clip.size, start=clip.wanted.start, marks=marks)
+    else:
+        frames = read_frames(source, size=clip.size, frames=clip.wanted)
+    return (_plane(frame, width, height) for frame in stack.enter_context(closing(frames)))
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a mask is one picture, the same for all frames."""
+    from video.images import PICTURE_SUFFIXES
+
+    return not path.is_dir() and path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _moving(path: Path, clip: Clip) -> ClipInfo | FrameFolder:
+    """A mask that is a clip or a folder of frames; UsageError if it cannot be one of this clip."""
+    from video.probe import probe
+    from video.sequence import open_folder
+
+    source: ClipInfo | FrameFolder = open_folder(path) if path.is_dir() else probe(path)
+    _check_shape(path, source.width, source.height, clip.source.width, clip.source.height)
+    wanted = clip.indices
+    if source.frames and wanted and source.frames <= wanted[-1]:
+        raise UsageError(
+            f"{path}: has {source.frames} frames, and the clip goes on to frame {wanted[-1]}; "
+            f"a mask follows the clip frame by frame"
+        )
+    return source

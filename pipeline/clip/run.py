@@ -1,0 +1,259 @@
+"""A clip in, the stylized clip with its sound out; every frame starts from the stylized frame before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.clip.frame_loop import FrameCosts, FrameLoop
+from pipeline.clip.ledger import ClipBook
+from pipeline.clip.masks import check_clip_masks
+from pipeline.clip.shots import ClipSetup, cost_of, do_shots, find_shots
+from pipeline.clip.source import Clip, open_clip
+from pipeline.clip.timeline import check_changes, missing_shot, timeline_of
+from pipeline.errors import UsageError
+from pipeline.montage.contact_sheet import Cell, evenly, small
+from pipeline.progress.display import Display
+from pipeline.progress.events import JobBegun, Written
+from pipeline.progress.report import Report
+from pipeline.run_folder.folder import run_path
+from pipeline.run_folder.record import close_run, open_run
+from pipeline.settings.job import Job
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.settings.run_options import RunOptions
+from pipeline.steps.checks import check_inputs, check_outputs, warn_of_excess
+from pipeline.steps.estimate import Plan, plan_pictures
+from pipeline.steps.finish import make_contact_sheet, make_movie, save_settings
+from pipeline.steps.outlook import Outlook
+from pipeline.steps.rehearsal import outputs_of, rehearse
+from pipeline.steps.steadiness import expected, warn_of_flicker
+from pipeline.styling.factory import build_stylizer, choose_weights
+from pipeline.styling.precision import settled
+from pipeline.workers.forecast import forecast
+from pipeline.workers.staff import Staff, staffed
+from video import names
+
+if TYPE_CHECKING:
+    from stylize.look import Look
+    from stylize.stylizer import Stylizer
+    from stylize.types import FloatImage
+    from video.encode import FrameWriter
+
+
+SHEET_FRAMES = 24
+"""Frames on a contact sheet, evenly spread."""
+
+
+def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
+    """Stylize the clip `job.content` into `job.output`; with `dry_run`, only plan it.
+
+    What an interrupted run of the same job has finished is taken over from its run folder.
+
+    Raises
+    ------
+    UsageError, InputError, ConfigError, WeightsError
+        Before any work, for anything that is wrong with the job.
+    """
+    began = time.perf_counter()
+    settings = job.settings
+    assert isinstance(settings, VideoSettings)
+    clip = _check(job, settings, options, display)
+    with staffed(job, options.workers, plans=options.dry_run) as staff:
+        weights = choose_weights(job, display)
+        job = settled(job, weights)
+        first = partial(_first_frame, clip, display, nearly=options.dry_run)
+        palette = first() if settings.preserve_color == "histogram" else None
+        make = partial(
+            build_stylizer, job, job.styles, max(clip.size), weights, display,
+            palette=palette, offline=options.offline,
+        )  # fmt: skip
+        if options.dry_run:
+            return _plan(job, settings, clip, make(), first(), staff, display)
+        report = Report("video", str(job.output)).ran_on(weights)
+        display.watchers.tell(JobBegun(job, weights.name))
+        run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
+        try:
+            book = ClipBook(run, settings.passes, report, display)
+            book.say_what_is_there(clip)
+            shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
+            if staff is None:
+                there = dict(book.frames)
+                display.outlook = Outlook(job, display)
+                stylizer = _fitting(make(), clip, settings.memory, display)
+                FrameLoop(job, settings, clip, stylizer, run, there, book.take, display, shown).run()
+            else:
+                setup = ClipSetup(
+                    job, clip, weights, palette, shown, run.path, staff.neighbours, options.offline
+                )
+                do_shots(staff, setup, book, run, display)
+            frames = _pictures(job, settings, clip, book, display)
+        except BaseException:
+            run.remove_if_empty()
+            raise
+    make_contact_sheet(_write(job, settings, clip, options, frames, display), options, report)
+    report.frames = len(frames)
+    movie = run.snapshots / "frame"
+    make_movie([movie] if movie.exists() else [], options, report, display)
+    save_settings(job, options, report)
+    close_run(run, options, report)
+    report.warping_error = book.warping_error()
+    return report.ended(time.perf_counter() - began, display.warnings)
+
+
+def _fitting(stylizer: Stylizer, clip: Clip, memory: float, display: Display) -> Stylizer:
+    """The stylizer; a word if a frame needs more than it may take."""
+    warn_of_excess(stylizer, clip.size[1], clip.size[0], memory, display)
+    return stylizer
+
+
+def _write(
+    job: Job, settings: VideoSettings, clip: Clip, options: RunOptions,
+    frames: Sequence[tuple[Path, Look]], display: Display,
+) -> list[Cell]:  # fmt: skip
+    """Write the output, and give what a contact sheet shows of it."""
+    display.note(f"writing {names.shown(job.output)}")
+    marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
+    writer = _writer(job, settings, clip.as_shown(), options, len(frames))
+    _rehearse(writer, display)  # what cannot be carried over is left out, as was said at the beginning
+    return _encode(writer, frames, clip, display, marked)
+
+
+def _pictures(
+    job: Job, settings: VideoSettings, clip: Clip, book: ClipBook, display: Display
+) -> list[tuple[Path, Look]]:
+    """The files and looks of all frames; says so if a shot is named that is not there."""
+    timeline = timeline_of(job, settings, clip)
+    if not book.shots:
+        raise UsageError(f"{job.content}: no frame could be decoded; the clip is damaged")
+    if timeline.last_shot > book.shots:
+        display.warn(missing_shot(timeline.last_shot, book.shots))
+    return book.pictures(timeline)
+
+
+def _plan(
+    job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, first: FloatImage,
+    staff: Staff | None, display: Display,
+) -> Plan:  # fmt: skip
+    """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
+    share = settings.memory / (staff.neighbours if staff else 1)
+    warn_of_excess(stylizer, clip.size[1], clip.size[0], share, display)
+    plan = plan_pictures(
+        job, stylizer, [first], display,
+        frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
+        sweeps=settings.passes,
+    )  # fmt: skip
+    plan.fine_contrast = expected(job)
+    if staff is not None:
+        display.note("looking for shots ...")
+        costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, display)]
+        whole = FrameCosts.of(job, settings, clip).together(len(clip.indices) * settings.passes)
+        times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
+        plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
+    return plan
+
+
+def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:
+    """The first wanted frame; `nearly`: or one beside it, if the clip need not be decoded up to there."""
+    from video.glimpse import glimpses
+
+    if nearly:
+        for _, content in glimpses(clip.source, [clip.wanted.start], clip.size):
+            return content
+    with closing(clip.contents(display)) as contents:
+        for _, content in contents:
+            return content
+    raise UsageError(f"{clip.source.path}: no frame could be decoded; the clip is damaged")
+
+
+def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Display) -> Clip:
+    """Everything that can be checked before the work; gives the clip."""
+    from video.encode import VIDEO_FORMATS
+    from video.tools import find_ffmpeg
+
+    check_inputs(job)
+    check_outputs(job, options, tuple(VIDEO_FORMATS))
+    rehearse(outputs_of(job, options), run_path(job.output), display)
+    display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
+    clip = open_clip(job.content, settings, job.stylize.minimum_side)
+    writer = _writer(job, settings, clip, options, None)  # what it refuses is better heard now
+    for note in clip.source.notes:
+        display.warn(note)
+    _rehearse(writer, display)
+    check_clip_masks(settings, clip)
+    check_changes(settings, len(job.styles), clip)
+    if len(clip.indices) > 1:
+        warn_of_flicker(job, settings, display)
+    if settings.engine == "hub" and len(clip.indices) > 1:
+        display.warn(
+            "--engine hub makes every frame by itself, so the clip will flicker; the default does not"
+        )
+    if settings.long_term != VideoSettings.long_term and settings.temporal != "flow":
+        display.warn("--long-term works with --temporal flow only")
+    if not job.content.is_dir() and settings.fps != VideoSettings.fps:
+        display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
+    return clip
+
+
+def _rehearse(writer: FrameWriter, display: Display) -> None:
+    """Find out on a moment of it what of the clip can be written, and say what cannot."""
+    from video.rehearsal import rehearse
+
+    rehearse(writer)
+    for note in writer.notes:
+        display.warn(note)
+
+
+def _encode(
+    writer: FrameWriter,
+    frames: Sequence[tuple[Path, Look]],
+    clip: Clip,
+    display: Display,
+    shown: Sequence[int],
+) -> list[Cell]:
+    """Put the frames together with the source's sound, each laid over its content as its look says.
+
+    Gives those whose place is in `shown`, for a contact sheet.
+    """
+    from video.images import read_image
+
+    cells = []
+    watchers = display.watchers
+    faint = any(look.strength < 1.0 for _, look in frames)
+    decodes = faint or any(one.wants_originals for one in watchers.each)
+    with writer, closing(clip.contents(display)) as contents:
+        for number, (path, look) in enumerate(frames):
+            picture = read_image(path)
+            content = next(contents)[1] if decodes else None
+            picture = picture if content is None else look.over(content, picture)
+            writer.write(picture)
+            name = f"frame {clip.wanted.start + number}"
+            watchers.tell(Written(number, len(frames), name, picture, content))
+            if number in shown:
+                cells.append(Cell((small(picture),), name))
+    for note in writer.notes:
+        display.warn(note)
+    return cells
+
+
+def _writer(
+    job: Job, settings: VideoSettings, clip: Clip, options: RunOptions, frames: int | None
+) -> FrameWriter:
+    """The writer of the output; nothing is written before it is entered."""
+    from video.encode import FrameWriter
+    from video.probe import ClipInfo
+
+    source = clip.source
+    return FrameWriter(
+        job.output,
+        clip.size,
+        source.rate,
+        sound=source if isinstance(source, ClipInfo) else None,
+        sound_range=clip.wanted.seconds(source.rate),
+        crf=settings.crf,
+        overwrite=options.overwrite,
+        expected_frames=frames,
+    )

@@ -1,0 +1,273 @@
+"""A clip's shots as units of work: found by the job, stylized by workers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.clip.frame_loop import FrameCosts, FrameLoop
+from pipeline.clip.frames import FrameMade
+from pipeline.clip.ledger import ClipBook
+from pipeline.clip.masks import marks_of_masks
+from pipeline.clip.source import Clip
+from pipeline.errors import PipelineError
+from pipeline.progress.display import Display, Work
+from pipeline.run_folder.folder import Frame, RunFolder, content_name, frame_name
+from pipeline.settings.input_files import as_sent, relocated, to_send, worker_inputs
+from pipeline.settings.job import Job
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.workers.driver import do_by_workers
+from pipeline.workers.messages import Failed, Kept
+from pipeline.workers.protocol import Places, Tell, Unit
+from pipeline.workers.staff import Staff
+
+if TYPE_CHECKING:
+    from stylize.stylizer import Stylizer
+    from stylize.types import FloatImage
+    from stylize.weights import Weights
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A shot of a clip: its number from 1, its first frame, and the marks of its frames and their masks."""
+
+    number: int
+    start: int
+    marks: tuple[bytes, ...]
+    mask_marks: tuple[tuple[bytes, ...], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"shot {self.number}"
+
+    @property
+    def indices(self) -> range:
+        """Its frames' numbers."""
+        return range(self.start, self.start + len(self.marks))
+
+
+def find_shots(
+    clip: Clip, display: Display, masks: Iterable[tuple[bytes | None, ...]] = repeat(())
+) -> Generator[Shot, None, None]:
+    """Each shot as soon as its end is known; the clip is decoded once for all of them.
+
+    `masks` are the marks of its masks' frames, in step with it (`marks_of_masks`), if they are wanted.
+    """
+    from video.scenes import with_shot_starts
+    from video.stretch import mark_of
+
+    number, start = 0, clip.wanted.start
+    rows: list[tuple[bytes | None, ...]] = []
+
+    def shot() -> Shot:
+        own, *others = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
+        return Shot(number, start, tuple(own), tuple(map(tuple, others)))
+
+    with closing(clip.contents(display)) as contents:
+        frames = with_shot_starts(contents, clip.cuts)
+        for (index, content, begins), row in zip(frames, masks, strict=False):
+            if begins and rows:
+                number += 1
+                yield shot()
+                start, rows = index, []
+            rows.append((mark_of(content), *row))
+    if rows:
+        number += 1
+        yield shot()
+
+
+def cost_of(shot: Shot, job: Job, settings: VideoSettings, clip: Clip) -> float:
+    """What a shot costs, in full-size iterations."""
+    return FrameCosts.of(job, settings, clip).together(len(shot.marks) * settings.passes)
+
+
+@dataclass(frozen=True)
+class ShotTask:
+    """A shot to be stylized.
+
+    Attributes
+    ----------
+    finished
+        What is there of it.
+    frames
+        The files of these, in the order of `finished`.
+    """
+
+    shot: Shot
+    finished: tuple[Frame, ...]
+    frames: tuple[Path, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The finished frames: the next ones start from them."""
+        return self.frames
+
+
+@dataclass(frozen=True)
+class ClipSetup:
+    """What a worker on a clip is made from; its paths are absolute.
+
+    Attributes
+    ----------
+    palette
+        Whose colours the style pictures get, if they get any.
+    movie_frame
+        The frame whose optimisation leaves snapshots; None: no one's.
+    run
+        The job's run folder.
+    neighbours
+        How many workers share the machine's memory.
+    """
+
+    job: Job
+    clip: Clip
+    weights: Weights
+    palette: FloatImage | None
+    movie_frame: int | None
+    run: Path
+    neighbours: int
+    offline: bool
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The clip, the styles, masks and whatever else the job names."""
+        return worker_inputs(self.job)
+
+    @property
+    def signs(self) -> tuple[Path, ...]:
+        """The inputs and the run folder, where the finished frames are."""
+        return (*self.inputs, self.run / "job.json")
+
+    def absolute(self) -> ClipSetup:
+        """The same for a worker in any folder."""
+        clip = replace(self.clip, source=self.clip.source.moved(Path.absolute))
+        job, weights = relocated(self.job, Path.absolute), to_send(self.weights)
+        return replace(self, job=job, clip=clip, run=self.run.absolute(), weights=weights)
+
+    def begin(self, places: Places, display: Display) -> _ShotWorker:
+        """The worker, with its network and style targets."""
+        from pipeline.styling.factory import build_stylizer
+
+        job = relocated(self.job, places)
+        clip = replace(self.clip, source=self.clip.source.moved(places))
+        stylizer = build_stylizer(
+            job, job.styles, max(clip.size), as_sent(self.weights), display,
+            palette=self.palette, offline=self.offline, neighbours=self.neighbours,
+        )  # fmt: skip
+        return _ShotWorker(job, clip, stylizer, self.movie_frame, display)
+
+
+def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, display: Display) -> None:
+    """Have the shots of a clip stylized by workers; what they make goes into the book.
+
+    Raises
+    ------
+    PipelineError
+        Naming the shots that could not be done, when all others are.
+    """
+    job, clip, settings = setup.job, setup.clip, setup.job.settings
+    assert isinstance(settings, VideoSettings)
+    costs = FrameCosts.of(job, settings, clip)
+    setup = setup.absolute()
+    known: dict[str, Shot] = {}
+    complete: list[Shot] = []
+
+    def task(shot: Shot) -> ShotTask:
+        there = [frame for (_, index), frame in sorted(book.frames.items()) if index in shot.indices]
+        files = [(run.frames / frame.file).absolute() for frame in there]
+        return ShotTask(shot, tuple(there), tuple(files))
+
+    def units(work: Work) -> Generator[Unit, None, None]:
+        with (
+            closing(marks_of_masks(settings, clip)) as masks,
+            closing(find_shots(clip, display, masks)) as shots,
+        ):
+            for shot in shots:
+                known[shot.name] = shot
+                cost = cost_of(shot, job, settings, clip)
+                if shot.number > 1:
+                    work.grow(costs.alone - costs.later)
+                if book.has_all(shot.indices):
+                    complete.append(shot)
+                    work.grow(-cost)
+                else:
+                    yield Unit(shot.name, cost, partial(task, shot))
+
+    def take(unit: Unit, message: Any) -> None:
+        if isinstance(message, FrameMade):
+            book.take(message)
+        elif isinstance(message, Failed):
+            display.error(f"failed: {unit.name}: {message.reason}")
+
+    total = costs.together(len(clip.indices) * settings.passes)
+    failed = do_by_workers(staff, setup, "shots", units, total, take, run.snapshots, display)
+    for shot in complete:
+        for index in shot.indices:
+            book.take(FrameMade(book.frames[1, index], index == shot.start, found=True))
+    if failed:
+        names = [f"{name} (frames {known[name].start} to {known[name].indices[-1]})" for name in failed]
+        raise PipelineError(
+            f"{', '.join(names)} could not be done: {next(iter(failed.values()))}; all others are finished, "
+            f"and the same command tries again"
+        )
+
+
+@dataclass(frozen=True)
+class _ShotWorker:
+    """Stylizes shots."""
+
+    job: Job
+    clip: Clip
+    stylizer: Stylizer
+    movie_frame: int | None
+    display: Display
+
+    def do(self, task: ShotTask, places: Places, tell: Tell) -> None:
+        """Stylize what is not finished of a shot; tells every frame as soon as it is."""
+        from video.decode import FrameRange
+
+        settings, shot = self.job.settings, task.shot
+        assert isinstance(settings, VideoSettings)
+        part = FrameRange(shot.start, shot.indices.stop)
+        clip = replace(self.clip, wanted=part, cuts="none", marks=shot.marks, mask_marks=shot.mask_marks)
+        there = {(one.sweep, one.index): one for one in task.finished}
+        files = {
+            (one.sweep, one.index): places(path) for one, path in zip(task.finished, task.frames, strict=True)
+        }
+        with tempfile.TemporaryDirectory(prefix="shot-") as folder:
+            store = _Scratch(Path(folder), files)
+
+            def made(made: FrameMade) -> None:
+                path = store.frame_path(made.frame.index, made.frame.sweep)
+                tell(made if made.found else replace(made, data=path.read_bytes()))
+
+            loop = FrameLoop(
+                self.job, settings, clip, self.stylizer, store, there, made, self.display,
+                movie_frame=self.movie_frame, shots_before=shot.number - 1, name=shot.name,
+            )  # fmt: skip
+            loop.run()
+            for kept in sorted(store.snapshots.glob("*")):
+                tell(Kept.of(kept))
+
+
+class _Scratch:
+    """A worker's own place for the frames of a shot; those that are finished already are elsewhere."""
+
+    def __init__(self, folder: Path, files: dict[tuple[int, int], Path]) -> None:
+        self._folder, self._files = folder, files
+        self.snapshots = folder / "snapshots"
+
+    def frame_path(self, index: int, sweep: int = 1) -> Path:
+        """The file of a stylized frame."""
+        return self._files.get((sweep, index), self._folder / frame_name(index, sweep))
+
+    def content_path(self, index: int) -> Path:
+        """Where a decoded frame is kept for later passes."""
+        return self._folder / content_name(index)

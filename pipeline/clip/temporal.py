@@ -1,0 +1,246 @@
+"""Frames stylized one from the other: the method of clips, on arrays alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pipeline.clip.motion import FlowTracker, Link, MotionModel, Picture, loosened
+from pipeline.settings.job_settings import VideoSettings
+
+if TYPE_CHECKING:
+    from stylize.anchor import Anchor
+    from stylize.look import Look
+    from stylize.result import Result
+    from stylize.stylizer import Stylizer
+    from stylize.types import FloatImage
+
+
+@dataclass(frozen=True)
+class LinkedFrame:
+    """A frame and how its content comes from those before it.
+
+    Attributes
+    ----------
+    index
+        Its number in the clip.
+    content
+        The original, shape (H, W, 3), float32 in [0, 1].
+    begins
+        A shot begins with it.
+    links
+        To the frames before it in its shot, the nearest first; none where they are not wanted.
+    """
+
+    index: int
+    content: FloatImage
+    begins: bool
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the optimisation of a frame starts.
+
+    Attributes
+    ----------
+    initial
+        The picture it starts from; None: like a single picture.
+    anchor
+        What it stays close to, and how closely at each pixel; None: to nothing.
+    iterations
+        The most it takes; None: like a single picture.
+    """
+
+    initial: FloatImage | None = None
+    anchor: Anchor | None = None
+    iterations: int | None = None
+
+
+def linked(
+    frames: Iterable[tuple[int, FloatImage, bool]],
+    settings: VideoSettings,
+    wanted: Callable[[int], bool] = lambda index: True,
+) -> Generator[LinkedFrame, None, None]:
+    """Link frames (number, content, whether a shot begins) to those before them, where it is `wanted`.
+
+    It needs no stylized frame, so it may run ahead of the optimisation.
+    """
+    tracker = FlowTracker(settings.long_term if settings.follows_flow else (1,), settings.flow_quality)
+    for index, content, begins in frames:
+        if begins:
+            tracker.begin_shot()
+        yield LinkedFrame(index, content, begins, tracker.look(content, wanted=wanted(index)))
+
+
+class TemporalModel:
+    """What one frame has from the ones before it, by `settings.temporal`.
+
+    Parameters
+    ----------
+    settings
+        Of the clip.
+    iterations
+        Of a single picture, on each level: the most that a frame gets of which everything is new.
+    """
+
+    def __init__(self, settings: VideoSettings, iterations: int) -> None:
+        self._settings = settings
+        self._iterations = iterations
+        self._motion = MotionModel(max(settings.long_term))
+
+    def enter(self, frame: LinkedFrame) -> None:
+        """It is this frame's turn: what came before its shot is forgotten."""
+        if frame.begins:
+            self._motion.begin_shot()
+
+    def remember(self, frame: LinkedFrame, picture: Picture) -> None:
+        """The frame whose turn it was is finished; `picture` reads it as a continued job would."""
+        self._motion.remember(frame.content, picture)
+
+    def start(self, frame: LinkedFrame, own: Picture | None = None, change: float = 0.0) -> Start:
+        """Where a frame starts.
+
+        Parameters
+        ----------
+        frame
+            The one whose turn it is.
+        own
+            Reads what an earlier pass has made of it.
+        change
+            How far its look is from that of the frame before, in [0, 1].
+        """
+        settings = self._settings
+        if not settings.steady:
+            return Start()
+        if settings.temporal == "previous":
+            initial, anchor = self._motion.last_picture(), None
+        else:
+            initial, anchor = self._motion.guide(frame.content, frame.links, own and own())
+        if initial is None:
+            return Start()
+        held = None if anchor is None or settings.anchor_weight == 0.0 else loosened(anchor, change)
+        return Start(initial, held, self._limit(held))
+
+    def error(
+        self,
+        frame: LinkedFrame,
+        shown: FloatImage,
+        past_shown: Callable[[FloatImage, FloatImage], FloatImage],
+        *,
+        backward: bool = False,
+    ) -> float | None:
+        """The warping error between a frame and the one before it, as both are `shown`; None without a link.
+
+        Parameters
+        ----------
+        past_shown
+            From the content and the picture of the frame before to what is shown of it.
+        backward
+            The clip is gone through from its end: the frame before is the later one.
+        """
+        from video.metrics import warping_error
+
+        if not frame.links:
+            return None
+        past = past_shown(*self._motion.last())
+        there, back = frame.links[0].found
+        if backward:
+            return warping_error(shown, past, there, back)
+        return warping_error(past, shown, back, there)
+
+    def _limit(self, anchor: Anchor | None) -> int:
+        """The most iterations for a frame with a past: nearer to a first frame's the more of it is new."""
+        few = self._settings.frame_iterations
+        new = 0.0 if anchor is None else 1.0 - float(anchor.weights.mean())
+        return round(few + new * max(self._iterations - few, 0))
+
+
+@dataclass(frozen=True)
+class StylizedFrame:
+    """A frame that `stylize_frames` has made.
+
+    Attributes
+    ----------
+    index
+        Its number, counted from 0.
+    picture
+        What is shown, shape (H, W, 3), float32 in [0, 1], in whole 255ths.
+    result
+        How its optimisation went: losses, evaluations, seconds.
+    begins
+        Whether a shot begins with it.
+    error
+        The warping error between it and the frame before it in its shot.
+    """
+
+    index: int
+    picture: FloatImage
+    result: Result
+    begins: bool
+    error: float | None
+
+
+def stylize_frames(
+    stylizer: Stylizer,
+    frames: Iterable[FloatImage],
+    *,
+    cuts: str | frozenset[int] = "auto",
+    look: Look | None = None,
+    **settings: Any,
+) -> Iterator[StylizedFrame]:
+    """Stylize frames one from the other, as `deepfusion video` does, in one pass.
+
+    Parameters
+    ----------
+    stylizer
+        Made with `temporal_weight=VideoSettings().temporal_weight`, or another that is not 0, for frames to
+        be held to the ones before.
+    frames
+        Originals of one size, shape (H, W, 3), float32 RGB in [0, 1]; taken one at a time.
+    cuts
+        Where shots begin: "auto" finds cuts and fades, "none" has one shot, or a set of numbers.
+    look
+        Strength and shares of the styles; those of the stylizer if None.
+    **settings
+        `temporal`, `frame_iterations`, `long_term`, `flow_quality`: as the options of `deepfusion video`.
+
+    Yields
+    ------
+    StylizedFrame
+        In order, each before the next one is begun.
+
+    Raises
+    ------
+    ConfigError
+        For a setting that is unknown or out of range.
+
+    Examples
+    --------
+    >>> from pipeline.clip.temporal import stylize_frames
+    >>> for made in stylize_frames(stylizer, frames, temporal="flow"):  # doctest: +SKIP
+    ...     print(made.index, made.error)
+    """
+    from stylize.look import Look
+    from video.images import from_uint8, to_uint8
+    from video.scenes import with_shot_starts
+
+    chosen = VideoSettings(**settings)
+    look = Look() if look is None else look
+    model = TemporalModel(chosen, stylizer.config.iterations)
+    for frame in linked(with_shot_starts(enumerate(frames), cuts), chosen):
+        model.enter(frame)
+        start = model.start(frame)
+        result = stylizer.stylize(
+            frame.content, initial=start.initial, anchor=start.anchor, look=look, iterations=start.iterations
+        )
+        saved = from_uint8(to_uint8(result.picture))
+        shown = look.over(frame.content, saved)
+        yield StylizedFrame(frame.index, shown, result, frame.begins, model.error(frame, shown, look.over))
+        model.remember(frame, partial(_itself, saved))
+
+
+def _itself(picture: FloatImage) -> FloatImage:
+    return picture

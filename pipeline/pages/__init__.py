@@ -1,1 +1,0 @@
-"""Pages to look at in a browser: one HTML file each, with everything it shows inside."""

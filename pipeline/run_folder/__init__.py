@@ -1,0 +1,1 @@
+"""What survives a crash: the folder of a run, its journal, its lock."""

@@ -1,0 +1,75 @@
+"""What decides the pictures of a job, hashed; its run folder opened and closed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import __version__
+from pipeline.progress.display import Display
+from pipeline.progress.report import Report
+from pipeline.run_folder.files import content_hash
+from pipeline.run_folder.folder import RunFolder, run_path
+from pipeline.settings.job import Job
+from pipeline.settings.job_settings import VideoSettings, flat
+from pipeline.settings.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from stylize.weights import Weights
+
+
+def record_of(job: Job, weights: Weights) -> dict[str, Any]:
+    """Everything that decides a job's pictures, for its run folder; of an album what all photos share."""
+    values = flat(job.stylize, job.settings)
+    for key in ("weights", "weights_sha256", "backbone", "memory", "threads", "crf", "movie_frame"):
+        values.pop(key, None)  # what ran stands below; the last four change no frame, but for rounding
+    if not job.content.is_dir():
+        values.pop("fps", None)
+    if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:
+        values["cuts"] = content_hash(job.settings.cut_file)
+    if job.command != "album":  # each photo's own masks are in its key
+        values["mask"] = [content_hash(Path(os.path.expanduser(one))) for one in values["mask"]]
+        if values["mask_preserve"]:
+            values["mask_preserve"] = content_hash(Path(os.path.expanduser(values["mask_preserve"])))
+    values["slim_means"] = None
+    if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
+        from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide
+
+        values["slim_means"] = FULL_MEANS
+    return {
+        "version": __version__,
+        "command": job.command,
+        "content": "" if job.command == "album" else content_hash(job.content),  # each photo has a key
+        "styles": [f"{content_hash(style.path, below=True)}:{style.weight!r}" for style in job.styles],
+        "backbone": weights.name,
+        "weights": weights.sha256,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
+    }
+
+
+def open_run(
+    job: Job, weights: Weights, display: Display, outputs: Sequence[Path], *, restart: bool
+) -> RunFolder:
+    """The job's run folder, held by this process alone, with its log begun.
+
+    What a killed run left of writing `outputs` is removed.
+    """
+    from video.outputs import remove_partials
+
+    run = RunFolder(run_path(job.output), record_of(job, weights), restart=restart)
+    display.log_to(run.log)
+    display.detail(f"network {weights.name}: {weights.source}, SHA-256 {weights.sha256}")
+    for output in outputs:
+        remove_partials(output)
+    return run
+
+
+def close_run(run: RunFolder, options: RunOptions, report: Report) -> None:
+    """Remove the folder of a finished run, or leave it to others when it was asked for."""
+    if options.keep_run:
+        report.also["run folder"] = str(run.path)
+        run.close()
+    else:
+        run.remove()

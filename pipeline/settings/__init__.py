@@ -1,0 +1,1 @@
+"""What may be asked of a job; reads nothing heavy."""

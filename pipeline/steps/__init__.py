@@ -1,0 +1,1 @@
+"""What all jobs do around their work."""

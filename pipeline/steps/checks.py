@@ -1,0 +1,156 @@
+"""What every job checks before it works: inputs are there, outputs can be written, tools are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pipeline.machine import PROGRAM
+from pipeline.montage.contact_sheet import SHEET_SUFFIXES
+from pipeline.progress.display import Display
+from pipeline.progress.wording import spoken_bytes
+from pipeline.run_folder.folder import run_path
+from pipeline.settings.input_files import inputs_of
+from pipeline.settings.job import Job
+from pipeline.settings.job_file import job_text
+from pipeline.settings.job_settings import mask_paths
+from pipeline.settings.run_options import PAGE_SUFFIXES, RunOptions
+from pipeline.styling.looks import check_masks
+from stylize.config import parse_start
+
+if TYPE_CHECKING:
+    from stylize.stylizer import Stylizer
+
+
+def check_inputs(job: Job) -> None:
+    """Content, styles and the start picture exist, and none of them is the output.
+
+    Raises
+    ------
+    UsageError
+        Naming the file, and the near miss in its folder.
+    InputError
+        If the start picture cannot be read.
+    """
+    for path in inputs_of(job):
+        check_exists(path)
+        if _same(path, job.output):
+            raise UsageError(f"{job.output}: is an input of this job; give the output another name")
+    check_masks(job.settings, 1 if job.command == "album" else len(job.styles))
+    if job.command != "album":
+        for style in job.styles:
+            if style.path.is_dir():
+                _check_style_folder(job, style.path)
+    start = parse_start(job.stylize.init)
+    if start.kind == "picture":
+        from video.images import read_image
+
+        read_image(Path(start.path))
+
+
+def _check_style_folder(job: Job, folder: Path) -> None:
+    """A folder of pictures is one style, which has one place: everywhere."""
+    from video.images import list_pictures
+
+    if not list_pictures(folder):
+        raise UsageError(f"{folder}: there are no pictures in this folder")
+    if mask_paths(job.settings):
+        raise UsageError(f"{folder}: a folder of styles takes no masks; give one picture")
+
+
+def check_exists(path: Path) -> None:
+    """A file or folder is there, or a UsageError with the near miss."""
+    if os.path.isfile(path) or os.path.isdir(path):
+        return
+    if os.path.exists(path):  # a pipe would wait for someone to write into it
+        raise UsageError(f"{path}: is no plain file; name one")
+    near = _near_name(path)
+    hint = f"did you mean {near}?" if near else "check the name"
+    raise UsageError(f"{path}: there is no such file; {hint}")
+
+
+def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> None:
+    """The output and everything else asked for can be written, with the tools it takes.
+
+    Raises
+    ------
+    InputError, UsageError
+        For a suffix that is not supported, a missing or read-only folder, a file that exists without
+        `--overwrite`, or the same name for two outputs.
+    ToolError
+        If a movie is asked for and there is no ffmpeg that works.
+    """
+    from video.animation import ANIMATION_SUFFIXES
+    from video.outputs import check_target
+    from video.tools import find_ffmpeg
+
+    if suffixes:
+        check_target(job.output, suffixes, overwrite=options.overwrite)
+    if options.progress_movie is not None:
+        if job.settings.engine == "hub":
+            raise UsageError(
+                "--progress-movie: with --engine hub there is no progress; leave one of them out"
+            )
+        if options.movie.layout == "grid" and job.command != "album":
+            raise UsageError("--movie-layout grid: is for albums; here is one picture, for single or side")
+        check_target(options.progress_movie, tuple(ANIMATION_SUFFIXES), overwrite=options.overwrite)
+        if options.progress_movie.suffix.lower() != ".webp":
+            find_ffmpeg()
+    if options.contact_sheet is not None:
+        if job.command == "image":
+            raise UsageError("--contact-sheet: is for clips and albums; a picture needs none")
+        check_target(options.contact_sheet, SHEET_SUFFIXES, overwrite=options.overwrite)
+    if options.report is not None:
+        check_target(options.report, PAGE_SUFFIXES, overwrite=options.overwrite)
+    if options.save_settings is not None:
+        check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
+        job_text(job, options.save_settings.parent)
+    _check_run_folder(job.output)
+    asked = (
+        job.output, options.progress_movie, options.contact_sheet, options.save_settings, options.report,
+    )  # fmt: skip
+    named = [path for path in asked if path is not None]
+    if len({os.path.realpath(path) for path in named}) < len(named):
+        raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
+    for path in named[1:]:
+        if any(_same(path, given) for given in inputs_of(job)):
+            raise UsageError(f"{path}: is an input of this job; give the output another name")
+
+
+def _check_run_folder(output: Path) -> None:
+    """The drive takes the names of what is made beside the output."""
+    from video.outputs import check_length
+
+    if (whole := os.path.realpath(output)) == os.path.dirname(whole):
+        raise UsageError(f"{output}: is the root of a drive; give a folder in it")
+    check_length(output, Path(os.path.abspath(output)), run_path(output))
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def _near_name(path: Path) -> str | None:
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return None
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+    return str(path.parent / near[0]) if near else None
+
+
+def warn_of_excess(stylizer: Stylizer, height: int, width: int, gibibytes: float, display: Display) -> None:
+    """Say so where a picture takes more than was allowed, however small its windows."""
+    need = PROGRAM + stylizer.evaluator.memory_of(height, width)
+    if gibibytes > 0.0 and need > gibibytes * 2**30:
+        display.warn(
+            f"{width}x{height} pixels take about {spoken_bytes(need)}, more than --memory {gibibytes:g} "
+            f"allows; a smaller --size or --history takes less"
+        )

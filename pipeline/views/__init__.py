@@ -1,0 +1,1 @@
+"""Who looks on: the live page, the report, TensorBoard."""

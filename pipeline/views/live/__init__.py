@@ -1,0 +1,1 @@
+"""`--live`: the page that shows a running job."""

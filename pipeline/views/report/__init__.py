@@ -1,0 +1,1 @@
+"""`--report`: what a job came to as one page."""
