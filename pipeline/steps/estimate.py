@@ -1,4 +1,4 @@
-"""Estimates a job's time, memory and disk: times a few iterations at a moderate size, the rest is arithmetic."""
+"""Estimates time, memory and disk of a job: a few iterations are timed, the rest is arithmetic."""
 
 from __future__ import annotations
 
