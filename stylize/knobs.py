@@ -84,9 +84,10 @@ class Knob:
 
     def paths_in(self, value: Any) -> tuple[str, ...]:
         """The files and folders that a value of this setting names, as they are written."""
-        texts = value if isinstance(value, tuple) else (value,)
-        is_path = self.path if callable(self.path) else lambda _: bool(self.path)
-        return tuple(text for text in texts if text and is_path(text))
+        texts = value if isinstance(value, tuple) else (value,) if value else ()
+        if callable(self.path):
+            return tuple(filter(self.path, texts))
+        return texts if self.path else ()
 
 
 def knob(default: Any, help: str, **details: Any) -> Any:
@@ -106,6 +107,11 @@ def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any],
         for field in dataclasses.fields(config)
         if _KEY in field.metadata
     }
+
+
+def details_of(*configs: type[Any] | Any) -> dict[str, Knob]:
+    """What is known of every setting of some config classes (or instances), by name."""
+    return {name: details for config in configs for name, (_, details) in knobs_of(config).items()}
 
 
 def kinds_of(config: type[Any] | Any) -> dict[str, Any]:
