@@ -34,8 +34,6 @@ class Knob:
         Bounds of a number; `above` is excluded.
     choices
         The values that a text may have.
-    parse
-        Makes a value of a text.
     metavar
         What stands for the value on the help page.
     multiple
@@ -56,7 +54,8 @@ class Knob:
         - ``name``: what results are called and in which order they come, not their looks.
         - ``nothing``: no frame, but for rounding.
     by_name
-        Of a path: a resume compares how it is written; otherwise it compares what is in the file.
+        Of a path: a resume compares how it is written; otherwise it compares what is in the file. Of a
+        network: it is known by nothing else, so that its name is recorded and its files are sent to workers.
     bare
         The value of an option that is given without one.
     unit
@@ -70,7 +69,6 @@ class Knob:
     maximum: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
-    parse: Callable[[str], Any] | None = None
     metavar: str | None = None
     multiple: bool = False
     like: Any = None
