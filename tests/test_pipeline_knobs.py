@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from tiny_encoder import tiny_weights
 
 from pipeline.album.journal import unit_keys
-from pipeline.album.units import Unit
+from pipeline.album.units import StyledPhoto
 from pipeline.cli import options as cli_options
 from pipeline.cli.options import given, run_options, setting_options
 from pipeline.errors import UsageError
@@ -220,7 +220,7 @@ def test_a_resume_compares_it_and_says_the_difference(settings: dict[str, Any], 
 def test_of_an_album_each_photo_is_compared_by_looks_alone() -> None:
     def key(**settings: Any) -> str:
         made = job("album", **settings)
-        unit = Unit(Path("photos/1.png"), made.styles[0], Path("out.png/1.png"))
+        unit = StyledPhoto(Path("photos/1.png"), made.styles[0], Path("out.png/1.png"))
         masks = {unit.photo: [Path("area.png")] if "grain_area" in settings else []}
         return unit_keys([unit], made, masks, tiny_weights())[unit]
 

@@ -1,4 +1,4 @@
-"""What every job checks before it works: inputs are there, outputs can be written, tools are at hand."""
+"""Checks before the work: inputs exist, outputs can be written, tools are installed."""
 
 from __future__ import annotations
 
