@@ -18,6 +18,7 @@ from pipeline.run_folder.files import append_durably, file_hash
 from pipeline.run_folder.record import record_of
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import AlbumSettings
+from stylize.knobs import details_of
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -36,16 +37,21 @@ def unit_keys(
     }
     photos = {photo: _hash_of(photo) for photo in dict.fromkeys(unit.photo for unit in units)}
     palette = sorted(photos.values()) if has_common_palette(job) else []
-    keys = {}
+    knobs, keys = details_of(job.stylize, job.settings), {}
     for unit in units:
         record = {**records[unit.style], "content": photos[unit.photo]}
-        for key in ("pair", "format", "together"):  # they decide names and order, not looks
-            record.pop(key)
+        for key, details in knobs.items():
+            if details.decides == "name":
+                record.pop(key)
         if palette:
             record["palette"] = palette
         if masks[unit.photo]:
             record["masks"] = [_hash_of(file) for file in masks[unit.photo]]
-            record["mask"], record["mask_preserve"] = len(record["mask"]), bool(record["mask_preserve"])
+            record |= {
+                key: len(record[key]) if details.multiple else bool(record[key])
+                for key, details in knobs.items()
+                if details.decides == "place"
+            }
         text = json.dumps(record, sort_keys=True)
         known = record["content"] and "" not in record.get("masks", [])
         keys[unit] = hashlib.sha256(text.encode()).hexdigest() if known else ""

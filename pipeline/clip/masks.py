@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.settings.job_settings import JobSettings, mask_paths
+from pipeline.settings.common_settings import JobSettings
+from pipeline.settings.job_settings import mask_paths
 from pipeline.styling.looks import Masks, _check_shape, _plane
 
 if TYPE_CHECKING:

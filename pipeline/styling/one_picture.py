@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.progress.display import Work
 from pipeline.progress.events import Begun, Iterated
-from pipeline.settings.job_settings import JobSettings
+from pipeline.settings.common_settings import JobSettings
 from pipeline.styling.factory import named_start, unit_cost
 from pipeline.styling.looks import preserved
 
