@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipeline.cli.examples import epilog
-from pipeline.cli.options import Length, NearMissChoice, movie_options
+from pipeline.cli.options import Amount, NearMissChoice, movie_options
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display, printable
 from pipeline.settings.run_options import MovieOptions
@@ -140,7 +140,7 @@ def weights_list() -> None:
 @weights.command("download")
 @click.option(
     "--timeout",
-    type=Length(1, 3600),
+    type=Amount(1, 3600, "seconds"),
     default=20.0,
     show_default=True,
     help="Seconds to wait for an answer.",
