@@ -251,8 +251,8 @@ def _stylize(
     output: FileName,
     on_progress: OnProgress | None,
     options: dict[str, Any],
-) -> Any:
-    """Do the job that a call asks for; what it gives is of the kind that `dry_run` asks for."""
+) -> Report | Plan:
+    """Do the job that a call asks for."""
     given = {name: _plain(value) for name, value in options.items() if value is not None}
     preset = given.pop("preset", "default")
     overrides = _settings_in(given, command)
