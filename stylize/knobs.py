@@ -34,8 +34,6 @@ class Knob:
         Bounds of a number; `above` is excluded.
     choices
         The values that a text may have.
-    parse
-        Makes a value of a text.
     metavar
         What stands for the value on the help page.
     multiple
@@ -56,7 +54,8 @@ class Knob:
         - ``name``: what results are called and in which order they come, not their looks.
         - ``nothing``: no frame, but for rounding.
     by_name
-        Of a path: a resume compares how it is written; otherwise it compares what is in the file.
+        Of a path: a resume compares how it is written; otherwise it compares what is in the file. Of a
+        network: it is known by nothing else, so that its name is recorded and its files are sent to workers.
     bare
         The value of an option that is given without one.
     unit
@@ -70,7 +69,6 @@ class Knob:
     maximum: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
-    parse: Callable[[str], Any] | None = None
     metavar: str | None = None
     multiple: bool = False
     like: Any = None
@@ -84,9 +82,10 @@ class Knob:
 
     def paths_in(self, value: Any) -> tuple[str, ...]:
         """The files and folders that a value of this setting names, as they are written."""
-        texts = value if isinstance(value, tuple) else (value,)
-        is_path = self.path if callable(self.path) else lambda _: bool(self.path)
-        return tuple(text for text in texts if text and is_path(text))
+        texts = value if isinstance(value, tuple) else (value,) if value else ()
+        if callable(self.path):
+            return tuple(filter(self.path, texts))
+        return texts if self.path else ()
 
 
 def knob(default: Any, help: str, **details: Any) -> Any:
@@ -106,6 +105,11 @@ def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any],
         for field in dataclasses.fields(config)
         if _KEY in field.metadata
     }
+
+
+def details_of(*configs: type[Any] | Any) -> dict[str, Knob]:
+    """What is known of every setting of some config classes (or instances), by name."""
+    return {name: details for config in configs for name, (_, details) in knobs_of(config).items()}
 
 
 def kinds_of(config: type[Any] | Any) -> dict[str, Any]:

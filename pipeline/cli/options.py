@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Callable, Container, Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 
 from pipeline.errors import UsageError
 from pipeline.settings.job_settings import SETTINGS
-from pipeline.settings.run_options import MovieOptions, RunOption, RunOptions, options_in
+from pipeline.settings.run_options import MovieOptions, Option, RunOptions, options_in
 from stylize.config import StylizeConfig
 from stylize.knobs import Knob, knobs_of, near_miss
 
@@ -98,15 +98,13 @@ def _all_of(options: Sequence[Callable[[Command], Command]]) -> Callable[[Comman
 def setting_options(command: str) -> Callable[[Command], Command]:
     """One option for every setting of a command, in order; the value is None when it is not given."""
     return _all_of(
-        [
-            _option(name, typing.get_type_hints(cls)[name], field.default, details)
-            for cls in (StylizeConfig, SETTINGS[command])
-            for name, (field, details) in knobs_of(cls).items()
-        ]
+        [_setting_option(option) for cls in (StylizeConfig, SETTINGS[command]) for option in options_in(cls)]
     )
 
 
-def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Command], Command]:
+def _setting_option(option: Option) -> Callable[[Command], Command]:
+    """What presets and job files set, too: a flag has its opposite, and only what is given counts."""
+    name, kind, default, details = option
     flag = "--" + name.replace("_", "-")
     text = details.help
     if details.like is not None:
@@ -148,7 +146,18 @@ def movie_options() -> Callable[[Command], Command]:
     return _all_of([_run_option(option) for option in options_in(MovieOptions)])
 
 
-def _run_option(option: RunOption, *, hidden: bool = False) -> Callable[[Command], Command]:
+def shared_options(settings: type[Any], **helps: str) -> Callable[[Command], Command]:
+    """Settings of a job as options of another command, with what they mean there."""
+    known = {option.name: option for option in options_in(settings)}
+    return _all_of(
+        [
+            _run_option(known[name]._replace(details=replace(known[name].details, help=text)))
+            for name, text in helps.items()
+        ]
+    )
+
+
+def _run_option(option: Option, *, hidden: bool = False) -> Callable[[Command], Command]:
     """What no preset and no job file sets: a flag needs no opposite, and a default is the command's own."""
     name, kind, default, details = option
     flag = "--" + name.replace("_", "-")
@@ -159,8 +168,8 @@ def _run_option(option: RunOption, *, hidden: bool = False) -> Callable[[Command
         name,
         type=_bounded(kind, details),
         default=default,
-        show_default=default is not None,
-        metavar=details.metavar or "|".join(details.choices) or None,
+        show_default=default not in (None, ""),
+        metavar=details.metavar,
         help=details.help,
         hidden=hidden,
         **({} if details.bare is None else {"is_flag": False, "flag_value": details.bare}),
@@ -175,8 +184,10 @@ def _bounded(kind: Any, details: Knob) -> Any:
         return NearMissChoice(details.choices)
     if kind is Path:
         return click.Path(path_type=Path)
-    numbers = {int: Count, float: partial(Amount, unit=details.unit)}
-    return numbers[kind](details.minimum, details.maximum) if kind in numbers else kind
+    least, most = details.minimum, details.maximum
+    if kind is int:
+        return Count(None if least is None else int(least), None if most is None else int(most))
+    return Amount(least, most, details.unit) if kind is float else kind
 
 
 def given(values: dict[str, Any], command: str) -> dict[str, Any]:

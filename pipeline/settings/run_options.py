@@ -65,6 +65,7 @@ class MovieOptions:
         "single",
         "The result; it beside original and style; all photos of an album at once.",
         choices=LAYOUTS,
+        metavar="|".join(LAYOUTS),
     )
     captions: bool = knob(
         False, "Write title, level and iteration under its pictures, as far as there is room."
@@ -212,8 +213,8 @@ class RunOptions:
         return tuple(path for path in named if path is not None)
 
 
-class RunOption(NamedTuple):
-    """An option of a run, under the name by which it is asked for."""
+class Option(NamedTuple):
+    """A knob with the name by which it is asked for, its type and its default."""
 
     name: str
     kind: Any
@@ -221,14 +222,15 @@ class RunOption(NamedTuple):
     details: Knob
 
 
-def options_in(cls: type[Any], prefix: str = "") -> Iterator[RunOption]:
-    """Every option of a class and of the groups in it, in order."""
+def options_in(cls: type[Any], prefix: str = "") -> Iterator[Option]:
+    """Every option of a class of knobs and of the groups in it, in order."""
     known, kinds = knobs_of(cls), kinds_of(cls)
     for one in dataclasses.fields(cls):
         if one.name in known:
-            yield RunOption(prefix + one.name, kinds[one.name], one.default, known[one.name][1])
+            yield Option(prefix + one.name, kinds[one.name], one.default, known[one.name][1])
         elif _GROUP in one.metadata:
-            yield from options_in(*one.metadata[_GROUP])
+            inner, own_prefix = one.metadata[_GROUP]
+            yield from options_in(inner, prefix + own_prefix)
 
 
 def option_names(command: str) -> tuple[str, ...]:
@@ -275,7 +277,7 @@ def options_of(values: dict[str, Any], command: str) -> RunOptions:
     return options
 
 
-def _checked(option: RunOption, value: Any) -> Any:
+def _checked(option: Option, value: Any) -> Any:
     """A value of an option, within its bounds and of its type: paths may be texts, `True` asks for a port."""
     if option.kind is Path:
         if not isinstance(value, (str, os.PathLike)):

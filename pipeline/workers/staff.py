@@ -15,7 +15,7 @@ from pipeline.machine import cores, limit_threads
 from pipeline.progress.display import Display
 from pipeline.settings.job import Job
 from pipeline.settings.run_options import LOCAL, WorkerOptions
-from pipeline.workers.crew import Crew
+from pipeline.workers.dispatcher import Dispatcher
 from pipeline.workers.protocol import Setup
 from pipeline.workers.server import NO_CARD
 
@@ -53,7 +53,7 @@ class Staff:
     room: int
     address: str | None
 
-    def hire(self, setup: Setup, display: Display) -> Crew:
+    def hire(self, setup: Setup, display: Display) -> Dispatcher:
         """The workers; each is started when there is a unit for it."""
         watched = bool(display.watchers.each)
         if watched:
@@ -66,11 +66,11 @@ class Staff:
             names = card_names() if self.cards else [NO_CARD]
             cards = [names[int(number * self.cards) % len(names)] for number in range(self.count)]
             shares = [Share(self.threads, card) for card in cards]
-            return Crew(Processes(setup, shares, watched=watched), display)
+            return Dispatcher(Processes(setup, shares, watched=watched), display)
         from pipeline.workers.ray_workers import RayActors
 
         actors = RayActors(setup, self.count, threads=self.threads, cards=self.cards, watched=watched)
-        return Crew(actors, display)
+        return Dispatcher(actors, display)
 
 
 @contextmanager
