@@ -136,7 +136,7 @@ def test_a_job_file_is_run_and_its_notes_are_warnings(
     pipeline.stylize_image(photo, style, "first.png", save_settings="job.toml", seed=3, **FEW)
     text = Path("job.toml").read_text().replace('backbone = "vgg19-slim"', 'backbone = "auto"')
     Path("old.toml").write_text(text.replace("first.png", "second.png"))
-    job = pipeline.read_job(Path("old.toml"))
+    job = pipeline.read_job("old.toml")
     report = pipeline.run_job(replace(job, settings=replace(job.settings, backbone="vgg19-slim")))
     assert isinstance(report, pipeline.Report)
     assert Path("second.png").read_bytes() == Path("first.png").read_bytes()
