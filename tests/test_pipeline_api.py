@@ -20,6 +20,7 @@ from pipeline_runs import QUICK, done, tree
 import pipeline
 import stylize
 from pipeline import api
+from pipeline.machine import limit_threads
 from pipeline.progress.display import Display
 from pipeline.progress.notebook import NotebookDisplay, in_notebook
 from pipeline.settings.job import Job
@@ -204,7 +205,9 @@ def test_threads_that_come_too_late_are_told(
     asked: list[tuple[Job, pipeline.RunOptions, Display]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
+    monkeypatch.setattr("video.threads.use_threads", lambda count: None)
     for threads in (0, 2, 3):
+        limit_threads(threads)
         pipeline.stylize_image("a.jpg", "b.jpg", "out.png", threads=threads)
     assert [display.warnings for *_, display in asked] == [
         [], [], ["threads: TensorFlow runs in this process already, and not with 3 threads"]
