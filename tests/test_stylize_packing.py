@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from made_weights import Bomb, make_layers, write_npz
 
-from stylize import weight_readers
 from stylize.weights import LAYERS, WIDTHS, Weights, embedded_path, verify
+from stylize.weights.readers import read_layers
 
 ROOT = Path(__file__).resolve().parent.parent
 PACK = ROOT / "scripts" / "pack_vgg19.py"
@@ -91,9 +91,7 @@ def test_the_wheel_is_read_without_torch_and_packed(
 
 def read_unchecked(path: Path) -> Weights:
     """A coded file of whatever widths."""
-    return Weights(
-        "vgg19", "", hashlib.sha256(path.read_bytes()).hexdigest(), weight_readers.read_layers(path)
-    )
+    return Weights("vgg19", "", hashlib.sha256(path.read_bytes()).hexdigest(), read_layers(path))
 
 
 def wheel_parts() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -22,21 +22,9 @@ import numpy as np
 
 from stylize.errors import WeightsError
 from stylize.layers import LAYERS, block_of
-from stylize.weight_cache import VGG19_PIN, accept, cache_path
-from stylize.weight_files import Array, Fingerprint, Layers, check_file, check_hash, fingerprint
-from stylize.weight_readers import read_layers
-
-__all__ = [
-    "LAYERS",
-    "WIDTHS",
-    "SourceInfo",
-    "Weights",
-    "choose_weights",
-    "describe_sources",
-    "embedded_path",
-    "load_weights",
-    "verify",
-]
+from stylize.weights.cache import VGG19_PIN, accept, cache_path
+from stylize.weights.files import Array, Fingerprint, Layers, check_file, check_hash, fingerprint
+from stylize.weights.readers import read_layers
 
 WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"vgg19": (64, 128, 256, 512, 512), "vgg19-slim": (16, 32, 64, 128, 128)}
@@ -117,7 +105,7 @@ class SourceInfo:
 
 def embedded_path(name: str) -> Path:
     """The file of a backbone inside the package: scripts/pack_vgg19.py and pack_slim.py say what it holds."""
-    return Path(str(resources.files("stylize").joinpath("weights", f"{name}.npz")))
+    return Path(str(resources.files("stylize.weights").joinpath(f"{name}.npz")))
 
 
 def verify(path: Path, *, sha256: str | None = None) -> Weights:

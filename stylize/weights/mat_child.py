@@ -1,4 +1,4 @@
-"""Run as a program by `weight_readers`: the convolutional layers of a MatConvNet .mat, to standard output.
+"""Run as a program by `readers`: the convolutional layers of a MatConvNet .mat, to standard output.
 
     python -I mat_child.py FILE.mat > layers.npz
 

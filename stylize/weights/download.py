@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stylize import weight_cache
 from stylize.errors import DownloadError, WeightsError
-from stylize.weight_cache import (
+from stylize.weights import cache
+from stylize.weights.cache import (
     VGG19_FILE,
     accept,
     cache_path,
@@ -29,7 +29,7 @@ from stylize.weight_cache import (
     forget_record,
     is_offline,
 )
-from stylize.weight_files import fingerprint, looks_like_html
+from stylize.weights.files import fingerprint, looks_like_html
 
 VGG19_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg19/{VGG19_FILE}"
 
@@ -113,7 +113,7 @@ def _check_fetched(part: Path, url: str) -> None:
     if looks_like_html(head):
         raise DownloadError(f"{_host(url)}: a web page came instead of the weights; is a proxy between?")
     found = fingerprint(part)
-    wanted = weight_cache.VGG19_PIN
+    wanted = cache.VGG19_PIN
     if found.size != wanted.size:
         raise DownloadError(f"{_host(url)}: expected {wanted.size:,} bytes, got {found.size:,}; try again")
     expected, got = ("MD5 " + wanted.md5, "MD5 " + found.md5)
@@ -221,8 +221,8 @@ def _copy(host: str, response: Any, file: Any, total: float, progress: Progress 
             if (done - done_before) / (now - window) < MINIMUM_RATE:
                 raise DownloadError(f"{host}: slower than {MINIMUM_RATE // 1024} KiB a second; given up")
             window, done_before = now, done
-        if done > weight_cache.VGG19_PIN.size:
-            raise DownloadError(f"{host}: more came than {weight_cache.VGG19_PIN.size:,} bytes; given up")
+        if done > cache.VGG19_PIN.size:
+            raise DownloadError(f"{host}: more came than {cache.VGG19_PIN.size:,} bytes; given up")
     if expected is not None and done < expected:
         raise DownloadError(f"{host}: the connection ended after {done:,} of {expected:,} bytes; try again")
 

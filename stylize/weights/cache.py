@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylize.errors import WeightsError
-from stylize.weight_files import Fingerprint, fingerprint
+from stylize.weights.files import Fingerprint, fingerprint
 
 VGG19_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 

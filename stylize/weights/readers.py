@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize import mat_child
 from stylize.errors import WeightsError
 from stylize.layers import LAYERS
-from stylize.weight_files import SIZE_LIMIT, Array, Layers, as_float32, check_file, pair, parsing
+from stylize.weights import mat_child
+from stylize.weights.files import SIZE_LIMIT, Array, Layers, as_float32, check_file, pair, parsing
 
 ARRAY_LIMIT = 16 * 10**6
 """The most numbers one array may claim to hold; VGG-19's largest kernel has 2.4 million."""
