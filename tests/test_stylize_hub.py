@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ class Half(tf.Module):
             tf.TensorSpec((1, None, None, 3), name="b"),
         ]
     )
-    def __call__(self, content, style):
+    def __call__(self, content: Any, style: Any) -> Any:
         return (0.5 * content + 0.5 * tf.reduce_mean(style, axis=(1, 2), keepdims=True),)
 
 
@@ -35,7 +36,7 @@ class Smaller(Half):
     """Gives a picture whose sides are multiples of 8, as Magenta's does of 4."""
 
     @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3)), tf.TensorSpec((1, None, None, 3))])
-    def __call__(self, content, style):
+    def __call__(self, content: Any, style: Any) -> Any:
         sides = 8 * (tf.shape(content)[1:3] // 8)
         return {"b": style, "a": 2.0 * content[:, : sides[0], : sides[1]]}
 
@@ -44,7 +45,7 @@ class Wrong(tf.Module):
     """No model of two pictures."""
 
     @tf.function(input_signature=[tf.TensorSpec((3,))])
-    def __call__(self, value):
+    def __call__(self, value: Any) -> Any:
         return value
 
 
