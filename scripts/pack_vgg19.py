@@ -162,8 +162,8 @@ def pack(source: Path, target: Path) -> Weights:
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for layer, parts in layers.items():
-                values: NDArray[Any]
-                for part, values in zip(("codes", "table", "bias"), parts, strict=True):
+                arrays: tuple[NDArray[Any], ...] = parts
+                for part, values in zip(("codes", "table", "bias"), arrays, strict=True):
                     buffer = io.BytesIO()
                     np.lib.format.write_array(buffer, values, version=(1, 0), allow_pickle=False)
                     member = zipfile.ZipInfo(f"{layer}/{part}.npy", (1980, 1, 1, 0, 0, 0))

@@ -35,7 +35,7 @@ def browser() -> Iterator[Any]:
 
 
 def plain(red: float, green: float, height: int = 200, width: int = 300) -> np.ndarray:
-    return np.broadcast_to(np.float32([red, green, 0.4]), (height, width, 3)).astype(np.float32)
+    return np.broadcast_to(np.array([red, green, 0.4], np.float32), (height, width, 3)).astype(np.float32)
 
 
 def page_of(command: str) -> ReportPage:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def video(
 LOADED = """
 import sys
 sys.path.insert(0, {root!r})
-from pipeline.cli import main
+from pipeline.cli.main import main
 try:
     main({arguments!r})
 except SystemExit as ended:
@@ -435,7 +436,10 @@ def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
 
 
 def test_a_clip_without_a_frame_leaves_nothing_behind(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.clip.source.Clip.contents", lambda clip, display: (pair for pair in ()))
+    def no_frames(*_: object) -> Iterator[object]:
+        yield from ()
+
+    monkeypatch.setattr("pipeline.clip.source.Clip.contents", no_frames)
     ran = deepfusion("video", "../clip.mp4", "--style", "../style.png", "-o", "out.mp4", *QUICK, "-q")
     assert (ran.code, ran.err) == (
         2,

@@ -211,7 +211,12 @@ def test_only_the_pictures_of_a_folder_are_read(
     (photos / "sub" / "c.png").write_bytes(b"c")
     opened: list[str] = []
     plain = files.file_hash
-    monkeypatch.setattr(files, "file_hash", lambda path: opened.append(path.name) or plain(path))
+
+    def hashed(path: Path) -> str:
+        opened.append(path.name)
+        return plain(path)
+
+    monkeypatch.setattr(files, "file_hash", hashed)
     assert content_hash(photos) == before
     assert opened == ["a.png", "b.png"]
     assert content_hash(photos, below=True) != before

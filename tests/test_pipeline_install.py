@@ -111,7 +111,8 @@ def test_installed_presets_are_listed(installed: Path, tmp_path: Path) -> None:
 def test_installed_image_needs_nothing_from_the_repository(installed: Path, tmp_path: Path) -> None:
     demo = installed / "pipeline" / "demo"
     output = tmp_path / "cat.png"
-    arguments = [demo / "cat.jpg", "--style", demo / "starry-night.jpg", "--backbone", "vgg19-slim"]
-    deepfusion(installed, tmp_path, "image", *arguments, "--size", "64", "--iterations", "1", "-o", output)
+    pictures = (demo / "cat.jpg", "--style", demo / "starry-night.jpg", "-o", output)
+    settings = ("--backbone", "vgg19-slim", "--size", "64", "--iterations", "1")
+    deepfusion(installed, tmp_path, "image", *pictures, *settings)
     assert output.stat().st_size > 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.png"]

@@ -117,7 +117,12 @@ def test_other_names_are_refused(page: LivePage, host: str, path: str) -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": host, "wsgi.url_scheme": "http"}
     environ |= {"SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8686"}
     given: list[str] = []
-    page({**environ, "wsgi.input": io.BytesIO()}, lambda status, headers, *more: given.append(status))
+
+    def begins(status: str, *_: object) -> Callable[[bytes], object]:
+        given.append(status)
+        return bytes
+
+    page({**environ, "wsgi.input": io.BytesIO()}, begins)
     assert given == ["403 FORBIDDEN"]
 
 
@@ -330,7 +335,12 @@ def test_held_work_rests_until_it_is_released() -> None:
     passed = threading.Event()
     before = rested()
     hold(told.append)
-    thread = threading.Thread(target=lambda: (check(), passed.set()))
+
+    def work() -> None:
+        check()
+        passed.set()
+
+    thread = threading.Thread(target=work)
     thread.start()
     until(lambda: told == [True])
     assert not passed.wait(0.3)
@@ -404,10 +414,11 @@ def test_the_page_stops_a_job_and_lets_it_go_on(photo: Path, style: Path, tmp_pa
 
 def test_a_stop_taken_back_in_time_stops_nothing(watcher: LiveWatcher) -> None:
     watcher.state.becomes("running")
-    watcher.stop()
-    assert watcher.state.phase == "stopping"
-    watcher.go_on()
-    assert watcher.state.phase == "running"
+    phases = []
+    for press in (watcher.stop, watcher.go_on):
+        press()
+        phases.append(watcher.state.phase)
+    assert phases == ["stopping", "running"]
     check()
 
 

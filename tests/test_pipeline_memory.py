@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,11 +34,12 @@ def test_what_this_machine_tells() -> None:
 
 def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stylize import evaluator
+    from stylize.tiling import TiledNetwork
 
     made = []
 
-    class Seen(evaluator.TiledNetwork):
-        def __init__(self, *details: object) -> None:
+    class Seen(TiledNetwork):
+        def __init__(self, *details: Any) -> None:
             super().__init__(*details)
             made.append(self.count)
 

@@ -3,7 +3,6 @@
 import itertools
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -20,6 +19,7 @@ from pipeline.montage.panels import locate, pace, places_of
 from pipeline.montage.recorder import SnapshotRecorder, difference
 from pipeline.montage.snapshots import Loss, read_losses, read_snapshots
 from pipeline.settings.run_options import MovieOptions
+from stylize.optimize import Progress
 from video.errors import EncodeError, InputError
 from video.images import from_uint8
 
@@ -85,7 +85,7 @@ def test_gif_and_webp(tmp_path: Path, suffix: str, rate: Fraction, frames: int) 
     durations = []
     with Image.open(path) as image:
         assert image.size == (48, 32)
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             last = from_uint8(np.asarray(image.convert("RGB")))
             durations.append(image.info["duration"])
@@ -134,7 +134,7 @@ def test_each_of_many_folders_gets_a_second(tmp_path: Path, shown: list[np.ndarr
 
 def test_level_sizes_that_do_not_divide_leave_no_bars(tmp_path: Path, shown: list[np.ndarray]) -> None:
     recorder = SnapshotRecorder(tmp_path)
-    small = SimpleNamespace(iteration=0, iterations=1, loss=1.0, terms={}, seconds=0, evaluations=1, level=1,
+    small = Progress(iteration=0, iterations=1, loss=1.0, terms={}, seconds=0, evaluations=1, level=1,
                             picture=lambda: picture(1, (80, 64)))  # fmt: skip
     recorder(small)
     recorder.finish(picture(2, (160, 129)), {})

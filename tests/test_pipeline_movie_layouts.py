@@ -44,8 +44,9 @@ def inside(frame: np.ndarray, box: Box) -> np.ndarray:
     return frame[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
-def movie(folders: list[Path], **options: object) -> None:
-    asked = MovieOptions(**{"seconds": 0.5, **options})
+def movie(folders: list[Path], **options: Any) -> None:
+    given: dict[str, Any] = {"seconds": 0.5, **options}
+    asked = MovieOptions(**given)
     write_progress_movie(folders, folders[0] / "m.mp4", asked, hold=0.2, rate=10)
 
 
@@ -297,7 +298,7 @@ def test_what_does_not_go_together() -> None:
 
 
 def test_only_styles_with_a_share_are_shown() -> None:
-    stylizer = SimpleNamespace(styles=["a", "b", "c"])
+    stylizer: Any = SimpleNamespace(styles=["a", "b", "c"])
     assert styles_of(stylizer, Look()) == ["a", "b", "c"]
     assert styles_of(stylizer, Look(blend=(0.5, 0.0, 0.5))) == ["a", "c"]
 

@@ -129,7 +129,7 @@ def _results(album: Path, output: Path, *styles: Path, **settings: object) -> li
     sources = tuple(map(StyleSource, styles or (album / "style.png",)))
     job = build_job("album", album, sources, output, overrides=settings)
     assert isinstance(job.settings, AlbumSettings)
-    return [unit.output.relative_to(output).as_posix() for unit in plan_units(job, job.settings)]
+    return [unit.output.relative_to(output).as_posix() for unit in plan_units(job, job.settings, Display(-1))]
 
 
 def _journal(output: Path, *entries: dict[str, str]) -> None:
@@ -440,7 +440,7 @@ def test_captions_have_one_line_a_name(tmp_path: Path) -> None:
     album = _album(tmp_path / "album", "a\nb.png", f"{RAW}.png")
     job = build_job("album", album, (StyleSource(Path("s.png")),), tmp_path / "out")
     assert isinstance(job.settings, AlbumSettings)
-    captions = list(captions_of(plan_units(job, job.settings)).values())
+    captions = list(captions_of(plan_units(job, job.settings, Display(-1))).values())
     assert captions == [r"a\nb.png", r"caf\xe9.png"]
     assert drawable(RAW + WILD).isascii() and "\\x1b" in drawable(WILD)
 

@@ -23,7 +23,7 @@ def job_of(**overrides: object) -> Job:
 
 
 def weights_of(name: str) -> Weights:
-    return replace(tiny_weights(), name=name)  # type: ignore[arg-type]
+    return replace(tiny_weights(), name=name)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_every_picture_is_on_the_sheet_in_order(tmp_path: Path) -> None:
     cells = [Cell((small(plain(shade)), lambda: small(plain(1.0, 10, 10))), "a name") for shade in shades]
     (path,) = write_contact_sheet(cells, tmp_path / "sheet.png", overwrite=False)
     sheet = read_image(path)
-    found = []
+    found: list[Any] = []
     for row in range(2):
         for column in range(6):
             top, left = 8 + row * (8 + 30 + 10 + 4 + 26), 8 + column * 48

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,23 +21,15 @@ from pipeline.montage.recorder import (
     next_due,
 )
 from pipeline.montage.snapshots import Loss, content_path, read_losses, read_snapshots, style_paths
+from stylize.optimize import Progress
 from video.images import read_image, to_uint8
 
 SIZE = (12, 8)
 
 
-@dataclass
-class FakeProgress:
-    """What the recorder uses of an optimisation's progress."""
-
-    iteration: int
-    picture: Callable[[], np.ndarray]
-    level: int = 0
-    iterations: int = 100
-    loss: float = 3.0
-    terms: dict[str, float] = field(default_factory=lambda: {"content": 1.0, "style": 2.0})
-    seconds: float = 0.5
-    evaluations: int = 7
+def progress(iteration: int, picture: Callable[[], np.ndarray], level: int = 0) -> Progress:
+    """Where an optimisation of 100 iterations stands."""
+    return Progress(iteration, 100, 3.0, {"content": 1.0, "style": 2.0}, 0.5, 7, picture, level)
 
 
 def grey(value: float, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -54,7 +45,7 @@ def record(recorder: SnapshotRecorder, values: list[float], level: int = 0, firs
         return grey(values[number - first])
 
     for number in range(first, first + len(values)):
-        recorder(FakeProgress(number, partial(ask, number), level))
+        recorder(progress(number, partial(ask, number), level))
     return asked
 
 
@@ -116,8 +107,8 @@ def test_result_without_total_or_progress(tmp_path: Path) -> None:
 def test_levels_start_densely_again_and_are_compared_at_the_finer_size(tmp_path: Path) -> None:
     recorder = SnapshotRecorder(tmp_path)
     record(recorder, list(np.linspace(0, 0.9, 61)), level=1)
-    recorder(FakeProgress(60, lambda: grey(0.7, (24, 16)), level=0))
-    recorder(FakeProgress(61, lambda: grey(0.5, (24, 16)), level=0))
+    recorder(progress(60, lambda: grey(0.7, (24, 16)), level=0))
+    recorder(progress(61, lambda: grey(0.5, (24, 16)), level=0))
     kept = [(one.level, one.iteration, one.size) for one in read_snapshots(tmp_path)]
     assert kept[-2:] == [(0, 60, (24, 16)), (0, 61, (24, 16))]
     assert read_snapshots(tmp_path)[-2].distance == pytest.approx(0.2, abs=0.03)

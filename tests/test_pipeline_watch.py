@@ -81,8 +81,8 @@ def test_the_warping_error_is_what_score_finds(
     pairs = zip(read_frames(probe(clip)), pictures, strict=True)
     expected = [found.error for pair in pairs if (found := meter.feed(*pair)) is not None]
     ends = sorted(told.of("end"), key=lambda end: end.name)
-    found = [end.error for end in ends if end.error is not None]
-    assert found == pytest.approx(expected, rel=1e-4)
+    told_errors = [end.error for end in ends if end.error is not None]
+    assert told_errors == pytest.approx(expected, rel=1e-4)
     assert told.of("over")[0].warping_error == pytest.approx(np.mean(expected), rel=1e-4)
     assert "warping error " in told.of("over")[0].summary()
 

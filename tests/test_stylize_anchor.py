@@ -14,6 +14,7 @@ from stylize.colors import LUMA, grey, transferred, with_colors_of
 from stylize.errors import ConfigError, ShapeError
 from stylize.losses import weighted_squared_error
 from stylize.stylizer import Stylizer
+from stylize.types import FloatImage
 
 CONTENT, STYLE, REFERENCE = (random_picture(16, 20, seed) for seed in (1, 2, 3))
 ONES = np.ones((16, 20), np.float32)
@@ -124,7 +125,7 @@ def test_a_transfer_takes_mean_and_covariance_to_those_of_the_other_picture() ->
     rng = np.random.default_rng(5)
     before = rng.random((24, 20, 3)).astype(np.float32) * 0.4 + 0.3
     mixing = np.array([[0.8, 0.2, 0.0], [0.2, 0.6, 0.1], [0.0, 0.1, 0.7]], np.float32)
-    after = (before - 0.5) @ mixing + 0.45
+    after: FloatImage = ((before - 0.5) @ mixing + 0.45).astype(np.float32)
     found = transferred(before, before, after)
     # The only symmetric positive map between two covariances is the transfer itself (but for the floor).
     assert np.abs(found - after).max() < 0.02

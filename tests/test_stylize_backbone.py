@@ -166,7 +166,8 @@ def mean_activations(network: Vgg19, pictures: list[np.ndarray], layer: str) -> 
 def test_rescaling_leaves_a_dead_filter_dead_and_the_first_network_alone() -> None:
     weights = tiny_weights(count=2)
     kernel = weights.layers["block1_conv1"][0]
-    dead = {**weights.layers, "block1_conv1": (kernel * np.float32([0, 1, 1]), np.float32([-1, 0.1, 0.1]))}
+    bias = np.array([-1, 0.1, 0.1], np.float32)
+    dead = {**weights.layers, "block1_conv1": (kernel * np.array([0, 1, 1], np.float32), bias)}
     network, picture = Vgg19(Weights("custom", "test", "", dead)), random_picture()[None]
     before = network.activations(picture, network.layers)
     scaled = network.rescaled([picture[0]]).activations(picture, network.layers)

@@ -66,7 +66,7 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
 def test_a_model_stylizes(model: Path) -> None:
     content, style = picture(0, 20, 31), picture(1, 300, 290)
     found = HubModel(str(model)).stylize(content, style)
-    assert (found.shape, found.dtype) == (content.shape, np.float32)
+    assert (found.shape, found.dtype) == (content.shape, np.dtype(np.float32))
     np.testing.assert_allclose(found, 0.5 * content + 0.25, atol=0.02)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -42,7 +43,7 @@ def greys(count: int, size: tuple[int, int] = SIZE) -> Iterator[np.ndarray]:
 
 
 def write(
-    path: Path, frames: int | Sequence[np.ndarray] = 5, rate: Fraction | int = 10, **options: object
+    path: Path, frames: int | Sequence[np.ndarray] = 5, rate: Fraction | int = 10, **options: Any
 ) -> Path:
     """Write a small clip quickly; `frames` is a number of grey ones or the pictures."""
     pictures = list(greys(frames)) if isinstance(frames, int) else frames
@@ -288,7 +289,7 @@ def test_cut_sound_is_in_time_to_the_sample(tmp_path: Path, aac: ClipInfo) -> No
         shift: np.abs(whole[begin + 4000 + shift : begin + 12000 + shift] - piece).mean()
         for shift in range(-3, 4)
     }
-    best = min(errors, key=errors.get)
+    best = min(errors, key=errors.__getitem__)
     assert abs(best) <= 1
     assert errors[best] < 5
 
@@ -402,8 +403,8 @@ def test_empty_range_of_sound_is_refused(tmp_path: Path, aac: ClipInfo) -> None:
 # ---------------------------------------------------------------------------------------------- refusing
 
 
-def refusal(path: Path, **options: object) -> str:
-    arguments = {"size": SIZE, "rate": NTSC, **options}
+def refusal(path: Path, **options: Any) -> str:
+    arguments: dict[str, Any] = {"size": SIZE, "rate": NTSC, **options}
     with pytest.raises(InputError) as caught:
         FrameWriter(path, **arguments)
     assert caught.value.exit_code == 2
@@ -451,7 +452,7 @@ def test_an_ffmpeg_without_the_encoder(tmp_path: Path, monkeypatch: pytest.Monke
 # --------------------------------------------------------------------------------------- all or nothing
 
 
-def failure(path: Path, frames: int | Sequence[np.ndarray] = 5, **options: object) -> str:
+def failure(path: Path, frames: int | Sequence[np.ndarray] = 5, **options: Any) -> str:
     """The message of the EncodeError; nothing may be left but what was there before."""
     before = {p: p.read_bytes() for p in path.parent.iterdir()}
     with pytest.raises(EncodeError) as caught:
@@ -508,6 +509,7 @@ def test_ffmpeg_killed_while_frames_are_written(tmp_path: Path) -> None:
     with pytest.raises(EncodeError) as caught, FrameWriter(path, (320, 240), NTSC) as writer:
         for number, picture in enumerate(greys(200, (320, 240))):
             if number == 3:
+                assert writer._process is not None
                 os.kill(writer._process.pid, signal.SIGKILL)
             writer.write(picture)
     assert str(caught.value).startswith(f"cannot write {path}: ffmpeg failed after ")
@@ -520,6 +522,7 @@ def test_ffmpeg_stopped_gently_leaves_no_short_clip(tmp_path: Path) -> None:
     with pytest.raises(EncodeError) as caught, FrameWriter(path, SIZE, NTSC) as writer:
         for picture in greys(5):
             writer.write(picture)
+        assert writer._process is not None
         os.kill(writer._process.pid, signal.SIGTERM)
         while writer._process.running:  # it may look at the signal only when more comes
             writer.write(next(iter(greys(1))))
@@ -648,7 +651,7 @@ def durations(path: Path) -> list[int]:
     with Image.open(path) as image:
         assert image.info["loop"] == 0
         found = []
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
             found.append(image.info["duration"])

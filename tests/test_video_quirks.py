@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import av
 import numpy as np
@@ -544,14 +545,15 @@ def test_every_input_is_held_to_files_of_known_kinds(tmp_path: Path, monkeypatch
     path = make(QUIRKS["variable rate with sound"], tmp_path)
     commands: list[list[str]] = []
     opened: list[tuple[object, ...]] = []
-    popen, open_container = subprocess.Popen, av.open
+    popen: Any = subprocess.Popen
+    open_container = av.open
 
-    def record(command: list[str], *rest: object, **options: object) -> object:
+    def record(command: list[str], *rest: object, **options: Any) -> object:
         assert isinstance(command, list) and not options.get("shell")
         commands.append(command)
         return popen(command, *rest, **options)
 
-    def record_open(file: str, mode: str = "r", **options: object) -> object:
+    def record_open(file: str, mode: str = "r", **options: Any) -> object:
         opened.append((file[:5], mode, mode == "w" or options.get("options")))
         return open_container(file, mode, **options)
 
@@ -594,7 +596,7 @@ class Photo:
     corners: str = UPRIGHT
 
 
-def saved(mode: str = "RGB", **options: object) -> Callable[[Image.Image, Path], None]:
+def saved(mode: str = "RGB", **options: Any) -> Callable[[Image.Image, Path], None]:
     """A way to save a picture in a mode of Pillow, with options for saving."""
     return lambda image, path: image.convert(mode).save(path, **options)
 
@@ -623,8 +625,8 @@ def pages(image: Image.Image, path: Path) -> None:
     image.save(path, save_all=True, append_images=others)
 
 
-def resized(*size: int, **options: object) -> Callable[[Image.Image, Path], None]:
-    return lambda image, path: image.resize(size, Image.Resampling.NEAREST).save(path, **options)
+def resized(width: int, height: int, **options: Any) -> Callable[[Image.Image, Path], None]:
+    return lambda image, path: image.resize((width, height), Image.Resampling.NEAREST).save(path, **options)
 
 
 SEEN_AS = {1: "RGBW", 2: "GRWB", 3: "WBGR", 4: "BWRG", 5: "RBGW", 6: "BRWG", 7: "WGBR", 8: "GWRB"}
