@@ -16,7 +16,7 @@ from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, t
 from pipeline.album.names import JOURNAL
 from stylize.stylizer import Stylizer
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 
 def run(folder: Path, style: Path, output: Path, *arguments: object) -> list[object]:
@@ -315,6 +315,7 @@ def test_photos_together_are_in_the_order_they_were_taken(
     assert order("--together") == ["b.jpg", "a.jpg", "c.png"]
 
 
+@pytest.mark.usefixtures("compiled")
 def test_photos_together_share_a_palette(dated_photos: Path, style: Path, tmp_path: Path) -> None:
     def means(*arguments: object) -> tuple[Path, np.ndarray]:
         output = tmp_path / f"out{len(arguments)}"

@@ -25,7 +25,7 @@ from pipeline.workers.file_copies import traits_of
 from stylize.checkpoint import Checkpoint, Done, Standing
 from video import drives
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 NO_LOCKS = [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL]
 

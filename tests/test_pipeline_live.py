@@ -449,9 +449,7 @@ def test_no_port_is_refused(port: str, photo: Path, style: Path) -> None:
 
 
 def test_the_option_needs_no_number(photo: Path, style: Path, tmp_path: Path) -> None:
-    ran = done(
-        "image", photo, "--style", style, "-o", tmp_path / "out.png", "--live", "--dry-run", "--size", "64"
-    )
+    ran = done("image", photo, "--style", style, "-o", tmp_path / "out.png", *QUICK, "--live", "--dry-run")
     assert "live page: http" not in ran.err  # a plan needs none
 
 
@@ -485,10 +483,11 @@ def test_two_jobs_have_two_ports(watcher: LiveWatcher) -> None:
         assert first != second
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_job_is_done_with_the_page(photo: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
-    arguments = ("--size", "64", "--iterations", "1", "--levels", "1", "--backbone", "vgg19-slim")
-    ran = done("image", photo, "--style", style, "-o", output, *arguments, "--live", "0")
+    ran = done("image", photo, "--style", style, "-o", output, *QUICK, "--live", "0")
     assert ran.err.startswith("live page: http://127.0.0.1:")
     assert output.exists()
 
@@ -499,6 +498,8 @@ def test_without_the_page_no_server_is_loaded() -> None:
     assert ran.stdout == "False\n"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_port_that_nobody_chose_is_said_even_quietly(photo: Path, style: Path, tmp_path: Path) -> None:
     common = ("image", photo, "--style", style, "-o", tmp_path / "o.png", *QUICK, "-q", "--overwrite")
     assert "live page: http://127.0.0.1:" in done(*common, "--live", "0").err

@@ -32,6 +32,8 @@ def test_what_this_machine_tells() -> None:
     assert 2**24 < memory.peak() < 2**50
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stylize import evaluator
     from stylize.tiling import TiledNetwork

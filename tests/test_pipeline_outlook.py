@@ -170,6 +170,8 @@ def test_times_to_come_are_said_roughly(seconds: float, text: str) -> None:
     assert roughly(seconds) == text
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize("command", ["image", "album", "video"])
 def test_every_job_says_it_and_a_quiet_one_does_not(
     command: str, photo: Path, style: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

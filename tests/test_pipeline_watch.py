@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline_runs import QUICK, done
+from pipeline_runs import QUICK_CLIP, done
 
 from pipeline.api import run_job
 from pipeline.progress.display import Display
@@ -20,7 +20,7 @@ from video.images import read_image, write_image
 from video.metrics import ConsistencyMeter
 from video.probe import probe
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 SETTINGS: dict[str, Any] = {
     "backbone": "vgg19-slim", "size": 64, "iterations": 3, "levels": 1, "content_layers": ("relu2_1",),
@@ -130,5 +130,5 @@ def test_an_error_ends_a_job_without_a_report(photo: Path, style: Path, tmp_path
 
 
 def test_the_last_line_has_the_error(clip: Path, style: Path, tmp_path: Path) -> None:
-    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK, "--json")
+    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK_CLIP, "--json")
     assert 0.0 < ran.json["warping_error"] < 1.0

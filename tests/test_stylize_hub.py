@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from pipeline_runs import deepfusion, done
+from pipeline_runs import DEPTH, deepfusion, done
 
 from stylize.errors import WeightsError
 from stylize.hub import HubModel
 from video.images import read_image
 
-QUICK = ("--backbone", "vgg19-slim", "--size", "64", "--levels", "1")
+QUICK = ("--backbone", "vgg19-slim", "--size", "64", "--levels", "1", *DEPTH)
 
 
 class Half(tf.Module):
