@@ -418,6 +418,7 @@ def test_a_length_that_is_no_number_is_refused(command: list[object], place: Pat
     assert tree(place) == []
 
 
+@pytest.mark.slow
 def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
     """Not even what TensorFlow's own code writes past Python when it starts."""
     arguments = ["album", "photos", "--style", "../style.png", "-o", "out", "-q", *QUICK]

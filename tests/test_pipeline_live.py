@@ -388,6 +388,7 @@ def test_time_at_rest_is_no_speed(monkeypatch: pytest.MonkeyPatch, clock: Clock)
     assert work.left == "about 1 min 34 s left"
 
 
+@pytest.mark.slow
 def test_the_page_stops_a_job_and_lets_it_go_on(photo: Path, style: Path, tmp_path: Path) -> None:
     display, said = quiet()
     job = a_job(photo, style)
@@ -448,6 +449,8 @@ def test_no_port_is_refused(port: str, photo: Path, style: Path) -> None:
     assert f"{port!r} is no port from 0 to 65535" in said
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_the_option_needs_no_number(photo: Path, style: Path, tmp_path: Path) -> None:
     ran = done("image", photo, "--style", style, "-o", tmp_path / "out.png", *QUICK, "--live", "--dry-run")
     assert "live page: http" not in ran.err  # a plan needs none

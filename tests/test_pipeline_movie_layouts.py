@@ -303,6 +303,7 @@ def test_only_styles_with_a_share_are_shown() -> None:
     assert styles_of(stylizer, Look(blend=(0.5, 0.0, 0.5))) == ["a", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_a_job_and_its_kept_run_make_the_same_movie(photo: Path, style: Path, tmp_path: Path) -> None:
     movie, later, output = tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "out.png"
@@ -324,6 +325,7 @@ def test_a_job_and_its_kept_run_make_the_same_movie(photo: Path, style: Path, tm
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_an_album_grows_in_a_grid(photo: Path, style: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()

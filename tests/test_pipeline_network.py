@@ -202,6 +202,7 @@ def test_the_download_says_how_to_use_what_it_fetched(place: Path, monkeypatch: 
 # --- what a result depends on, and what workers are sent ------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_slim_networks_scale_is_recorded_where_losses_are_in_its_units(photo: Path, style: Path) -> None:
     """Its activations get the full network's means; relative losses do not mind, the published ones do."""
 

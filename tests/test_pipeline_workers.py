@@ -106,6 +106,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in wanted if "movie" not in name}
 
 
+@pytest.mark.slow
 def test_processes_make_of_a_clip_what_one_does(
     shots: Path, style: Path, alone: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_processes_make_of_a_clip_what_one_does(
     assert float(line.removesuffix("e-4")) > 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_ray_goes_on_when_a_worker_is_killed_and_leaves_nothing(
     photos: Path, style: Path, alone: Path, tmp_path: Path
@@ -144,6 +146,7 @@ def test_ray_goes_on_when_a_worker_is_killed_and_leaves_nothing(
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_a_killed_job_takes_its_workers_along_and_is_continued_in_one_process(
     shots: Path, style: Path, alone: Path, tmp_path: Path

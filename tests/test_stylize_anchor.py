@@ -24,6 +24,9 @@ def anchored(weight: float = 100.0, **settings: Any) -> Stylizer:
     return Stylizer(tiny_config(**settings), [STYLE], tiny_weights(), temporal_weight=weight)
 
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
 def test_the_term_by_hand() -> None:
     weights = np.random.default_rng(0).random((16, 20)).astype(np.float32)
     value = weighted_squared_error(
@@ -67,6 +70,7 @@ def test_without_an_anchor_the_term_is_zero_and_changes_nothing() -> None:
     assert np.array_equal(with_term.picture, without.picture)
 
 
+@pytest.mark.usefixtures("compiled")
 def test_other_anchors_need_no_new_trace() -> None:
     engine = anchored()
     engine.stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=1)

@@ -15,6 +15,8 @@ from stylize.look import Look
 from stylize.stylizer import Stylizer
 from stylize.tiling import smallest_window
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 STYLE_LIKE = random_picture(96, 120, 7)
 CONTENT, STYLE = random_picture(96, 120, 0), random_picture(90, 90, 1)
 
@@ -73,6 +75,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, *, above: int | None) -> None:
     monkeypatch.setattr(Evaluator, "minimizer", limited)
 
 
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.slow
 def test_without_enough_memory_it_goes_on_in_windows_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -28,6 +28,9 @@ def guided(styles: int = 2, **settings: Any) -> Stylizer:
 # --- places -------------------------------------------------------------------------------------------------
 
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
 def test_guided_gram_matrices_against_numpy() -> None:
     random = np.random.default_rng(0)
     F, t = random.normal(size=(1, 5, 7, 3)), random.uniform(size=(1, 5, 7, 2))
@@ -91,6 +94,7 @@ def test_masks_are_of_every_level(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.losses["total"] < result.first_losses["total"] * 1.001
 
 
+@pytest.mark.usefixtures("compiled")
 def test_other_masks_need_no_new_trace() -> None:
     engine = guided()
     for masks in ((LEFT, None), (None, ALL), (1 - LEFT, LEFT)):

@@ -19,6 +19,9 @@ from stylize.stylizer import Stylizer
 LAYERS = ("block1_conv1", "block3_conv2")
 
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+
 def value_and_gradient(stylizer: Stylizer, picture: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
     minimizer = stylizer.evaluator.minimizer(*picture.shape[:2])
     terms = minimizer.start(tf.constant(picture[None]), targets)
@@ -100,6 +103,8 @@ def test_memory_decides() -> None:
     assert sides[-1] == 4 * tiling.reach(layers)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled")
 def test_an_optimisation_in_windows_comes_to_the_same_picture() -> None:
     config = config_of(iterations=4)
     content, style = random_picture(96, 120, 0), random_picture(90, 90, 1)
