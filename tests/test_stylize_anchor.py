@@ -16,15 +16,14 @@ from stylize.losses import weighted_squared_error
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 CONTENT, STYLE, REFERENCE = (random_picture(16, 20, seed) for seed in (1, 2, 3))
 ONES = np.ones((16, 20), np.float32)
 
 
 def anchored(weight: float = 100.0, **settings: Any) -> Stylizer:
     return Stylizer(tiny_config(**settings), [STYLE], tiny_weights(), temporal_weight=weight)
-
-
-pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_the_term_by_hand() -> None:
@@ -47,6 +46,7 @@ def test_its_gradient_is_not_zero_and_points_away_from_the_reference() -> None:
     assert np.mean((lower - REFERENCE) ** 2) < np.mean((CONTENT - REFERENCE) ** 2)
 
 
+@pytest.mark.slow
 def test_a_heavy_anchor_holds_the_picture() -> None:
     result = anchored(1e6).stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=30)
     free = anchored(1e6).stylize(CONTENT, initial=CONTENT, iterations=30)
@@ -54,6 +54,7 @@ def test_a_heavy_anchor_holds_the_picture() -> None:
     assert np.abs(free.picture - REFERENCE).max() > 0.2
 
 
+@pytest.mark.slow
 def test_pixels_without_weight_are_as_free_as_ever() -> None:
     left = ONES.copy()
     left[:, 10:] = 0.0

@@ -10,14 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
+from stylize import pyramid
 from stylize.checkpoint import Checkpoint, Done, Standing
 from stylize.optimize import Progress
 from stylize.stylizer import Stylizer
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
-CONTENT, STYLE = random_picture(208, 192, 1), random_picture(150, 150, 2)
+CONTENT, STYLE = random_picture(52, 48, 1), random_picture(40, 40, 2)
 LEVELS, ITERATIONS = 2, 5
+
+
+@pytest.fixture(autouse=True)
+def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two levels of pictures as small as these."""
+    monkeypatch.setattr(pyramid, "_COARSEST_SIDE", 24)
 
 
 class EnoughError(Exception):

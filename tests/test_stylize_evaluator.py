@@ -47,6 +47,7 @@ def test_windows_take_less_memory_and_more_work() -> None:
     assert tiled.overlap(400, 400) > 4.0 / 3.0
 
 
+@pytest.mark.slow
 def test_masks_on_a_picture_in_windows() -> None:
     """The maps that guides weigh are put together from windows: more memory, the same loss."""
     mask = np.zeros((96, 120), np.float32)

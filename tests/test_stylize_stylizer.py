@@ -102,6 +102,7 @@ def test_the_same_seed_gives_the_same_bits(optimizer: str) -> None:
     assert not np.array_equal(one.picture, other.picture)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiled")
 def test_pictures_of_all_sizes_share_one_trace() -> None:
     engine = tiny_stylizer()
@@ -113,6 +114,7 @@ def test_pictures_of_all_sizes_share_one_trace() -> None:
     assert engine.evaluator.minimizer(16, 20).traces == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiled")
 def test_one_stylizer_gives_the_same_whatever_came_before() -> None:
     engine, fresh = tiny_stylizer(), tiny_stylizer()
@@ -120,6 +122,7 @@ def test_one_stylizer_gives_the_same_whatever_came_before() -> None:
     np.testing.assert_array_equal(engine.stylize(CONTENT).picture, fresh.stylize(CONTENT).picture)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_compiled_steps_come_to_the_same_picture(optimizer: str, compiled: None) -> None:
     """The other tests do without compilation, which takes most of the time of a few iterations."""
@@ -384,6 +387,7 @@ def test_small_pictures_have_one_level() -> None:
     assert engine.stylize(CONTENT).iterations == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiled")
 def test_a_stylizer_takes_other_styles_without_compiling_anew() -> None:
     first = tiny_stylizer([STYLE])

@@ -16,10 +16,9 @@ from stylize.config import StylizeConfig
 from stylize.objective import build_objective
 from stylize.stylizer import Stylizer
 
-LAYERS = ("block1_conv1", "block3_conv2")
-
-
 pytestmark = pytest.mark.usefixtures("uncompiled")
+
+LAYERS = ("block1_conv1", "block3_conv2")
 
 
 def value_and_gradient(stylizer: Stylizer, picture: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -35,6 +34,7 @@ def config_of(normalization: str = "relative", **more: Any) -> StylizeConfig:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["relative", "gatys", "coursera", "rms"])
 def test_windows_equal_the_whole(normalization: str) -> None:
     height, width = 70, 203

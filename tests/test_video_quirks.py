@@ -516,6 +516,7 @@ def hostile_script() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
     """Playlists, scripts, sessions, manifests and aliases as clips, drawings as pictures; also late."""
     clip = probe(make(QUIRKS["sound"], tmp_path))
