@@ -46,6 +46,15 @@ class Clock:
         return self.now
 
 
+LINGER = "pipeline.views.live.watcher._LINGER"
+
+
+@pytest.fixture(autouse=True)
+def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ended job waits for its page only a moment; here nobody looks."""
+    monkeypatch.setattr(LINGER, 0.05)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -423,7 +432,10 @@ def test_a_stop_taken_back_in_time_stops_nothing(watcher: LiveWatcher) -> None:
     check()
 
 
-def test_an_ended_job_waits_for_an_open_page_only(watcher: LiveWatcher, page: LivePage, clock: Clock) -> None:
+def test_an_ended_job_waits_for_an_open_page_only(
+    watcher: LiveWatcher, page: LivePage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LINGER, 3.0)
     watcher.job_ends(Report("video", "out.mp4"))
     began = time.monotonic()
     watcher.close()

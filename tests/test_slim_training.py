@@ -609,6 +609,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [*places, *sizes, "--every", "2", "--seed", "1", "--precision", "float32"]
 
 
+@pytest.mark.slow
 def test_compiled_steps_in_bfloat16_learn(arguments: list[str], tmp_path: Path) -> None:
     """One batch over and over. (The deep layers have more features than such small crops have places.)"""
     assert not tf.config.functions_run_eagerly()
@@ -632,6 +633,7 @@ def directions(path: Path) -> np.ndarray:
     return kernel / np.linalg.norm(kernel, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_training_writes_weights_continues_and_keeps_to_its_run(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -669,6 +671,7 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
     assert table(work / "curves.csv") == continued
 
 
+@pytest.mark.slow
 def test_settled_channels_have_the_mean_one_a_layer(arguments: list[str], tmp_path: Path) -> None:
     """Over the crops that they were measured on, and no channel is lost."""
     options = train_slim.parsed([*arguments, "--steps", "4"])

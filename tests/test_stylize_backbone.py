@@ -202,6 +202,7 @@ def assert_like_golden(network: str, activations: Mapping[str, np.ndarray]) -> N
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected[2], err_msg=layer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_weights_against_numpy_and_the_golden_numbers(name: str) -> None:
     weights = load_weights(name)
@@ -223,6 +224,7 @@ def scale_of(weights: Weights, layer: str) -> float:
     return full if weights.name == "vgg19-slim" else 1.0
 
 
+@pytest.mark.slow
 def test_every_layer_of_vgg19_is_what_pytorch_makes_of_it() -> None:
     """An independent implementation on the same weights: orientation, colours, padding, pooling, scale.
 

@@ -47,6 +47,7 @@ def test_a_stopped_optimisation_goes_on_to_the_same_picture(
     check_continued(optimizer, stop, tmp_path)
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.usefixtures("compiled")
 def test_one_with_compiled_steps_goes_on_as_well(optimizer: str, tmp_path: Path) -> None:

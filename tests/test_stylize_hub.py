@@ -63,6 +63,7 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).random((height, width, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_model_stylizes(model: Path) -> None:
     content, style = picture(0, 20, 31), picture(1, 300, 290)
     found = HubModel(str(model)).stylize(content, style)
@@ -109,6 +110,7 @@ def test_what_is_no_model_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
         wrong.stylize(picture(0, 16, 16), picture(1, 16, 16))
 
 
+@pytest.mark.slow
 def test_it_is_imported_only_when_it_is_wanted() -> None:
     code = "import sys, stylize.stylizer, pipeline.styling.factory; sys.exit('tensorflow_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -117,6 +119,7 @@ def test_it_is_imported_only_when_it_is_wanted() -> None:
 # --- on the command line ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_engine_gives_a_whole_result(model: Path, pictures: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     style = pictures / "red.png"
@@ -128,6 +131,7 @@ def test_the_engine_gives_a_whole_result(model: Path, pictures: Path, tmp_path: 
     assert said["losses"]["style"] > 0
 
 
+@pytest.mark.slow
 def test_a_clip_and_its_plan(model: Path, clip: Path, pictures: Path, tmp_path: Path) -> None:
     common = ("video", clip, "--style", pictures / "red.png", "-o", tmp_path / "out.mp4", *QUICK,
               "--engine", "hub", "--hub-model", model)  # fmt: skip
@@ -139,6 +143,7 @@ def test_a_clip_and_its_plan(model: Path, clip: Path, pictures: Path, tmp_path: 
     assert (refused.code, "there is no progress" in refused.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_optimisation_starts_from_it(model: Path, pictures: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     common = ("image", pictures / "photo.png", "--style", pictures / "red.png", "-o", output, *QUICK,

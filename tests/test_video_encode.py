@@ -320,6 +320,7 @@ def test_the_chapters_of_the_source_are_kept_only_with_its_whole_time(tmp_path: 
             assert len(container.chapters()) == count
 
 
+@pytest.mark.slow
 def test_every_track_keeps_its_language_title_and_order(tmp_path: Path) -> None:
     languages = [
         "-metadata:s:a:0",
@@ -346,6 +347,7 @@ def test_every_track_keeps_its_language_title_and_order(tmp_path: Path) -> None:
     assert writer.notes == ["two.mkv: the sound (flac) was encoded again as aac for .mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
 def test_tracks_that_are_silent_in_the_range_are_left_out(tmp_path: Path, suffix: str) -> None:
     pictures = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=3"]
@@ -377,6 +379,7 @@ def test_sound_encoded_again_stays_in_time(tmp_path: Path, aac: ClipInfo) -> Non
     assert 20 / NTSC - Fraction(1, 20) <= last < 20 / NTSC + Fraction(1, 100)
 
 
+@pytest.mark.slow
 def test_pcm_is_copied_into_mov_and_encoded_for_mp4(tmp_path: Path) -> None:
     clip = source(tmp_path / "pcm.mov", "-c:a", "pcm_s16le", "-preset", "ultrafast")
     assert heard(write(tmp_path / "a.mov", sound=clip)) == heard(clip.path)
@@ -588,6 +591,7 @@ except EncodeError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="sets the limit of another process")
 def test_a_clip_larger_than_a_file_may_be(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"

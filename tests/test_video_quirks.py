@@ -484,6 +484,7 @@ def test_a_folder_with_gaps(tmp_path: Path) -> None:
     assert [corners(frame) for frame in read_frames(folder)] == [UPRIGHT] * 4
 
 
+@pytest.mark.slow
 def test_every_cut_and_flip_ends_in_pictures_or_one_line(tmp_path: Path) -> None:
     """Never a traceback, never a hang: an error of our own, or frames of the right size."""
     whole = make(QUIRKS["sound"], tmp_path).read_bytes()
@@ -541,6 +542,7 @@ def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
             out.unlink()
 
 
+@pytest.mark.slow
 def test_every_input_is_held_to_files_of_known_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each input of each command that reading and writing need has both lists and ``file:``."""
     path = make(QUIRKS["variable rate with sound"], tmp_path)
@@ -702,6 +704,7 @@ def test_no_photos(content: bytes, told: str, tmp_path: Path) -> None:
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_bomb_and_a_cut_photo(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     Image.new("1", (20_000, 20_000)).save(path)

@@ -62,6 +62,7 @@ def write(writer: FrameWriter, frames: int = 10) -> ClipInfo:
     return probe(writer.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rehearsed", [True, False])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_track_of_an_unknown_kind_is_left_out(suffix: str, rehearsed: bool, tmp_path: Path) -> None:
@@ -76,6 +77,7 @@ def test_a_track_of_an_unknown_kind_is_left_out(suffix: str, rehearsed: bool, tm
     assert writer.notes == [note]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sound", "codec", "suffix", "said"),
     [
@@ -110,6 +112,7 @@ def test_a_track_without_anything_in_it(tmp_path: Path) -> None:
     assert len(write(writer).audio) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "tracks"), [(".mp4", 1), (".mkv", 2)])
 def test_a_damaged_track_costs_no_frame(suffix: str, tracks: int, tmp_path: Path) -> None:
     """Copied as it is where it can be, whatever decoders say of it in the finished clip; else left out."""
@@ -121,6 +124,7 @@ def test_a_damaged_track_costs_no_frame(suffix: str, tracks: int, tmp_path: Path
     assert len(write(writer).audio) == tracks
 
 
+@pytest.mark.slow
 def test_sound_that_begins_late_is_rehearsed_where_it_is(tmp_path: Path) -> None:
     """Also for a part of the clip in which there is none: said before the work."""
     late = ("-itsoffset", "3", *TONE)
