@@ -20,7 +20,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = (("--version",), ("--help",), ("video", "--help"), ("presets",), ("image",))
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("--version",),
+    ("--help",),
+    ("video", "--help"),
+    ("presets",),
+    ("image",),
+)
 LIMIT = 0.5
 
 

@@ -31,6 +31,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def make_jobs(folder: Path, kinds: tuple[str, ...] = ("video", "album")) -> list
         return np.clip(cv2.resize(cells, (SIDE + FRAMES, 48), interpolation=cv2.INTER_CUBIC), 0, 1)
 
     shots = [scene(1), scene(7)]
-    with FrameWriter(folder / "clip.mp4", (SIDE, 48), 12) as writer:
+    with FrameWriter(folder / "clip.mp4", (SIDE, 48), Fraction(12)) as writer:
         for number in range(FRAMES):
             shot = shots[number >= FRAMES // 2]
             writer.write(np.ascontiguousarray(shot[:, number : number + SIDE]))
@@ -271,7 +272,7 @@ def at_replace(name: str, count: int, *, before: bool) -> Callable[[], None]:
             if hit and seen == count:
                 die()
 
-        os.replace = replaced
+        os.replace = replaced  # type: ignore[assignment]
 
     return prepare
 
@@ -280,10 +281,10 @@ def in_journal(count: int) -> Callable[[], None]:
     """Die when half of the `count`-th journal line is written."""
 
     def prepare() -> None:
-        import pipeline.run_folder.journal
+        from pipeline.run_folder import files, journal
 
         seen = 0
-        append = pipeline.run_folder.journal.append_durably
+        append = files.append_durably
 
         def torn(path: Path, line: str) -> None:
             nonlocal seen
@@ -294,7 +295,7 @@ def in_journal(count: int) -> Callable[[], None]:
                 die()
             append(path, line)
 
-        pipeline.run_folder.journal.append_durably = torn
+        vars(journal)["append_durably"] = torn
 
     return prepare
 
@@ -352,7 +353,7 @@ def failing_fsync(count: int) -> Callable[[], None]:
                 raise OSError(5, "Input/output error")
             fsync(descriptor)
 
-        os.fsync = failing
+        os.fsync = failing  # type: ignore[assignment]
 
     return prepare
 
@@ -425,7 +426,7 @@ def disks(jobs: list[Job]) -> dict[str, str]:
 
 def mount(place: Path, size: int, how: str = "") -> bool:
     """Put a file system of so many KiB in memory at a folder, or change the size of the one there."""
-    command = ["mount", "-t", "tmpfs", "-o", f"{how}size={size}k", "none", place]
+    command = ["mount", "-t", "tmpfs", "-o", f"{how}size={size}k", "none", str(place)]
     return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
