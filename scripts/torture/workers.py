@@ -1,0 +1,273 @@
+"""Kill a worker, then the job itself, in the middle of work that workers share: nothing is lost.
+
+    python scripts/torture/workers.py [--rounds 20] [--seed 0] [--kind ray processes]
+
+A round starts a small clip of several shots, or a small album, with two workers; kills one of them (SIGKILL)
+at a random moment after it is ready; kills the job at a random moment after that, unless it has ended; sees
+that no worker is left behind; and gives the same command again: with workers, or in one process.
+
+Always: what an earlier run had finished is there, and is not made again; the result equals that of a run in
+one process that nothing happened to, byte for byte; no worker is left after 20 s, and nothing at all two
+minutes after the last round. Exits 1 when anything was not so. For Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from video.encode import FrameWriter
+from video.images import write_image
+
+SETTINGS = (
+    "--backbone",
+    "vgg19-slim",
+    "--size",
+    "96",
+    "--threads",
+    "1",
+    "--tolerance",
+    "0",
+    "-v",
+)
+CLIP = ("--iterations", "30", "--frame-iterations", "20")
+ALBUM = ("--iterations", "100")
+WORKERS = {
+    "ray": ("--workers", "2", "--engine-address", "local"),
+    "processes": ("--workers", "2"),
+    "one process": (),
+}
+RAY_AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent", "/dashboard/agent", "/runtime_env/agent")
+"""Two processes of a Ray started for a job; they see only after a while that its end was a sudden one."""
+
+SHOTS, FRAMES, PHOTOS = 5, 8, 10
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+PATIENCE = 180.0
+
+
+@dataclass
+class Run:
+    """A job under way, and how many of its results were there before."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    def ready(self) -> list[int]:
+        """The processes of its workers that have said to be ready."""
+        text = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        return [int(number) for number in re.findall(r"is ready: .*process (\d+)", text)]
+
+
+def main() -> None:
+    """Do the rounds."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", nargs="+", choices=("ray", "processes"), default=["ray"])
+    asked = parser.parse_args()
+    chance = random.Random(asked.seed)
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder).resolve()
+        make_inputs(base, np.random.default_rng(asked.seed))
+        whole = {name: finish(base / "whole", name, base, ()) for name in ("clip", "album")}
+        for number in range(asked.rounds):
+            name, kind = ("clip", "album")[number % 2], asked.kind[number // 2 % len(asked.kind)]
+            again = chance.choice((kind, kind, "one process"))
+            problems, story = torture(base, name, kind, again, chance, whole[name])
+            wrong += bool(problems)
+            print(f"{number + 1:3d} {name:5s} {kind}: {story}: {'; '.join(problems) or 'equal'}", flush=True)
+        began = time.monotonic()
+        left = leftovers(base, 120.0, beside=())
+        print(f"left at the end: {left or 'nothing'} (after {time.monotonic() - began:.0f} s)")
+    sys.exit(1 if wrong or left else 0)
+
+
+def torture(
+    base: Path, name: str, kind: str, again: str, chance: random.Random, whole: dict[str, bytes]
+) -> tuple[list[str], str]:
+    """One round; what was wrong with it, and what happened."""
+    place = base / "round"
+    shutil.rmtree(place, ignore_errors=True)
+    problems = []
+    run = start(place, name, base, WORKERS[kind])
+    worker = wait_for_worker(run)
+    wait_for_results(run, place, name, chance.randint(0, 4))
+    time.sleep(chance.uniform(0.0, 1.0))
+    os.kill(worker, signal.SIGKILL)
+    killed_at = count(place, name)
+    wait_for_results(run, place, name, killed_at + chance.randint(0, 4))
+    time.sleep(chance.uniform(0.0, 1.0))
+    ended = run.process.poll() is not None
+    run.process.kill()
+    run.process.wait()
+    there = finished(place, name)
+    left = leftovers(base)
+    if left:
+        problems.append(f"left behind: {left}")
+    result = finish(place, name, base, WORKERS[again])
+    lost = [one for one in there if made_again(place, name, one, there[one])]
+    if lost:
+        problems.append(f"made again: {lost}")
+    if result != whole:
+        problems.append("other bytes")
+    left = leftovers(base)
+    if left:
+        problems.append(f"left behind: {left}")
+    end = "had ended" if ended else f"killed with {len(there)}"
+    story = f"worker killed with {killed_at} done, job {end}, then {again}"
+    return problems, story
+
+
+def start(place: Path, name: str, base: Path, options: tuple[str, ...]) -> Run:
+    """Start the job."""
+    place.mkdir(exist_ok=True)
+    log = place / ("out.mp4.run" if name == "clip" else "out.run") / "log.txt"
+    process = subprocess.Popen(
+        command(place, name, base, options), cwd=base, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return Run(process, log)
+
+
+def command(place: Path, name: str, base: Path, options: tuple[str, ...]) -> list[str]:
+    """The command line of the job."""
+    if name == "clip":
+        job = ["video", base / "clip.mp4", "-o", place / "out.mp4", *CLIP, "--keep-run"]
+        job += ["--overwrite"] if (place / "out.mp4").exists() else []
+    else:
+        job = ["album", base / "photos", "-o", place / "out", *ALBUM]
+    given = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        *job,
+        "--style",
+        base / "style.png",
+        *SETTINGS,
+        *options,
+    ]
+    return [str(word) for word in given]
+
+
+def finish(place: Path, name: str, base: Path, options: tuple[str, ...]) -> dict[str, bytes]:
+    """Run the job to its end; gives its files by name."""
+    place.mkdir(exist_ok=True)
+    ran = subprocess.run(
+        command(place, name, base, options), cwd=base, env=ENVIRONMENT, capture_output=True, text=True,
+        check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    if ran.returncode:
+        sys.exit(f"the job did not end well:\n{ran.stderr}")
+    return results(place, name)
+
+
+def results(place: Path, name: str) -> dict[str, bytes]:
+    """The files of a finished job: of a clip with its frames."""
+    if name == "album":
+        return {path.name: path.read_bytes() for path in sorted((place / "out").glob("*.png"))}
+    frames = sorted((place / "out.mp4.run" / "frames").iterdir())
+    return {path.name: path.read_bytes() for path in [place / "out.mp4", *frames]}
+
+
+def finished(place: Path, name: str) -> dict[str, float]:
+    """What the journal says is finished, with the time its file was written."""
+    path = place / ("out.mp4.run/journal.jsonl" if name == "clip" else "out/deepfusion-album.jsonl")
+    found: dict[str, float] = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # cut by the kill
+            continue
+        file = entry.get("file") or (entry.get("sha256") and entry["output"])
+        if file:
+            found[file] = file_of(place, name, file).stat().st_mtime
+    return found
+
+
+def file_of(place: Path, name: str, file: str) -> Path:
+    """A result's file."""
+    return place / ("out.mp4.run/frames" if name == "clip" else "out") / file
+
+
+def count(place: Path, name: str) -> int:
+    """How much is finished."""
+    return len(finished(place, name))
+
+
+def made_again(place: Path, name: str, file: str, written: float) -> bool:
+    """Whether a finished result was written once more."""
+    return file_of(place, name, file).stat().st_mtime != written
+
+
+def wait_for_worker(run: Run) -> int:
+    """The process of a worker that is ready."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if ready := run.ready():
+            return ready[-1]
+        if run.process.poll() is not None:
+            sys.exit(f"the job ended before a worker was ready:\n{run.process.communicate()[1]}")
+        time.sleep(0.05)
+    sys.exit("no worker was ready in time")
+
+
+def wait_for_results(run: Run, place: Path, name: str, wanted: int) -> None:
+    """Until so much is finished, or the job has ended."""
+    until = time.monotonic() + PATIENCE
+    while count(place, name) < wanted and run.process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def leftovers(base: Path, seconds: float = 20.0, *, beside: tuple[str, ...] = RAY_AGENTS) -> list[str]:
+    """Processes of the jobs that are still there after a while: those whose folder is `base`."""
+    until = time.monotonic() + seconds
+    while True:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if Path(os.readlink(process / "cwd")) == base:
+                    words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found += [] if any(one in words for one in beside) else [words[-80:].strip()]
+            except OSError:
+                continue
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
+
+
+def make_inputs(base: Path, chance: np.random.Generator) -> None:
+    """A clip of several shots of moving noise, photos, and a style."""
+
+    def noise(height: int, width: int) -> np.ndarray:
+        small = chance.random((height // 8 + 1, width // 8 + 1, 3)).astype(np.float32)
+        return np.kron(small, np.ones((8, 8, 1), np.float32))[:height, :width]
+
+    with FrameWriter(base / "clip.mp4", (96, 64), 25, sound=None, overwrite=True) as writer:
+        for _ in range(SHOTS):
+            ground = noise(64, 160)
+            for step in range(FRAMES):
+                writer.write(ground[:, 2 * step : 2 * step + 96])
+    (base / "photos").mkdir()
+    for number in range(PHOTOS):
+        write_image(base / "photos" / f"{number}.png", noise(72, 96))
+    write_image(base / "style.png", noise(96, 96))
+
+
+if __name__ == "__main__":
+    main()
