@@ -40,23 +40,23 @@ from pipeline.clip.score import score_clips
 from pipeline.progress.display import Display
 from pipeline.run_folder.folder import run_path
 from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.media import Media, clip_frames
 from scripts.reference.loops import Trace, scipy_lbfgs, tutorial_adam
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
 from stylize.weights import Weights, load_weights
-from video.decode import FrameRange, fit_size, read_frames
-from video.probe import probe
 
 PAIRS = (
-    ("chelsea-cat.png", "vangogh-starry-night.jpg"),
-    ("tulips.png", "hokusai-great-wave.jpg"),
-    ("rocket.jpg", "munch-scream.jpg"),
-    ("elephant.jpg", "bruegel-harvesters.jpeg"),
+    ("chelsea-cat", "vangogh-starry-night"),
+    ("tulips", "hokusai-great-wave"),
+    ("rocket", "munch-scream"),
+    ("elephant", "bruegel-harvesters"),
 )
 CLIPS = (
-    ("flower.mp4", "vangogh-starry-night.jpg"),
-    ("friday-speech.mp4", "munch-scream.jpg"),
-    ("bunny-two-cuts.mp4", "monet-water-lilies.jpg"),
+    ("flower", "vangogh-starry-night"),
+    ("friday-speech", "munch-scream"),
+    ("bunny-two-cuts", "monet-water-lilies"),
 )
 STEPS, LIMIT, RATES = 500, 260, (0.01, 0.02, 0.04)
 BLOCKS_1_TO_3 = StylizeConfig(
@@ -129,9 +129,19 @@ def slim(pairs: Sequence[Pair], plot: Path | None) -> None:
     weights = load_weights("vgg19-slim")
     config = StylizeConfig(style_statistic="gram", levels=1, tolerance=0.0)
     rate = tuned_rate(config, pairs[0], weights)
-    print("| pair | start | loss of Adam after 500 | evaluations: default | tutorial's Adam | SciPy L-BFGS-B "
-          "| seconds: Adam 500 | default | tutorial's Adam | SciPy |\n"
-          "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")  # fmt: skip
+    tables.head(
+        "pair",
+        "start",
+        "loss of Adam after 500",
+        "evaluations: default",
+        "tutorial's Adam",
+        "SciPy L-BFGS-B",
+        "seconds: Adam 500",
+        "default",
+        "tutorial's Adam",
+        "SciPy",
+        texts=2,
+    )
     counts: dict[str, list[float]] = {"content": [], "noise": []}
     curves = {}
     for pair in pairs:
@@ -148,7 +158,7 @@ def slim(pairs: Sequence[Pair], plot: Path | None) -> None:
             found = [reached(trace, target) for trace in (fast, tutorial, scipy)]
             cells = [shown(one, limit) for one, limit in zip(found, (LIMIT, STEPS, 2 * STEPS), strict=True)]
             cells += [f"{slow[-1][1]:.1f}"] + ["-" if one is None else f"{one[1]:.1f}" for one in found]
-            print(f"| {pair.name} | {start_name} | {target:.4f} | " + " | ".join(cells) + " |", flush=True)
+            tables.row(pair.name, start_name, f"{target:.4f}", *cells)
             counts[start_name].append(LIMIT if found[0] is None else found[0][0])
             curves[pair.name, start_name] = (slow, fast, tutorial, scipy)
     for start_name, values in counts.items():
@@ -183,11 +193,8 @@ def full(pairs: Sequence[Pair], weights_file: Path, drafts: Sequence[int] = (0, 
     """The table on the real blocks: from content, and after drafts of some length."""
     real, small = load_weights(str(weights_file)), load_weights("vgg19-slim")
     rate = tuned_rate(BLOCKS_1_TO_3, pairs[0], real)
-    print(
-        "| pair | loss of Adam after 500 | "
-        + " | ".join(f"draft of {n}" if n else "no draft" for n in drafts)
-    )
-    print("| --- | ---: |" + " ---: |" * len(drafts))
+    names = (f"draft of {length}" if length else "no draft" for length in drafts)
+    tables.head("pair", "loss of Adam after 500", *names)
     for pair in pairs:
         slow = Stylizer(adam(BLOCKS_1_TO_3, rate), [pair.style], real)
         target = slow.stylize(pair.content, iterations=STEPS).losses["total"]
@@ -202,15 +209,22 @@ def full(pairs: Sequence[Pair], weights_file: Path, drafts: Sequence[int] = (0, 
             trace, _ = trace_of(ours, pair.content, start, LIMIT // 2)
             an_evaluation = trace[-1][1] / trace[-1][0]
             cells.append(shown(reached(trace, target), LIMIT // 2) + f" + {price / an_evaluation:.1f}")
-        print(f"| {pair.name} | {target:.4f} | " + " | ".join(cells) + " |", flush=True)
+        tables.row(pair.name, f"{target:.4f}", *cells)
 
 
-def clips(media: Path, size: int, count: int) -> None:
+def clips(media: Media, size: int, count: int) -> None:
     """What frames cost with the default rule, and what becomes of loss and warping error."""
-    print("| clip | painting | rule | evaluations a frame after the first | content + style, of 300 cold "
-          "| warping error e-4 |\n| --- | --- | --- | ---: | ---: | ---: |")  # fmt: skip
+    tables.head(
+        "clip",
+        "painting",
+        "rule",
+        "evaluations a frame after the first",
+        "content + style, of 300 cold",
+        "warping error e-4",
+        texts=3,
+    )
     for clip, painting in CLIPS:
-        source, style = media / "videos" / clip, media / "paintings" / painting
+        source, style = media.video(clip), media.painting(painting)
         cold = _cold(source, style, size, count)
         for name, more in (("default", ()), ("40 a frame", ("--tolerance", "0"))):
             with tempfile.TemporaryDirectory() as folder:
@@ -231,19 +245,16 @@ def clips(media: Path, size: int, count: int) -> None:
             )
             error = 1e4 * (score.mean("warping_error") or 0.0)
             spent = statistics.mean(frame["evaluations"] for frame in later)
-            print(f"| {source.stem} | {style.stem} | {name} | {spent:.1f} | {ratio:.3f} | {error:.3f} |",
-                  flush=True)  # fmt: skip
+            tables.row(source.stem, style.stem, name, f"{spent:.1f}", f"{ratio:.3f}", f"{error:.3f}")
 
 
 def _cold(source: Path, style: Path, size: int, count: int) -> dict[int, float]:
     """Content + style loss of a few frames after 300 evaluations from content, by number."""
-    info = probe(source)
     config = StylizeConfig(style_statistic="gram", levels=1, iterations=300, tolerance=0.0)
     picture = read_picture(style, size, config.minimum_side, style=True)
     stylizer = Stylizer(config, [picture], load_weights("vgg19-slim"))
-    shape = fit_size(info.width, info.height, size, even=True)
     found = {}
-    for index, frame in enumerate(read_frames(info, size=shape, frames=FrameRange(0, count))):
+    for index, frame in enumerate(clip_frames(source, f"0:{count}", size)):
         if index % 8 == 7:
             losses = stylizer.stylize(frame).losses
             found[index] = losses["content"] + losses["style"]
@@ -255,7 +266,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--part", nargs="+", choices=("slim", "full", "clips"), default=["slim"])
     parser.add_argument("--frames", type=int, default=24, help="of each clip")
@@ -265,9 +276,9 @@ def main() -> None:
     side = StylizeConfig().minimum_side
     pairs = [
         Pair(
-            f"{Path(photo).stem}, {Path(painting).stem}",
-            read_picture(options.media / "photos" / photo, options.size, side),
-            read_picture(options.media / "paintings" / painting, options.size, side, style=True),
+            f"{photo}, {painting}",
+            read_picture(options.media.photo(photo), options.size, side),
+            read_picture(options.media.painting(painting), options.size, side, style=True),
         )
         for photo, painting in PAIRS
     ]

@@ -34,6 +34,8 @@ from numpy.typing import NDArray
 
 from pipeline.cli.main import main as deepfusion
 from pipeline.styling.pictures import read_picture, read_style
+from scripts import tables
+from scripts.media import Media
 from stylize.colors import grey, with_colors_of
 from stylize.config import StylizeConfig
 from stylize.look import Look, Plane
@@ -107,9 +109,9 @@ def half(content: FloatImage) -> Plane:
 class Pair:
     """One photo in a painting, with a second painting beside it."""
 
-    def __init__(self, media: Path, size: int, photo: str, *paintings: str) -> None:
-        self.files = [next((media / "photos").glob(f"{photo}.*"))]
-        self.files += [next((media / "paintings").glob(f"{painting}.*")) for painting in paintings]
+    def __init__(self, media: Media, size: int, photo: str, *paintings: str) -> None:
+        self.files = [media.photo(photo)]
+        self.files += [media.painting(painting) for painting in paintings]
         self.names = [f"{photo}, {painting}" for painting in paintings]
         self.size = size
         self.content = read_picture(self.files[0], size, CONFIG.minimum_side)
@@ -174,10 +176,10 @@ class Pair:
         return [(self.names[0], cells, rising)]
 
 
-def strokes(media: Path, size: int) -> list[tuple[str, list[str], bool]]:
+def strokes(media: Media, size: int) -> list[tuple[str, list[str], bool]]:
     """The length of strokes at each scale, for every painting."""
     found = []
-    for file in sorted((media / "paintings").iterdir()):
+    for file in sorted(media.paintings.iterdir()):
         styles = [read_style(file, size, scale, CONFIG.minimum_side) for scale in SCALES]
         made = [stylizer(style).stylize(grey_field(size)).picture for style in styles]
         lengths = [stroke_length(picture) for picture in made]
@@ -207,7 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     parser.add_argument("--sheet", type=Path, help="all pictures, a row a pair")
@@ -217,12 +219,12 @@ def main() -> None:
         pairs = [Pair(options.media, options.size, *names) for names in PAIRS]
     held = True
     for part in options.part:
-        print(f"| {part} | {' | '.join(PARTS[part])} |\n| --- |{' ---: |' * len(PARTS[part])}")
+        tables.head(part, *PARTS[part])
         by_pair = (getattr(pair, part)() for pair in pairs)
         rows = [strokes(options.media, options.size)] if part == "strokes" else by_pair
         for name, cells, good in chain.from_iterable(rows):
             held = held and good
-            print(f"| {name} | {' | '.join(cells)} |", flush=True)
+            tables.row(name, *cells)
         print()
     if options.sheet is not None:
         strips = [np.concatenate(pair.pictures, axis=1) for pair in pairs]

@@ -32,6 +32,8 @@ from scipy.stats import spearmanr
 
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.media import Media, clip_frames
 from stylize.backbone import Vgg19
 from stylize.colors import grey
 from stylize.config import StylizeConfig
@@ -39,10 +41,8 @@ from stylize.layers import block_of
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import load_weights
-from video.decode import FrameRange, fit_size, read_frames
 from video.images import from_uint8, resize_image, to_uint8
 from video.metrics import LIVELY, ConsistencyMeter
-from video.probe import probe
 
 CLIPS = ("flower", "friday-speech")
 CONFIG = StylizeConfig(style_statistic="gram")
@@ -95,11 +95,11 @@ class Style:
         return f"{self.name}, {self.variant}" if self.variant else self.name
 
 
-def styles_of(media: Path, size: int) -> list[Style]:
+def styles_of(media: Media, size: int) -> list[Style]:
     """All styles; each variant is made of the picture at the size it is used at."""
     found = []
     for folder in ("paintings", "photos"):
-        for number, file in enumerate(sorted((media / folder).iterdir())):
+        for number, file in enumerate(sorted((media.folder / folder).iterdir())):
             picture = read_picture(file, size, CONFIG.minimum_side, style=True)
             also = CYCLE[(number + (folder == "photos")) % len(CYCLE)]
             for variant in ("", also, "half") if folder == "paintings" else ("", also):
@@ -124,13 +124,6 @@ class Studio:
         return stylizer
 
 
-def frames_of(media: Path, name: str, count: int, size: int) -> list[FloatImage]:
-    """The first frames of a clip, the longer side `size`."""
-    clip = probe(media / "videos" / f"{name}.mp4")
-    fitted = fit_size(clip.width, clip.height, size, even=True)
-    return list(read_frames(clip, size=fitted, frames=FrameRange.parse(f"0:{count}")))
-
-
 def flicker(stylizer: Stylizer, frames: Sequence[FloatImage], iterations: int) -> float:
     """Mean warping error of frames stylized alone, each quantised as if saved."""
     meter, errors = ConsistencyMeter(), []
@@ -143,11 +136,11 @@ def flicker(stylizer: Stylizer, frames: Sequence[FloatImage], iterations: int) -
 
 
 def truths(
-    media: Path, styles: Sequence[Style], cache: Path | None, size: int, count: int, iterations: int
+    media: Media, styles: Sequence[Style], cache: Path | None, size: int, count: int, iterations: int
 ) -> dict[str, list[float]]:
     """The warping error of each style on each clip, by label; from the cache what it knows."""
     known = json.loads(cache.read_text()) if cache is not None and cache.exists() else {}
-    clips = {name: frames_of(media, name, count, size) for name in CLIPS}
+    clips = {name: clip_frames(media.video(name), f"0:{count}", size) for name in CLIPS}
     studio = Studio()
     for style in styles:
         for name, frames in clips.items():
@@ -311,8 +304,15 @@ def report(styles: Sequence[Style], truth: Mapping[str, Sequence[float]], size: 
     mean = {label: float(np.mean(errors)) for label, errors in truth.items()}
     candidates, groups = measured(styles, size), groups_of(styles)
     first, second = ({label: errors[clip] for label, errors in truth.items()} for clip in (0, 1))
-    print("| rank correlation with the warping error | originals | weakest without one | all "
-          "| weakest without one | half A | half B |\n| --- |" + " ---: |" * 6)  # fmt: skip
+    tables.head(
+        "rank correlation with the warping error",
+        "originals",
+        "weakest without one",
+        "all",
+        "weakest without one",
+        "half A",
+        "half B",
+    )
     for name, values in {f"({CLIPS[0]} with {CLIPS[1]})": None, **candidates}.items():
         one, other = (first, second) if values is None else (values, mean)
         cells = [
@@ -320,13 +320,12 @@ def report(styles: Sequence[Style], truth: Mapping[str, Sequence[float]], size: 
             rank(one, other, groups["all"]), weakest(one, other, groups["all"]),
             rank(one, other, groups["half A"]), rank(one, other, groups["half B"]),
         ]  # fmt: skip
-        print(f"| {name.strip()} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
-    print(f"\n| style | {' | '.join(f'{clip}, e-4' for clip in CLIPS)} | mean | {CHOSEN} |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+        tables.row(name.strip(), *(f"{cell:.2f}" for cell in cells))
+    print()
+    tables.head("style", *(f"{clip}, e-4" for clip in CLIPS), "mean", CHOSEN)
     for label in sorted(mean, key=lambda label: -mean[label]):
         cells = [*(error * 1e4 for error in truth[label]), mean[label] * 1e4]
-        errors = " | ".join(f"{cell:.1f}" for cell in cells)
-        print(f"| {label} | {errors} | {candidates[CHOSEN][label]:.4g} |")
+        tables.row(label, *(f"{cell:.1f}" for cell in cells), f"{candidates[CHOSEN][label]:.4g}")
     quarter(mean, candidates[CHOSEN], groups)
 
 
@@ -350,7 +349,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--cache", type=Path, help="a JSON file of warping errors, read and added to")
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--frames", type=int, default=6)

@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import tensorflow as tf
 
+from scripts import tables
 from scripts.reference import torch_iteration
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
@@ -284,13 +285,12 @@ def print_table(facts: Mapping[str, Any], products: Mapping[str, Any], rows: Seq
     print(f"\nMatrix product, GFLOP/s by size (before): {rates}.")
     beside = f"median {products['beside']:.0f}, {products['beside_low']:.0f} to {products['beside_high']:.0f}"
     print(f"Size {products['size']} beside the evaluations: {beside}.\n")
-    print("| network | px | way | GFLOP | ms (range) | GFLOP/s | of the matrix product (range) |")
-    print("| --- | ---: | --- | ---: | ---: | ---: | ---: |")
+    tables.head("network", "px", "way", "GFLOP", "ms (range)", "GFLOP/s", "of the matrix product (range)")
     for row in rows:
         times = f"{row.milliseconds:.1f} ({row.fastest:.1f} to {row.slowest:.1f})"
         ratio = f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
         cells = (row.network, row.size, row.way, f"{row.gflop:.1f}", times, f"{row.gflops:.0f}", ratio)
-        print(f"| {' | '.join(map(str, cells))} |")
+        tables.row(*cells)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,6 +34,8 @@ from pipeline.settings.job_settings import JobSettings, build_settings
 from pipeline.settings.presets import read_preset
 from pipeline.styling.pictures import read_picture, read_style
 from pipeline.styling.precision import is_mixed
+from scripts import tables
+from scripts.media import Media
 from stylize.types import FloatImage
 from video.images import list_pictures, read_image, write_image
 
@@ -145,7 +147,7 @@ def chosen(paths: list[Path], names: str) -> list[Path]:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--photos", default="", metavar="NAME,NAME")
     parser.add_argument("--paintings", default="", metavar="NAME,NAME")
@@ -167,13 +169,12 @@ def main() -> None:
         options.results.mkdir(parents=True, exist_ok=True)
     load_tensorflow()
     judge = Judge()
-    photos = chosen(list_pictures(options.media / "photos"), options.photos)
-    paintings = chosen(list_pictures(options.media / "paintings"), options.paintings)
+    photos = chosen(list_pictures(options.media.photos), options.photos)
+    paintings = chosen(list_pictures(options.media.paintings), options.paintings)
     contents = [read_picture(path, options.size, 16) for path in photos]
     columns = [[padded(content, options.size) for content in contents]]
     found: list[Scores] = []
-    print("| photo | painting | mesh | painting's | content | style |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    tables.head("photo", "painting", "mesh", "painting's", "content", "style", texts=2)
     for painting in paintings:
         style = read_style(painting, options.size, 1.0, 16, JobSettings().style_crop)
         names = [f"{photo.stem}-{painting.stem}.png" for photo in photos]
@@ -186,10 +187,14 @@ def main() -> None:
         for photo, content, result in zip(photos, contents, results, strict=True):
             one = judge.scores(result, content, style)
             found.append(one)
-            print(
-                f"| {photo.stem} | {painting.stem} | {one.mesh:.2f} | {one.painting_mesh:.2f} "
-                f"| {one.content:.3f} | {one.style:.4f} |", flush=True,
-            )  # fmt: skip
+            tables.row(
+                photo.stem,
+                painting.stem,
+                f"{one.mesh:.2f}",
+                f"{one.painting_mesh:.2f}",
+                f"{one.content:.3f}",
+                f"{one.style:.4f}",
+            )
         columns.append([padded(result, options.size) for result in results])
     for name in ("mesh", "painting_mesh", "content", "style"):
         values = [getattr(one, name) for one in found]

@@ -26,6 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.machine import budget, peak
+from scripts import tables
 from scripts.bench.iteration import compiled_evaluation, random_weights
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
@@ -64,11 +65,11 @@ def equal() -> None:
             stamps.append(time.perf_counter() - began)
         times[name] = sorted(stamps)[1]
     (loss, gradient), (tiled_loss, tiled_gradient) = found["one piece"], found["windows"]
-    print("| 512x384, full width | windows against one piece |\n| --- | ---: |")
-    print(f"| loss, relative difference | {abs(tiled_loss.sum() / loss.sum() - 1):.1e} |")
+    tables.head("512x384, full width", "windows against one piece")
+    tables.row("loss, relative difference", f"{abs(tiled_loss.sum() / loss.sum() - 1):.1e}")
     error = np.linalg.norm(tiled_gradient - gradient) / np.linalg.norm(gradient)
-    print(f"| gradient, relative difference | {error:.1e} |")
-    print(f"| time | {times['windows'] / times['one piece']:.2f} |", flush=True)
+    tables.row("gradient, relative difference", f"{error:.1e}")
+    tables.row("time", f"{times['windows'] / times['one piece']:.2f}")
 
 
 def large(gibibytes: float) -> None:
@@ -83,19 +84,19 @@ def large(gibibytes: float) -> None:
     run = compiled_evaluation(stylizer, content)
     ready = time.perf_counter()
     terms, gradient = run(tf.constant(smooth(2160, 3840, 2)[None]))
-    print("| 3840x2160, full width, one evaluation | |\n| --- | ---: |")
-    print(f"| asked for | {gibibytes:g} GiB |")
-    print(f"| in one piece it would take about | {whole / 2**30:.1f} GiB |")
-    print(f"| windows of | {side} px |")
-    print(f"| targets | {ready - began:.0f} s |")
-    print(f"| evaluation, compiled on the way | {time.perf_counter() - ready:.0f} s |")
-    print(f"| finite | {bool(np.isfinite(terms.numpy()).all() and np.isfinite(gradient.numpy()).all())} |")
-    print(f"| peak resident memory | {peak() / 1e9:.2f} GB |", flush=True)
+    tables.head("3840x2160, full width, one evaluation", "")
+    tables.row("asked for", f"{gibibytes:g} GiB")
+    tables.row("in one piece it would take about", f"{whole / 2**30:.1f} GiB")
+    tables.row("windows of", f"{side} px")
+    tables.row("targets", f"{ready - began:.0f} s")
+    tables.row("evaluation, compiled on the way", f"{time.perf_counter() - ready:.0f} s")
+    tables.row("finite", bool(np.isfinite(terms.numpy()).all() and np.isfinite(gradient.numpy()).all()))
+    tables.row("peak resident memory", f"{peak() / 1e9:.2f} GB")
 
 
 def predict() -> None:
     """Dry runs and runs of pictures of several sizes; exits 1 if a run takes more than was said."""
-    print("| size, settings | dry run | peak of the run |\n| --- | ---: | ---: |")
+    tables.head("size, settings", "dry run", "peak of the run")
     held = True
     with tempfile.TemporaryDirectory() as folder:
         content, style = Path(folder) / "content.png", Path(folder) / "style.png"
@@ -115,7 +116,7 @@ def predict() -> None:
             _, _, usage = os.wait4(ran.pid, 0)
             foreseen, peaked = json.loads(said.stdout)["memory"], usage.ru_maxrss * 1024
             held = held and peaked <= foreseen
-            print(f"| {more} | {foreseen / 1e9:.2f} GB | {peaked / 1e9:.2f} GB |", flush=True)
+            tables.row(more, f"{foreseen / 1e9:.2f} GB", f"{peaked / 1e9:.2f} GB")
     if not held:
         sys.exit("a run took more than its dry run said")
 

@@ -36,6 +36,8 @@ from pipeline.views.live.watcher import LiveWatcher
 from pipeline.views.report.content import ReportPage, Row
 from pipeline.views.report.embedding import Pair, Thumb, chosen_frames, chosen_pairs
 from pipeline.views.report.page import write_report_page
+from scripts import tables
+from scripts.media import Media
 
 PORT = 8698
 TOLD = ("job_begins", "picture_begins", "iterated", "picture_ends", "frame_written", "work_moves", "warned")
@@ -79,16 +81,15 @@ def visit(ended: threading.Event) -> None:
         browser.close()
 
 
-def live(media: Path) -> bool:
+def live(media: Media) -> bool:
     """The share of a job's time that its page takes."""
-    print("| job | job, s | told, s | answers, s | share (wanted: at most 0.02) |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    tables.head("job", "job, s", "told, s", "answers, s", "share (wanted: at most 0.02)")
     told, answers = Meter(time.perf_counter), Meter(time.thread_time)
     for name in TOLD:
         setattr(LiveWatcher, name, told.around(getattr(LiveWatcher, name)))
     LivePage.__call__ = answers.around(LivePage.__call__)  # type: ignore[method-assign]
-    style = next((media / "paintings").glob("vangogh*"))
-    photo, clip = next((media / "photos").glob("chelsea*")), next((media / "videos").glob("flower*"))
+    style = media.painting("vangogh-starry-night")
+    photo, clip = media.photo("chelsea-cat"), media.video("flower")
     jobs = {
         "image, 512 px": ("image", photo, "--size", 512, "-o", "o.png"),
         "clip, 256 px, 16 frames": ("video", clip, "--frames", "0:16", "--size", 256, "-o", "o.mp4"),
@@ -109,7 +110,7 @@ def live(media: Path) -> bool:
             visitor.join()
             share = (told.seconds + answers.seconds) / took
             good = good and share <= 0.02 and answers.seconds > 0.0
-            print(f"| {name} | {took:.1f} | {told.seconds:.3f} | {answers.seconds:.3f} | {share:.4f} |")
+            tables.row(name, f"{took:.1f}", f"{told.seconds:.3f}", f"{answers.seconds:.3f}", f"{share:.4f}")
     return good
 
 
@@ -118,10 +119,10 @@ def noise(height: int, width: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).random((height, width, 3), np.float32)
 
 
-def report(media: Path) -> bool:
+def report(media: Media) -> bool:
     """The sizes of the largest pages."""
     del media
-    print("| page | MB |\n| --- | ---: |")
+    tables.head("page", "MB")
     rows = [
         Row(f"frame {place}", place, 1 + place // 100, place % 100 == 0,
             {"total": 1.0, "content": 0.5, "style": 0.4, "tv": 0.1}, 20, 1.5, 1e-4)
@@ -146,7 +147,7 @@ def report(media: Path) -> bool:
         }.items():
             write_report_page(Path(folder) / "page.html", page, overwrite=True)
             sizes[name] = (Path(folder) / "page.html").stat().st_size / 1e6
-            print(f"| {name} | {sizes[name]:.1f} |")
+            tables.row(name, f"{sizes[name]:.1f}")
     return next(iter(sizes.values())) < 15.0
 
 
@@ -158,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     options = parser.parse_args()
     held = [PARTS[part](options.media.resolve()) for part in options.part]

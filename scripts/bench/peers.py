@@ -25,11 +25,13 @@ from pipeline.machine import load_tensorflow
 from pipeline.settings.job_settings import build_settings
 from pipeline.settings.presets import read_preset
 from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.media import Media
 from stylize.types import FloatImage
 from video.images import from_uint8, to_uint8, write_image
 
 PEER = {
-    ("tulips.png", "vangogh-starry-night.jpg"): {
+    ("tulips", "vangogh-starry-night"): {
         25: 2364,
         50: 1788,
         100: 1538,
@@ -37,7 +39,7 @@ PEER = {
         200: 1418,
         250: 1366,
     },
-    ("chelsea-cat.png", "hokusai-great-wave.jpg"): {25: 3536, 50: 2430, 100: 1916, 150: 1719, 175: 1678},
+    ("chelsea-cat", "hokusai-great-wave"): {25: 3536, 50: 2430, 100: 1916, 150: 1719, 175: 1678},
 }
 """Score by evaluations, of each pair."""
 
@@ -108,26 +110,29 @@ def scores(
 def main() -> None:
     """Both pairs, a row each number of evaluations."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--precision", choices=("float32", "mixed"), default="float32")
     parser.add_argument("--results", type=Path)
     options = parser.parse_args()
     load_tensorflow()
-    print("| photo | painting | evaluations | Deep Fusion | neural-style-pt | ratio |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    tables.head("photo", "painting", "evaluations", "Deep Fusion", "neural-style-pt", "ratio", texts=2)
     for (photo, painting), peer in PEER.items():
-        content = read_picture(options.media / "photos" / photo, options.size, 32)
-        style = read_picture(options.media / "paintings" / painting, options.size, 32)
+        content = read_picture(options.media.photo(photo), options.size, 32)
+        style = read_picture(options.media.painting(painting), options.size, 32)
         found, picture = scores(content, style, list(peer), mixed=options.precision == "mixed")
         for number, value in found.items():
-            print(
-                f"| {Path(photo).stem} | {Path(painting).stem} | {number} | {value:.0f} | {peer[number]} "
-                f"| {value / peer[number]:.3f} |", flush=True,
-            )  # fmt: skip
+            tables.row(
+                photo,
+                painting,
+                number,
+                f"{value:.0f}",
+                peer[number],
+                f"{value / peer[number]:.3f}",
+            )
         if options.results:
             options.results.mkdir(parents=True, exist_ok=True)
-            write_image(options.results / f"neural-style-{Path(photo).stem}.png", picture)
+            write_image(options.results / f"neural-style-{photo}.png", picture)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ import numpy as np
 
 from pipeline.preview.preview import COARSE_ITERATIONS, LAST_ITERATIONS, shifted_layers
 from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.media import Media
 from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.evaluator import Evaluator
@@ -147,7 +149,7 @@ def gram_error(picture: FloatImage, target: FloatImage) -> float:
 class Pair:
     """One photo in one painting."""
 
-    media: Path
+    media: Media
     photo: str
     painting: str
     known: dict[int, tuple[FloatImage, FloatImage]] = field(default_factory=dict)
@@ -155,9 +157,8 @@ class Pair:
     def pictures(self, size: int) -> tuple[FloatImage, FloatImage]:
         """The photo at a size, and the painting fitted to its longer side."""
         if size not in self.known:
-            files = ((self.media / "photos", self.photo), (self.media / "paintings", self.painting))
-            photo, painting = (next(folder.glob(f"{name}.*")) for folder, name in files)
-            content = read_picture(photo, size, CONFIG.minimum_side)
+            painting = self.media.painting(self.painting)
+            content = read_picture(self.media.photo(self.photo), size, CONFIG.minimum_side)
             style = read_picture(painting, max(content.shape), CONFIG.minimum_side, style=True)
             self.known[size] = content, style
         return self.known[size]
@@ -242,18 +243,17 @@ def measured(pair: Pair, options: argparse.Namespace) -> tuple[dict[str, list[fl
     return found, [target, *(picture for name, (picture, _) in made.items() if name != "photo")]
 
 
-def tables(found: dict[str, dict[str, list[float]]]) -> None:
+def print_tables(found: dict[str, dict[str, list[float]]]) -> None:
     """Print what was measured: the similarity pair by pair, then the means."""
     ways = list(next(iter(found.values())))
-    print(f"| similarity (wanted: the last above the first way) | {' | '.join(ways)} |")
-    print(f"| --- |{' ---: |' * len(ways)}")
+    tables.head("similarity (wanted: the last above the first way)", *ways)
     for pair, values in found.items():
-        print(f"| {pair} | {' | '.join(f'{values[way][0]:.3f}' for way in ways)} |")
-    print("\n| means | similarity | colour difference, 255ths | Gram error | seconds a picture |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+        tables.row(pair, *(f"{values[way][0]:.3f}" for way in ways))
+    print()
+    tables.head("means", "similarity", "colour difference, 255ths", "Gram error", "seconds a picture")
     for way in ways:
         close, colour, gram, seconds = np.mean([values[way] for values in found.values()], axis=0)
-        print(f"| {way} | {close:.3f} | {colour:.1f} | {gram:.4f} | {seconds:.1f} |")
+        tables.row(way, f"{close:.3f}", f"{colour:.1f}", f"{gram:.4f}", f"{seconds:.1f}")
 
 
 def main() -> None:
@@ -261,7 +261,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("cache", type=Path)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--preview", type=int, default=256)
@@ -283,7 +283,7 @@ def main() -> None:
         found[", ".join(names)], pictures = measured(pair, options)
         rows.append(np.concatenate(pictures, axis=1))
         print(f"{', '.join(names)}: done", file=sys.stderr, flush=True)
-    tables(found)
+    print_tables(found)
     if options.sheet is not None:
         wide = max(row.shape[1] for row in rows)
         padded = [np.pad(row, ((0, 4), (0, wide - row.shape[1]), (0, 0))) for row in rows]

@@ -19,12 +19,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import numpy as np
 
+from scripts.media import Media
 from video.images import read_image, write_image
 
 OVERLAPS = (0, 4, 8, 16)
-PAIRS = (("flower.mp4", "vangogh-starry-night.jpg"), ("friday-speech.mp4", "hokusai-great-wave.jpg"))
+PAIRS = (("flower", "vangogh-starry-night"), ("friday-speech", "hokusai-great-wave"))
 SETTINGS = ("--backbone", "vgg19-slim", "--size", "256", "--cuts", "none", "--keep-run", "-q")
 
 
@@ -33,16 +36,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--media", type=Path, required=True)
+    parser.add_argument("--media", type=Media.named, required=True)
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--work", type=Path, help="a folder to keep the frames in")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = asked.work or Path(temporary)
         for clip, style in PAIRS:
-            place = work / Path(clip).stem
+            place = work / clip
             place.mkdir(parents=True, exist_ok=True)
-            measure(asked.media / "videos" / clip, asked.media / "paintings" / style, asked.frames, place)
+            measure(asked.media.video(clip), asked.media.painting(style), asked.frames, place)
 
 
 def measure(clip: Path, style: Path, count: int, work: Path) -> None:

@@ -19,6 +19,11 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts import tables
+from scripts.media import Media
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (("--version",), ("--help",), ("video", "--help"), ("presets",), ("image",))
 LIMIT = 0.5
@@ -37,58 +42,41 @@ def seconds(arguments: tuple[str, ...]) -> float:
     return time.perf_counter() - started
 
 
-FIRST = """
-import sys, time
-from pipeline import optimise
-follow = optimise.follow
-def told(work, label):
-    report = follow(work, label)
-    def tell(progress):
-        if progress.iteration == 1:
-            print(time.time(), flush=True)
-        report(progress)
-    return tell
-optimise.follow = told
-from pipeline.cli import main
-main(sys.argv[1:])
-"""
-"""Runs the command line and prints the moment when the first iteration is done."""
-
-
 def to_first_iteration(arguments: tuple[str, ...]) -> float:
     """Seconds from the process's start to the end of its first iteration."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     started = time.time()
-    command = [sys.executable, "-c", FIRST, *arguments]
+    command = [sys.executable, "-m", "scripts.bench.first_iteration", *arguments]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return float(ran.stdout.split()[0]) - started
 
 
-def jobs(media: Path, backbone: str, frames: int) -> None:
+def jobs(media: Media, backbone: str, frames: int) -> None:
     """Time a picture's first iteration, and some frames."""
-    style = media / "paintings" / "vangogh-starry-night.jpg"
+    style = media.painting("vangogh-starry-night")
     common = ("--style", str(style), "--size", "256", "--backbone", backbone, "--overwrite", "-q")
     with tempfile.TemporaryDirectory() as folder:
-        photo, picture = str(media / "photos" / "chelsea-cat.png"), str(Path(folder) / "out.png")
+        photo, picture = str(media.photo("chelsea-cat")), str(Path(folder) / "out.png")
         short = ("image", photo, "-o", picture, *common, "--levels", "1", "--iterations", "1")
         first = statistics.median([to_first_iteration(short) for _ in range(4)][1:])
         one = statistics.median([seconds(short) for _ in range(3)])
-        clip, output = str(media / "videos" / "flower.mp4"), Path(folder) / "out.mp4"
+        clip, output = str(media.video("flower")), Path(folder) / "out.mp4"
         whole = seconds(("video", clip, "-o", str(output), *common, "--frames", f"0:{frames}", "--keep-run"))
         journal = (output.with_name("out.mp4.run") / "journal.jsonl").read_text().splitlines()
         inside = sum(json.loads(line)["seconds"] for line in journal)
-    print("\n| job | |\n| --- | ---: |")
-    print(f"| start to the end of the first iteration, median of 3 after one | {first:.1f} s |")
-    print(f"| a picture of one iteration, start to end, median of 3 | {one:.1f} s |")
-    print(f"| {frames} frames: wall time over time in the optimiser | {whole / inside:.3f} |")
-    print(f"| the same without the picture of one iteration, above | {(whole - one) / inside:.3f} |")
+    print()
+    tables.head("job", "")
+    tables.row("start to the end of the first iteration, median of 3 after one", f"{first:.1f} s")
+    tables.row("a picture of one iteration, start to end, median of 3", f"{one:.1f} s")
+    tables.row(f"{frames} frames: wall time over time in the optimiser", f"{whole / inside:.3f}")
+    tables.row("the same without the picture of one iteration, above", f"{(whole - one) / inside:.3f}")
 
 
 def main() -> None:
     """Time the commands in turns."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--media", type=Path)
+    parser.add_argument("--media", type=Media.named)
     parser.add_argument("--backbone", default="vgg19")
     parser.add_argument("--frames", type=int, default=48)
     options = parser.parse_args()
@@ -96,11 +84,12 @@ def main() -> None:
     for _ in range(options.rounds):
         for command in COMMANDS:
             times[command].append(seconds(command))
-    print("| command | seconds, median | range |\n| --- | ---: | ---: |")
+    tables.head("command", "seconds, median", "range")
     for command, found in times.items():
-        print(
-            f"| deepfusion {' '.join(command)} | {statistics.median(found):.3f} "
-            f"| {min(found):.3f} to {max(found):.3f} |"
+        tables.row(
+            f"deepfusion {' '.join(command)}",
+            f"{statistics.median(found):.3f}",
+            f"{min(found):.3f} to {max(found):.3f}",
         )
     if options.media is not None:
         jobs(options.media, options.backbone, options.frames)

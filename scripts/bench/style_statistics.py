@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from scripts import tables
 from stylize.config import SUITED, StylizeConfig
 
 ITERATIONS = 8
@@ -80,17 +81,21 @@ def main() -> int:
             command = [sys.executable, __file__, *sys.argv[1:], "--one", statistic]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             results.append(json.loads(done.stdout.splitlines()[-1]))
-    print("| statistic | s an evaluation | s a renewal | s with a twentieth of a renewal, of Gram's | GB |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    tables.head(
+        "statistic", "s an evaluation", "s a renewal", "s with a twentieth of a renewal, of Gram's", "GB"
+    )
     base, good = 0.0, True
     for statistic, results in found.items():
         one = {key: float(np.median([result[key] for result in results])) for key in results[0]}
         price = one["evaluation"] + one["renewal"] / Renewal.every
         base = base or price
         good &= price <= BAR * base
-        print(
-            f"| {statistic} | {one['evaluation']:.3f} | {one['renewal']:.2f} | {price / base:.2f} "
-            f"| {one['memory']:.2f} |"
+        tables.row(
+            statistic,
+            f"{one['evaluation']:.3f}",
+            f"{one['renewal']:.2f}",
+            f"{price / base:.2f}",
+            f"{one['memory']:.2f}",
         )
     return 0 if good else 1
 

@@ -35,6 +35,8 @@ from pipeline.clip.motion import FlowTracker, MotionModel
 from pipeline.clip.temporal import TemporalModel, linked
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.media import Media, clip_frames
 from stylize.colors import grey
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
@@ -42,10 +44,8 @@ from stylize.result import Result
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import WIDTHS, Weights, load_weights
-from video.decode import FrameRange, fit_size, read_frames
 from video.images import from_uint8, read_image, resize_image, to_uint8, write_image
 from video.metrics import ConsistencyMeter
-from video.probe import probe
 
 CLIPS = (
     ("flower", "0:48", ("vangogh-starry-night", "hokusai-great-wave")),
@@ -109,18 +109,26 @@ def loss_of(results: Sequence[Result]) -> float:
     return float(np.mean([result.losses["content"] + result.losses["style"] for result in results[1:]]))
 
 
-def clips(media: Path, size: int, sheet: Path | None) -> bool:
+def clips(media: Media, size: int, sheet: Path | None) -> bool:
     """The table of the modes on real clips."""
-    print(
-        "\n| clip | painting | mode | warping error e-4 | of off | of previous | of the clip's own "
-        "| content + style, of off | evaluations a frame |"
+    print()
+    tables.head(
+        "clip",
+        "painting",
+        "mode",
+        "warping error e-4",
+        "of off",
+        "of previous",
+        "of the clip's own",
+        "content + style, of off",
+        "evaluations a frame",
+        texts=3,
     )
-    print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     good = True
     for name, part, paintings in CLIPS:
-        contents = clip_frames(media, name, part, size)
+        contents = clip_frames(media.video(name), part, size)
         for painting in paintings:
-            style = read_picture(media / "paintings" / f"{painting}.jpg", size, CONFIG.minimum_side)
+            style = read_picture(media.painting(painting), size, CONFIG.minimum_side)
             stylizer = Stylizer(
                 CONFIG,
                 [style],
@@ -145,14 +153,18 @@ def _rows(name: str, painting: str, contents: Sequence[FloatImage], made: dict[s
     losses = {mode: loss_of(results) for mode, (_, results) in made.items()}
     for mode, (_, results) in made.items():
         evaluations = np.mean([result.evaluations for result in results[1:]])
-        print(
-            f"| {name} | {painting} | {mode} | {errors[mode] * 1e4:.2f} | {errors[mode] / errors['off']:.3f} "
-            f"| {errors[mode] / errors['previous']:.2f} | {errors[mode] / floor:.2f} "
-            f"| {losses[mode] / losses['off']:.3f} | {evaluations:.1f} |", flush=True,
-        )  # fmt: skip
-    print(
-        f"| {name} | | the clip itself | {floor * 1e4:.2f} | | | 1 | | motion {motion:.2f} px |", flush=True
-    )
+        tables.row(
+            name,
+            painting,
+            mode,
+            f"{errors[mode] * 1e4:.2f}",
+            f"{errors[mode] / errors['off']:.3f}",
+            f"{errors[mode] / errors['previous']:.2f}",
+            f"{errors[mode] / floor:.2f}",
+            f"{losses[mode] / losses['off']:.3f}",
+            f"{evaluations:.1f}",
+        )
+    tables.row(name, "", "the clip itself", f"{floor * 1e4:.2f}", "", "", "1", "", f"motion {motion:.2f} px")
     flow = errors["flow"]
     return (
         flow <= OFF_BAR * errors["off"] and flow <= PREVIOUS_BAR * errors["previous"]
@@ -160,12 +172,12 @@ def _rows(name: str, painting: str, contents: Sequence[FloatImage], made: dict[s
     )  # fmt: skip
 
 
-def still(media: Path, size: int, sheet: Path | None) -> bool:
+def still(media: Media, size: int, sheet: Path | None) -> bool:
     """One photo for 120 frames: first against last."""
-    print("\n| still photo | first against last, PSNR dB | mean brightness, last / first |")
-    print("| --- | ---: | ---: |")
-    photo = read_picture(media / "photos" / "chelsea-cat.png", size, 64)
-    style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", size, 64)
+    print()
+    tables.head("still photo", "first against last, PSNR dB", "mean brightness, last / first")
+    photo = read_picture(media.photo("chelsea-cat"), size, 64)
+    style = read_picture(media.painting("vangogh-starry-night"), size, 64)
     stylizer = Stylizer(
         CONFIG,
         [style],
@@ -183,7 +195,7 @@ def still(media: Path, size: int, sheet: Path | None) -> bool:
         pictures, _ = stylize_clip(stylizer, contents, "flow", first)
         psnr = -10 * np.log10(max(1e-12, float(np.mean((pictures[0] - pictures[-1]) ** 2))))
         brightness = float(pictures[-1].mean() / pictures[0].mean())
-        print(f"| {name} | {psnr:.1f} | {brightness:.4f} |", flush=True)
+        tables.row(name, f"{psnr:.1f}", f"{brightness:.4f}")
         good &= psnr >= PSNR_BAR and abs(brightness - 1) <= BRIGHTNESS_BAR
         if sheet is not None:
             strip = np.concatenate([pictures[number] for number in (0, 40, 80, STILL_FRAMES - 1)], axis=1)
@@ -191,11 +203,13 @@ def still(media: Path, size: int, sheet: Path | None) -> bool:
     return good
 
 
-def motion(media: Path, size: int, sheet: Path | None) -> bool:
+def motion(media: Media, size: int, sheet: Path | None) -> bool:
     """Clips whose motion is known: the error along the true motion, and the trail behind a moving object."""
-    print("\n| motion | frames | error along the true motion e-4, off / previous / flow | the clip's own |")
-    print("| --- | ---: | ---: | ---: |")
-    style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", size, 64)
+    print()
+    tables.head(
+        "motion", "frames", "error along the true motion e-4, off / previous / flow", "the clip's own"
+    )
+    style = read_picture(media.painting("vangogh-starry-night"), size, 64)
     stylizer = Stylizer(
         CONFIG,
         [style],
@@ -212,10 +226,12 @@ def motion(media: Path, size: int, sheet: Path | None) -> bool:
         first = stylizer.stylize(frames[0])
         made = {mode: stylize_clip(stylizer, frames, mode, first)[0] for mode in ("off", "previous", "flow")}
         errors = [compare(made[mode]) for mode in made]
-        print(
-            f"| {name} | {len(frames)} | {' / '.join(f'{error * 1e4:.2f}' for error in errors)} "
-            f"| {compare(frames) * 1e4:.2f} |", flush=True,
-        )  # fmt: skip
+        tables.row(
+            name,
+            len(frames),
+            " / ".join(f"{error * 1e4:.2f}" for error in errors),
+            f"{compare(frames) * 1e4:.2f}",
+        )
         good &= errors[2] <= OFF_BAR * errors[0]
         if sheet is not None:
             write_strips(sheet / f"{name}.png", frames, made)
@@ -227,9 +243,9 @@ def motion(media: Path, size: int, sheet: Path | None) -> bool:
 Compare = Callable[[Sequence[FloatImage]], float]
 
 
-def pan(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
+def pan(media: Media, size: int) -> tuple[list[FloatImage], Compare]:
     """A window that slides over a photo by 3 whole pixels a frame."""
-    photo = read_picture(media / "photos" / "coffee.png", 2 * size, 64)
+    photo = read_picture(media.photo("coffee"), 2 * size, 64)
     height, width, count = size * 9 // 16, size, 24
     frames = [np.ascontiguousarray(photo[40 : 40 + height, 3 * t : 3 * t + width]) for t in range(count)]
     return frames, lambda made: float(
@@ -237,11 +253,11 @@ def pan(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
     )
 
 
-def zoom(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
+def zoom(media: Media, size: int) -> tuple[list[FloatImage], Compare]:
     """A window that closes in on a photo's middle by 1 % a frame."""
     import cv2
 
-    photo = read_picture(media / "photos" / "coffee.png", 2 * size, 64)
+    photo = read_picture(media.photo("coffee"), 2 * size, 64)
     height, width, count = size * 9 // 16, size, 24
     large = np.ascontiguousarray(photo[: 2 * height])
     large = resize_image(large, (2 * width, 2 * height))
@@ -269,12 +285,12 @@ def zoom(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
     return [sampled(large, 2 / 1.01**t) for t in range(count)], compare
 
 
-def passing(media: Path, size: int) -> tuple[list[FloatImage], Compare]:
+def passing(media: Media, size: int) -> tuple[list[FloatImage], Compare]:
     """A textured square that passes over a still photo by 4 px a frame; compared where nothing moves."""
-    photo = read_picture(media / "photos" / "coffee.png", size, 64)
+    photo = read_picture(media.photo("coffee"), size, 64)
     height = size * 9 // 16
     background = np.ascontiguousarray(photo[:height])
-    patch = read_picture(media / "photos" / "tulips.png", size // 4, 16)[: size // 4, : size // 4]
+    patch = read_picture(media.photo("tulips"), size // 4, 16)[: size // 4, : size // 4]
     frames = []
     for t in range(24):
         frame = background.copy()
@@ -310,16 +326,18 @@ def _trail(
         return float(np.corrcoef(blurred[0].ravel(), blurred[1].ravel())[0, 1])
 
     rows = [(contrast(made[-1], where), contrast(alone.picture, where)) for where in (uncovered, never)]
-    print("\n| last frame | form agrees with the photo's: flow | made alone |\n| --- | ---: | ---: |")
+    print()
+    tables.head("last frame", "form agrees with the photo's: flow", "made alone")
     for name, (ours, theirs) in zip(("uncovered by the object", "never covered"), rows, strict=True):
-        print(f"| {name} | {ours:.3f} | {theirs:.3f} |")
+        tables.row(name, f"{ours:.3f}", f"{theirs:.3f}")
     del first
     return rows[0][0] >= rows[0][1] - 0.1
 
 
-def cut(media: Path, size: int, sheet: Path | None) -> bool:
+def cut(media: Media, size: int, sheet: Path | None) -> bool:
     """The frames after a cut through the command line's loop, against a clip that starts there."""
-    print("\n| cut | equal to a clip that starts there |\n| --- | --- |")
+    print()
+    tables.head("cut", "equal to a clip that starts there", texts=2)
     del sheet
     good = True
     for at in (55, 148):
@@ -329,21 +347,25 @@ def cut(media: Path, size: int, sheet: Path | None) -> bool:
                 lines = (run / "journal.jsonl").read_text().splitlines()
             rows = {row["index"]: row["sha256"] for row in map(json.loads, lines)}
             hashes.append([rows[number] for number in range(at, at + 3)])
-        print(f"| frame {at} and the two after it | {hashes[0] == hashes[1]} |", flush=True)
+        tables.row(f"frame {at} and the two after it", hashes[0] == hashes[1])
         good &= hashes[0] == hashes[1]
     return good
 
 
-def colors(media: Path, size: int, sheet: Path | None) -> bool:
+def colors(media: Media, size: int, sheet: Path | None) -> bool:
     """Keeping the clip's colours, against letting the painting's in: flicker, and how far the colours are."""
-    print(
-        "\n| clip | warping error e-4: painting's colours | its palette from the clip | clip's own colours "
-        "| the clip itself | mean chroma off by, of 255 |"
+    print()
+    tables.head(
+        "clip",
+        "warping error e-4: painting's colours",
+        "its palette from the clip",
+        "clip's own colours",
+        "the clip itself",
+        "mean chroma off by, of 255",
     )
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     good = True
     for name in ("flower", "bunny-two-cuts"):
-        contents = clip_frames(media, name, "0:24", size)
+        contents = clip_frames(media.video(name), "0:24", size)
         errors = []
         for choice in ("none", "histogram", "luminance"):
             with run_command(media, name, "0:24", size, "--preserve-color", choice) as run:
@@ -352,8 +374,7 @@ def colors(media: Path, size: int, sheet: Path | None) -> bool:
         pairs = zip(contents, pictures, strict=True)
         off = 255 * np.mean([np.abs(chroma(one) - chroma(other)).mean() for one, other in pairs])
         own = meter_of(contents, contents)[1]
-        cells = " | ".join(f"{error * 1e4:.2f}" for error in (*errors, own))
-        print(f"| {name} | {cells} | {off:.2f} |", flush=True)
+        tables.row(name, *(f"{error * 1e4:.2f}" for error in (*errors, own)), f"{off:.2f}")
         # The colours are the clip's own, and so is what they flicker; nothing may come on top.
         good &= errors[1] <= errors[0] + own and errors[2] <= errors[0] + own
         if sheet is not None:
@@ -367,13 +388,13 @@ def chroma(picture: FloatImage) -> FloatImage:
 
 
 @contextmanager
-def run_command(media: Path, name: str, part: str, size: int, *more: str) -> Iterator[Path]:
+def run_command(media: Media, name: str, part: str, size: int, *more: str) -> Iterator[Path]:
     """`deepfusion video` on frames of a clip; gives the run folder, which is gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "out.mp4"
         command = [
-            sys.executable, "-m", "pipeline.cli", "video", str(media / f"videos/{name}.mp4"),
-            "--style", str(media / "paintings/vangogh-starry-night.jpg"), "-o", str(output),
+            sys.executable, "-m", "pipeline.cli", "video", str(media.video(name)),
+            "--style", str(media.painting("vangogh-starry-night")), "-o", str(output),
             "--frames", part, "--size", str(size), "--keep-run", "-q", "--backbone", "vgg19-slim", *more,
         ]  # fmt: skip
         root = Path(__file__).resolve().parents[2]
@@ -391,11 +412,11 @@ class _Timer:
         self.seconds += time.perf_counter() - began
 
 
-def cost(media: Path, size: int, sheet: Path | None) -> bool:
+def cost(media: Media, size: int, sheet: Path | None) -> bool:
     """Flow, masks and warping of a frame at 512 px against its iterations on the full network's shape."""
     del size, sheet
-    contents = clip_frames(media, "flower", "0:6", 512)
-    style = read_picture(media / "paintings" / "vangogh-starry-night.jpg", 512, 64)
+    contents = clip_frames(media.video("flower"), "0:6", 512)
+    style = read_picture(media.painting("vangogh-starry-night"), 512, 64)
     stylizer = Stylizer(CONFIG, [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight)
     tracker = FlowTracker(SETTINGS.long_term, SETTINGS.flow_quality)
     model = MotionModel(max(SETTINGS.long_term))
@@ -433,13 +454,6 @@ def _full_shape() -> Weights:
     return Weights("custom", "random", "", layers)
 
 
-def clip_frames(media: Path, name: str, part: str, size: int) -> list[FloatImage]:
-    """Frames of a clip at a size."""
-    clip = probe(media / "videos" / f"{name}.mp4")
-    fitted = fit_size(clip.width, clip.height, size, even=True)
-    return list(read_frames(clip, size=fitted, frames=FrameRange.parse(part)))
-
-
 def write_strips(path: Path, contents: Sequence[FloatImage], made: dict[str, list[FloatImage]]) -> None:
     """Rows of frames of the content and each mode, with its change from the frame before, times 4, below."""
     numbers = [int(number) for number in np.linspace(1, len(contents) - 1, 5)]
@@ -460,7 +474,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--sheet", type=Path, help="folder for contact sheets")

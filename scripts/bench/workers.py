@@ -26,12 +26,15 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from pipeline.progress.display import Display
 from pipeline.workers.crew import Crew
 from pipeline.workers.forecast import enough_workers, span
 from pipeline.workers.processes import Processes, Share
 from pipeline.workers.protocol import Places, Tell, Unit
 from pipeline.workers.ray_workers import RayActors, connect, leave
+from scripts.media import Media
 
 KINDS = {
     "one process": (),
@@ -52,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--media", type=Path, required=True)
+    parser.add_argument("--media", type=Media.named, required=True)
     parser.add_argument("--part", choices=("throughput", "overhead", "plan"))
     parser.add_argument("--only", choices=("Ray", "process"), help="leave out the other kind of workers")
     parser.add_argument("--job", choices=("album", "video"), help="of the throughput only that of one job")
@@ -72,11 +75,11 @@ def main() -> None:
 # ------------------------------------------------------------------------------------------- throughput
 
 
-def throughput(media: Path, work: Path, only: str, rounds: int, job: str | None) -> None:
+def throughput(media: Media, work: Path, only: str, rounds: int, job: str | None) -> None:
     """The tables of album and clip."""
-    style = next((media / "paintings").glob("vangogh*"))
-    photos = make_album(media / "photos", work / "photos")
-    clip = make_clip(media / "videos", work / "clip.mp4")
+    style = media.painting("vangogh-starry-night")
+    photos = make_album(media.photos, work / "photos")
+    clip = make_clip(media.videos, work / "clip.mp4")
     jobs = {
         "album of 12 photos": ("album", photos, ""),
         f"clip of {SHOT_COUNT} shots": ("video", clip, ".mp4"),

@@ -21,16 +21,17 @@ from pipeline.settings.job_settings import build_settings
 from pipeline.settings.presets import read_preset
 from pipeline.styling.pictures import read_picture, read_style
 from pipeline.styling.precision import is_native
+from scripts.media import Media
 from stylize.stylizer import Stylizer
 from stylize.weights import load_weights
 from video.images import resize_image, write_image
 
 PAIRS = (
-    ("chelsea-cat.png", "hokusai-great-wave.jpg"),
-    ("elephant.jpg", "turner-shipwreck-minotaur.jpg"),
-    ("flower-2268x1512.jpg", "monet-water-lilies.jpg"),
+    ("chelsea-cat", "hokusai-great-wave"),
+    ("elephant", "turner-shipwreck-minotaur"),
+    ("flower-2268x1512", "monet-water-lilies"),
 )
-MOVIE_OF = ("tulips.png", "vangogh-starry-night.jpg")
+MOVIE_OF = ("tulips", "vangogh-starry-night")
 SIZE = 448
 HEIGHT = 300
 GAP = 6
@@ -71,7 +72,7 @@ def make_movie(photo: Path, painting: Path, target: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Stylize every pair; write one sheet a pair, and the results at full size."""
     parser = argparse.ArgumentParser(prog="make_docs.py pictures", description=__doc__.splitlines()[0])
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--results", type=Path, help="also write the results at full size to this folder")
     options = parser.parse_args(arguments)
@@ -81,17 +82,15 @@ def main(arguments: list[str]) -> None:
     weights = load_weights("vgg19")
     mixed = is_native()
     for photo, painting in PAIRS:
-        content = read_picture(options.media / "photos" / photo, SIZE, config.minimum_side)
-        file = options.media / "paintings" / painting
+        content = read_picture(options.media.photo(photo), SIZE, config.minimum_side)
+        file = options.media.painting(painting)
         style = read_style(file, SIZE, settings.style_scale, config.minimum_side, settings.style_crop)
         result = Stylizer(config, [style], weights, mixed=mixed).stylize(content)
-        name = f"{Path(photo).stem}-{Path(painting).stem}"
+        name = f"{photo}-{painting}"
         print(f"{name}: {result.evaluations} evaluations, {result.seconds:.0f} s", flush=True)
         write_image(options.folder / f"{name}.jpg", row([content, style, result.picture]), quality=85)
         if options.results:
             options.results.mkdir(parents=True, exist_ok=True)
             write_image(options.results / f"{name}.png", result.picture)
     photo, painting = MOVIE_OF
-    make_movie(
-        options.media / "photos" / photo, options.media / "paintings" / painting, options.folder / "wipe.webp"
-    )
+    make_movie(options.media.photo(photo), options.media.painting(painting), options.folder / "wipe.webp")

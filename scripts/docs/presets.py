@@ -21,13 +21,14 @@ from pipeline.settings.job_settings import build_settings
 from pipeline.settings.presets import preset_names, read_preset
 from pipeline.styling.pictures import read_picture
 from pipeline.styling.precision import is_native
+from scripts.media import Media
 from stylize.types import FloatImage
 from video.images import read_image, to_uint8, write_image
 
 PAIRS = (
-    ("chelsea-cat.png", "vangogh-starry-night.jpg"),
-    ("tulips.png", "hokusai-great-wave.jpg"),
-    ("coffee.png", "munch-scream.jpg"),
+    ("chelsea-cat", "vangogh-starry-night"),
+    ("tulips", "hokusai-great-wave"),
+    ("coffee", "munch-scream"),
 )
 GROWTH = (200, 400, 600, 800, 1400, 3200)
 LINE = 16
@@ -69,7 +70,7 @@ def sheet(rows: list[list[tuple[str, Path]]]) -> Image.Image:
 def main(arguments: list[str]) -> None:
     """Make what is missing in WORK, pair by pair; then the sheets."""
     parser = argparse.ArgumentParser(prog="make_docs.py presets", description=__doc__.splitlines()[0])
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("work", type=Path)
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--pairs", type=int, default=len(PAIRS))
@@ -79,8 +80,8 @@ def main(arguments: list[str]) -> None:
     load_tensorflow()
     rows: dict[str, list[tuple[str, Path]]] = {preset: [] for preset in preset_names()}
     for number, (photo, painting) in enumerate(PAIRS[: options.pairs]):
-        content = read_picture(options.media / "photos" / photo, options.size, 32)
-        style = read_picture(options.media / "paintings" / painting, options.size, 32)
+        content = read_picture(options.media.photo(photo), options.size, 32)
+        style = read_picture(options.media.painting(painting), options.size, 32)
         for preset, row in rows.items():
             target = options.work / f"{preset}-{number}.png"
             if not target.is_file():

@@ -22,6 +22,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from scripts.media import Media
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "images" / "pages"
 PORT = 8699
@@ -69,17 +71,17 @@ def wait_for(browser: Any, url: str) -> None:
 def main(arguments: list[str]) -> None:
     """Run both jobs and take the pictures."""
     parser = argparse.ArgumentParser(prog="make_docs.py screenshots", description=__doc__.splitlines()[0])
-    parser.add_argument("media", type=Path)
-    media = parser.parse_args(arguments).media.resolve()
+    parser.add_argument("media", type=Media.named)
+    media = parser.parse_args(arguments).media
     FOLDER.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    paintings = media / "paintings"
+    paintings = media.paintings
     with tempfile.TemporaryDirectory() as name, sync_playwright() as driver:
         folder = Path(name)
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         clip = deepfusion(
-            "video", media / "videos" / "flower.mp4", "--style", paintings / "hokusai-great-wave.jpg",
+            "video", media.video("flower"), "--style", paintings / "hokusai-great-wave.jpg",
             "--frames", "0:16", "-o", "flower.mp4", *SETTINGS, "--live", PORT, "--report", "clip.html",
         )  # fmt: skip
         with subprocess.Popen(clip, cwd=folder, env=environment) as job:
@@ -87,7 +89,7 @@ def main(arguments: list[str]) -> None:
             shoot(browser, f"http://127.0.0.1:{PORT}/", "live", whole=True)
             job.wait()
         album = deepfusion(
-            "album", media / "photos", "--style", paintings / "vangogh-starry-night.jpg", "--style",
+            "album", media.photos, "--style", paintings / "vangogh-starry-night.jpg", "--style",
             paintings / "munch-scream.jpg", "-o", "album", "--pair", "cycle", *SETTINGS,
             "--report", "album.html",
         )  # fmt: skip

@@ -32,6 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.media import Media
 from scripts.slim.training.measure import Moments, explained_variance
 from scripts.slim.training.pictures import hold_back, read_pictures
 from scripts.slim.training.teachers import SLIM_LAYERS, Compressed16x, read_teacher
@@ -75,8 +77,8 @@ def variance_table(
     networks: dict[str, Any], teachers: dict[str, Any], pictures: Sequence[FloatImage]
 ) -> bool:
     """Print explained variances of the conv1 layers; whether the first network reaches the bars."""
-    print("\n| layer | teacher | bar | bound | " + " | ".join(networks) + " |")
-    print("| --- | --- | ---: | ---: |" + " ---: |" * len(networks))
+    print()
+    tables.head("layer", "teacher", "bar", "bound", *networks, texts=2)
     found, bounds = {}, {}
     for which, teacher in teachers.items():
         layers = [layer for layer in STYLE if (layer in teacher.layers) and _teaches(which, layer)]
@@ -95,7 +97,7 @@ def variance_table(
         cells = [found[which, name].get(layer) for name in networks]
         good &= min(cells[0]) >= BARS[layer]
         texts = ["-" if cell is None else f"{cell[0]:.3f} / {cell[1]:.3f}" for cell in cells]
-        print(f"| {layer} | {which} | {BARS[layer]} | {bound:.3f} | " + " | ".join(texts) + " |")
+        tables.row(layer, which, BARS[layer], f"{bound:.3f}", *texts)
     return good
 
 
@@ -119,15 +121,11 @@ def transfer_table(
             losses = judge.losses(picture, content)
             for term in ("style", "content", "total"):
                 ratios.setdefault((name, term), []).append(losses[term] / own[term])
-    print("\n| optimised on | style: median, worst | content: median, worst | whole loss: median, worst |")
-    print("| --- | ---: | ---: | ---: |")
+    print()
+    tables.head("optimised on", "style: median, worst", "content: median, worst", "whole loss: median, worst")
     for name in ["(unchanged photo)", *able]:
         cells = [ratios[name, term] for term in ("style", "content", "total")]
-        print(
-            f"| {name} | "
-            + " | ".join(f"{statistics.median(cell):.2f}, {max(cell):.2f}" for cell in cells)
-            + " |"
-        )
+        tables.row(name, *(f"{statistics.median(cell):.2f}, {max(cell):.2f}" for cell in cells))
     first = next(iter(able))
     return max(ratios[first, "style"]) <= TRANSFER_BAR
 
@@ -139,7 +137,7 @@ def stylizer_on(network: Any, config: StylizeConfig, style: FloatImage) -> Styli
     return stylizer
 
 
-def write_sheet(path: Path, networks: dict[str, Any], media: Path) -> None:
+def write_sheet(path: Path, networks: dict[str, Any], media: Media) -> None:
     """For each pair a row: photo, painting, and the picture optimised on each network."""
     config = StylizeConfig(style_statistic="gram")
     rows = []
@@ -157,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Path)
+    parser.add_argument("media", type=Media.named)
     parser.add_argument("--pictures", type=Path, action="append", required=True)
     parser.add_argument(
         "--vgg19", type=Path, required=True, help="VGG-19's real weights, at least to block3_conv4"
@@ -187,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
             read_pictures(options.pictures, smallest=options.side), options.held_back, options.seed
         )
         pictures = [picture.astype(np.float32) / 255.0 for picture in held_back.values()]
-        for path in sorted(options.media.glob("p*/*.*")):
+        for path in sorted(options.media.folder.glob("p*/*.*")):
             pictures.append(read_picture(path, 384, 16))
         compared = {**networks, "random": Vgg19(random_weights()), "16x": teacher16x}
         good &= variance_table(compared, {"VGG-19": vgg19, "16x": teacher16x}, pictures)
@@ -219,11 +217,9 @@ def _bound(teacher: Any, layer: str, pictures: Sequence[FloatImage]) -> float:
     return moments.bound(WIDTHS["vgg19-slim"][block_of(layer) - 1])
 
 
-def _pair(media: Path, photo: str, painting: str, size: int) -> tuple[FloatImage, FloatImage]:
-    def read(folder: str, stem: str) -> FloatImage:
-        return read_picture(next((media / folder).glob(f"{stem}.*")), size, StylizeConfig().minimum_side)
-
-    return read("photos", photo), read("paintings", painting)
+def _pair(media: Media, photo: str, painting: str, size: int) -> tuple[FloatImage, FloatImage]:
+    side = StylizeConfig().minimum_side
+    return read_picture(media.photo(photo), size, side), read_picture(media.painting(painting), size, side)
 
 
 def _squared(picture: FloatImage, size: int) -> FloatImage:

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import av
 
+from scripts import tables
 from video.decode import FrameRange, read_frames
 from video.probe import probe
 
@@ -57,10 +58,13 @@ def main() -> None:
     before, after = sound_packets(options.source), sound_packets(options.output)
     sound = same_sound(before, after, whole=options.frames == ":")
     offset = float((output.audio[0].start_time - output.start_time) if output.audio else 0)
-    print(
-        f"| {options.source.name} {options.frames} | {count} / {decoded} | {source.rate} / {output.rate} "
-        f"| {len(before)} / {len(after)} packets, {checksum(after)}, {'equal' if sound else 'DIFFERENT'} "
-        f"| {offset:.4f} s | {output.pixel_format}, {output.color_space}, {output.width}x{output.height} |"
+    tables.row(
+        f"{options.source.name} {options.frames}",
+        f"{count} / {decoded}",
+        f"{source.rate} / {output.rate}",
+        f"{len(before)} / {len(after)} packets, {checksum(after)}, {'equal' if sound else 'DIFFERENT'}",
+        f"{offset:.4f} s",
+        f"{output.pixel_format}, {output.color_space}, {output.width}x{output.height}",
     )
     sys.exit(not (count == decoded and source.rate == output.rate and sound))
 

@@ -33,7 +33,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +43,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from scripts import tables
 from scripts.torture.jobs import Failed, Job, at_replace, finish, load_everything, make_jobs, require, run
 from stylize.checkpoint import Done, Standing
 from stylize.result import Result
@@ -342,10 +343,9 @@ def encoder_fails(job: Job, found: Counter[tuple[str, str, str]]) -> int:
 # --- the table ----------------------------------------------------------------------------------------------
 
 
-def table(found: Counter[tuple[str, str, str]]) -> Iterator[str]:
+def print_table(found: Counter[tuple[str, str, str]]) -> None:
     """A line a call and its errors; errors of one call with the same outcomes stand together."""
-    yield "| call that failed once | with | places | what came of it |"
-    yield "| --- | --- | --- | --- |"
+    tables.head("call that failed once", "with", "places", "what came of it", texts=4)
     for call in sorted({key[0] for key in found}):
         alike: dict[tuple[tuple[str, int], ...], list[str]] = {}
         for name in ERRORS:
@@ -354,7 +354,7 @@ def table(found: Counter[tuple[str, str, str]]) -> Iterator[str]:
         for outcomes, names in alike.items():
             if outcomes:
                 ends = "; ".join(f"{end}: {count}" for end, count in outcomes)
-                yield f"| {call} | {', '.join(names)} | {sum(n for _, n in outcomes)} | {ends} |"
+                tables.row(call, ", ".join(names), sum(n for _, n in outcomes), ends)
 
 
 def main() -> int:
@@ -389,7 +389,7 @@ def main() -> int:
         except Failed as error:
             print(f"FAILED: {error}")
             return 1
-    print("\n".join(table(found)))
+    print_table(found)
     print(f"{runs} runs, each with one error, in {time.monotonic() - began:.0f} s")
     return int(any(end == "NOT AS PROMISED" for _, _, end in found))
 

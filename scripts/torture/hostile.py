@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from PIL import Image
 
+from scripts import tables
 from video.tools import file_url, find_ffmpeg, run_ffmpeg
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,14 +168,14 @@ def main() -> int:
         print("strace is not installed; on Debian and Ubuntu: apt-get install strace")
         return 1
     failed = 0
-    print("| file | command | result |\n| --- | --- | --- |")
+    tables.head("file", "command", "result", texts=3)
     with tempfile.TemporaryDirectory() as name, server() as (port, reached):
         folder = Path(name)
         files = hostile_files(folder, port)
         Image.linear_gradient("L").save(folder / "style.png")
         for bait, wrong in control(folder):
             failed += bool(wrong)
-            print(f"| {bait} | ffmpeg alone | {'; '.join(wrong) or 'caught, as it must be'} |")
+            tables.row(bait, "ffmpeg alone", "; ".join(wrong) or "caught, as it must be")
         for path in files:
             for label, command in commands(path):
                 reached.clear()
@@ -183,7 +184,7 @@ def main() -> int:
                 failed += bool(wrong)
                 last = (done.stderr.strip().splitlines() or [""])[-1].replace(str(folder), "")
                 result = f"FAILED: {'; '.join(wrong)}" if wrong else f"refused: {last}"
-                print(f"| {path.name} | {label} | {result} |")
+                tables.row(path.name, label, result)
     print(f"\n{failed} rows failed" if failed else "\nnothing was opened, nothing connected to")
     return 1 if failed else 0
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from scripts.markdown_tables import head, row
+from scripts import tables
 from scripts.torture.jobs import QUICK, load_everything, start, wait
 from scripts.torture.samples import CLIPS, PHOTOS, Sample
 from video.decode import read_frames
@@ -108,7 +108,7 @@ def main() -> int:
     def show(sample: Sample, outcome: Outcome) -> bool:
         words = "; ".join(outcome.said).replace(f"{folder}/", "").replace("|", "/")
         end = f"**{outcome.wrong}**: {outcome.end}" if outcome.wrong else outcome.end
-        row(sample.name, sample.what, end, words)
+        tables.row(sample.name, sample.what, end, words)
         return bool(outcome.wrong)
 
     with tempfile.TemporaryDirectory() as made:
@@ -116,7 +116,7 @@ def main() -> int:
         for name in ("clips", "results", "photos"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         write_image(folder / "style.png", np.random.default_rng(0).random((64, 64, 3)).astype(np.float32))
-        head("file", "what it is", "end", "what was said", texts=4)
+        tables.head("file", "what it is", "end", "what was said", texts=4)
         failures = sum(show(clip, check_clip(clip, folder)) for clip in clips)
         if photos:
             failures += sum(map(show, photos, check_album(folder, photos)))

@@ -33,7 +33,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from scripts.markdown_tables import head, row
+from scripts import tables
 from scripts.torture.jobs import (
     FRAMES,
     Failed,
@@ -323,17 +323,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         try:
             jobs = make_jobs(Path(folder))
-            head("what was done", "what came of it", texts=2)
+            tables.head("what was done", "what came of it", texts=2)
             for part in options.part:
                 if part == "kills":
                     for job in jobs:
                         rng = random.Random(f"{options.seed} {job.kind}")
-                        row(f"{job.kind}: SIGKILL at random", random_kills(job, options.kills, rng))
+                        tables.row(f"{job.kind}: SIGKILL at random", random_kills(job, options.kills, rng))
                 else:
                     for name, text in {"points": points, "faults": faults, "disks": disks, "state": state}[
                         part
                     ](jobs).items():
-                        row(name, text)
+                        tables.row(name, text)
         except Failed as error:
             print(f"FAILED: {error}")
             return 1

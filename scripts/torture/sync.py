@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import av
 import numpy as np
 
+from scripts import tables
 from video.decode import FrameRange, read_frames
 from video.encode import VIDEO_FORMATS, FrameWriter
 from video.probe import probe
@@ -232,13 +233,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
-    print("| clip | " + " | ".join(VIDEO_FORMATS) + " |")
-    print("| --- |" + " --- |" * len(VIDEO_FORMATS))
+    tables.head("clip", *VIDEO_FORMATS, texts=1 + len(VIDEO_FORMATS))
     apart = False
     for name, values in rows(options.only, options.keep):
         cells = ["no flashes" if value is None else f"{1000 * value:.0f}" for value in values]
         apart |= any(value is None or value > 1 / RATE for value in values)
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+        tables.row(name, *cells)
     sys.exit(apart)
 
 
