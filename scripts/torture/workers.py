@@ -31,6 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from pipeline.run_folder.files import file_hash
+from scripts.torture.jobs import Job
 from video.encode import FrameWriter
 from video.images import write_image
 
@@ -61,16 +63,72 @@ PATIENCE = 180.0
 
 
 @dataclass
-class Run:
-    """A job under way, and how many of its results were there before."""
+class Shared(Job):
+    """A job whose work is shared among workers.
 
-    process: subprocess.Popen[str]
-    log: Path
+    It is a process of its own from the beginning, not a fork of this one: its workers are made from it.
+    """
+
+    base: Path = Path()
+
+    @classmethod
+    def of(cls, kind: str, place: Path, base: Path, workers: tuple[str, ...]) -> Shared:
+        """The job of a kind, in a folder, with options that say who works."""
+        if kind == "video":
+            output, words = place / "out.mp4", [base / "clip.mp4", *CLIP, "--keep-run"]
+            words += ["--overwrite"] if output.exists() else []
+        else:
+            output, words = place / "out", [base / "photos", *ALBUM]
+        words += ["--style", base / "style.png", "-o", output, *SETTINGS, *workers]
+        command = [sys.executable, "-m", "pipeline.cli", kind, *map(str, words)]
+        return cls(kind, command, output, base=base)
+
+    @property
+    def files(self) -> Path:
+        """Where its frames or photos are."""
+        return self.run / "frames" if self.kind == "video" else self.output
+
+    def everything(self) -> dict[str, str]:
+        """Hashes of all that it has made: of a clip the frames too."""
+        frames = self.files.iterdir() if self.kind == "video" else ()
+        return self.results() | {path.name: file_hash(path) for path in frames}
+
+    def begin(self) -> subprocess.Popen[str]:
+        """Start it."""
+        self.output.parent.mkdir(exist_ok=True)
+        return subprocess.Popen(
+            self.command, cwd=self.base, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+
+    def finish(self) -> dict[str, str]:
+        """Run it to its end; gives all that it has made."""
+        process = self.begin()
+        _, said = process.communicate(timeout=PATIENCE)
+        if process.returncode:
+            sys.exit(f"the job did not end well:\n{said}")
+        return self.everything()
 
     def ready(self) -> list[int]:
         """The processes of its workers that have said to be ready."""
-        text = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        log = self.run / "log.txt"
+        text = log.read_text(encoding="utf-8") if log.exists() else ""
         return [int(number) for number in re.findall(r"is ready: .*process (\d+)", text)]
+
+    def written(self) -> dict[str, float]:
+        """What the journal says is finished, with the time its file was written."""
+        video = self.kind == "video"
+        path = self.run / "journal.jsonl" if video else self.output / "deepfusion-album.jsonl"
+        found: dict[str, float] = {}
+        for line in path.read_text().splitlines() if path.exists() else []:
+            try:
+                entry = json.loads(line)
+            except ValueError:  # cut by the kill
+                continue
+            file = entry.get("file") or (entry.get("sha256") and entry["output"])
+            if file:
+                found[file] = (self.files / file).stat().st_mtime
+        return found
 
 
 def main() -> None:
@@ -87,48 +145,50 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder).resolve()
         make_inputs(base, np.random.default_rng(asked.seed))
-        whole = {name: finish(base / "whole", name, base, ()) for name in ("clip", "album")}
+        whole = {kind: Shared.of(kind, base / "whole", base, ()).finish() for kind in ("video", "album")}
         for number in range(asked.rounds):
-            name, kind = ("clip", "album")[number % 2], asked.kind[number // 2 % len(asked.kind)]
+            name, kind = ("video", "album")[number % 2], asked.kind[number // 2 % len(asked.kind)]
             again = chance.choice((kind, kind, "one process"))
             problems, story = torture(base, name, kind, again, chance, whole[name])
             wrong += bool(problems)
             print(f"{number + 1:3d} {name:5s} {kind}: {story}: {'; '.join(problems) or 'equal'}", flush=True)
         began = time.monotonic()
-        left = leftovers(base, 120.0, beside=())
+        left = processes_left(base, 120.0, beside=())
         print(f"left at the end: {left or 'nothing'} (after {time.monotonic() - began:.0f} s)")
     sys.exit(1 if wrong or left else 0)
 
 
 def torture(
-    base: Path, name: str, kind: str, again: str, chance: random.Random, whole: dict[str, bytes]
+    base: Path, name: str, kind: str, again: str, chance: random.Random, whole: dict[str, str]
 ) -> tuple[list[str], str]:
     """One round; what was wrong with it, and what happened."""
     place = base / "round"
     shutil.rmtree(place, ignore_errors=True)
     problems = []
-    run = start(place, name, base, WORKERS[kind])
-    worker = wait_for_worker(run)
-    wait_for_results(run, place, name, chance.randint(0, 4))
+    job = Shared.of(name, place, base, WORKERS[kind])
+    process = job.begin()
+    worker = wait_for_worker(job, process)
+    wait_for_results(job, process, chance.randint(0, 4))
     time.sleep(chance.uniform(0.0, 1.0))
     os.kill(worker, signal.SIGKILL)
-    killed_at = count(place, name)
-    wait_for_results(run, place, name, killed_at + chance.randint(0, 4))
+    killed_at = len(job.written())
+    wait_for_results(job, process, killed_at + chance.randint(0, 4))
     time.sleep(chance.uniform(0.0, 1.0))
-    ended = run.process.poll() is not None
-    run.process.kill()
-    run.process.wait()
-    there = finished(place, name)
-    left = leftovers(base)
+    ended = process.poll() is not None
+    process.kill()
+    process.wait()
+    there = job.written()
+    left = processes_left(base)
     if left:
         problems.append(f"left behind: {left}")
-    result = finish(place, name, base, WORKERS[again])
-    lost = [one for one in there if made_again(place, name, one, there[one])]
+    continued = Shared.of(name, place, base, WORKERS[again])
+    result, later = continued.finish(), continued.written()
+    lost = [file for file, when in there.items() if later.get(file) != when]
     if lost:
         problems.append(f"made again: {lost}")
     if result != whole:
         problems.append("other bytes")
-    left = leftovers(base)
+    left = processes_left(base)
     if left:
         problems.append(f"left behind: {left}")
     end = "had ended" if ended else f"killed with {len(there)}"
@@ -136,107 +196,26 @@ def torture(
     return problems, story
 
 
-def start(place: Path, name: str, base: Path, options: tuple[str, ...]) -> Run:
-    """Start the job."""
-    place.mkdir(exist_ok=True)
-    log = place / ("out.mp4.run" if name == "clip" else "out.run") / "log.txt"
-    process = subprocess.Popen(
-        command(place, name, base, options), cwd=base, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    return Run(process, log)
-
-
-def command(place: Path, name: str, base: Path, options: tuple[str, ...]) -> list[str]:
-    """The command line of the job."""
-    if name == "clip":
-        job = ["video", base / "clip.mp4", "-o", place / "out.mp4", *CLIP, "--keep-run"]
-        job += ["--overwrite"] if (place / "out.mp4").exists() else []
-    else:
-        job = ["album", base / "photos", "-o", place / "out", *ALBUM]
-    given = [
-        sys.executable,
-        "-m",
-        "pipeline.cli",
-        *job,
-        "--style",
-        base / "style.png",
-        *SETTINGS,
-        *options,
-    ]
-    return [str(word) for word in given]
-
-
-def finish(place: Path, name: str, base: Path, options: tuple[str, ...]) -> dict[str, bytes]:
-    """Run the job to its end; gives its files by name."""
-    place.mkdir(exist_ok=True)
-    ran = subprocess.run(
-        command(place, name, base, options), cwd=base, env=ENVIRONMENT, capture_output=True, text=True,
-        check=False, timeout=PATIENCE,
-    )  # fmt: skip
-    if ran.returncode:
-        sys.exit(f"the job did not end well:\n{ran.stderr}")
-    return results(place, name)
-
-
-def results(place: Path, name: str) -> dict[str, bytes]:
-    """The files of a finished job: of a clip with its frames."""
-    if name == "album":
-        return {path.name: path.read_bytes() for path in sorted((place / "out").glob("*.png"))}
-    frames = sorted((place / "out.mp4.run" / "frames").iterdir())
-    return {path.name: path.read_bytes() for path in [place / "out.mp4", *frames]}
-
-
-def finished(place: Path, name: str) -> dict[str, float]:
-    """What the journal says is finished, with the time its file was written."""
-    path = place / ("out.mp4.run/journal.jsonl" if name == "clip" else "out/deepfusion-album.jsonl")
-    found: dict[str, float] = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            entry = json.loads(line)
-        except ValueError:  # cut by the kill
-            continue
-        file = entry.get("file") or (entry.get("sha256") and entry["output"])
-        if file:
-            found[file] = file_of(place, name, file).stat().st_mtime
-    return found
-
-
-def file_of(place: Path, name: str, file: str) -> Path:
-    """A result's file."""
-    return place / ("out.mp4.run/frames" if name == "clip" else "out") / file
-
-
-def count(place: Path, name: str) -> int:
-    """How much is finished."""
-    return len(finished(place, name))
-
-
-def made_again(place: Path, name: str, file: str, written: float) -> bool:
-    """Whether a finished result was written once more."""
-    return file_of(place, name, file).stat().st_mtime != written
-
-
-def wait_for_worker(run: Run) -> int:
+def wait_for_worker(job: Shared, process: subprocess.Popen[str]) -> int:
     """The process of a worker that is ready."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        if ready := run.ready():
+        if ready := job.ready():
             return ready[-1]
-        if run.process.poll() is not None:
-            sys.exit(f"the job ended before a worker was ready:\n{run.process.communicate()[1]}")
+        if process.poll() is not None:
+            sys.exit(f"the job ended before a worker was ready:\n{process.communicate()[1]}")
         time.sleep(0.05)
     sys.exit("no worker was ready in time")
 
 
-def wait_for_results(run: Run, place: Path, name: str, wanted: int) -> None:
+def wait_for_results(job: Shared, process: subprocess.Popen[str], wanted: int) -> None:
     """Until so much is finished, or the job has ended."""
     until = time.monotonic() + PATIENCE
-    while count(place, name) < wanted and run.process.poll() is None and time.monotonic() < until:
+    while len(job.written()) < wanted and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
 
 
-def leftovers(base: Path, seconds: float = 20.0, *, beside: tuple[str, ...] = RAY_AGENTS) -> list[str]:
+def processes_left(base: Path, seconds: float = 20.0, *, beside: tuple[str, ...] = RAY_AGENTS) -> list[str]:
     """Processes of the jobs that are still there after a while: those whose folder is `base`."""
     until = time.monotonic() + seconds
     while True:
