@@ -55,7 +55,7 @@ def video(
 LOADED = """
 import sys
 sys.path.insert(0, {root!r})
-from pipeline.cli import main
+from pipeline.cli.main import main
 try:
     main({arguments!r})
 except SystemExit as ended:

@@ -10,8 +10,8 @@ import pytest
 from video_clips import make_clip
 
 from scripts.torture import sync
+from video.frame_times import FrameClock, shown_at
 from video.probe import ClipInfo, probe
-from video.shown import FrameClock, shown_at
 from video.timing import TimeTable
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.progress.display import Display
-from pipeline.workers.crew import Crew
+from pipeline.workers.dispatcher import Crew
 from pipeline.workers.forecast import enough_workers, span
 from pipeline.workers.processes import Processes, Share
 from pipeline.workers.protocol import Places, Tell, Unit
