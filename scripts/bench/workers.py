@@ -5,7 +5,7 @@
 `throughput` stylizes an album of 12 photos and a clip of 12 shots in one process, and by one and two workers
 of one thread each, as processes and on a Ray of this machine, and compares every file byte by byte. With
 several rounds the workers take turns, and medians count.
-`overhead` hands out 1,000 units that do nothing. `plan` takes the seconds that the clip's shots took and
+`overhead` transport out 1,000 units that do nothing. `plan` takes the seconds that the clip's shots took and
 simulates 10,000 of them on 1 to 256 workers. The folder of media holds videos/, photos/ and paintings/.
 """
 
@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.progress.display import Display
-from pipeline.workers.dispatcher import Crew
+from pipeline.workers.dispatcher import Dispatcher
 from pipeline.workers.forecast import enough_workers, span
 from pipeline.workers.processes import Processes, Share
 from pipeline.workers.protocol import Places, Tell, Unit
@@ -228,21 +228,21 @@ def overhead() -> dict[str, float]:
         for kind in ("processes", "Ray"):
             for count in (1, 2):
                 setup = Nothing()
-                hands = (
+                transport = (
                     Processes(setup, [Share(1)] * count, watched=False)
                     if kind == "processes"
                     else RayActors(setup, count, threads=1, cards=0.0, watched=False)
                 )
-                crew = Crew(hands, Display(-1))
+                dispatcher = Dispatcher(transport, Display(-1))
                 slow = [Unit(f"slow {number}", 1.0, partial(Nothing, 5.0)) for number in range(count)]
-                crew.run(slow, lambda unit, message: None)  # for which all workers are started
+                dispatcher.run(slow, lambda unit, message: None)  # for which all workers are started
                 began = time.perf_counter()
-                crew.run(
+                dispatcher.run(
                     [Unit(f"unit {number}", 1.0, Nothing) for number in range(NOTHINGS)],
                     lambda unit, message: None,
                 )
                 each = (time.perf_counter() - began) / NOTHINGS
-                crew.close()
+                dispatcher.close()
                 print(
                     f"{NOTHINGS} units that do nothing, {kind}, {count} workers: {1000 * each:.2f} ms a unit"
                 )

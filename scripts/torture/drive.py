@@ -45,7 +45,7 @@ import numpy as np
 
 from scripts import tables
 from scripts.torture.jobs import Failed, Job, at_replace, finish, load_everything, make_jobs, require, run
-from stylize.checkpoint import Done, Standing
+from stylize.checkpoint import Standing, Totals
 from stylize.result import Result
 from video.tools import find_ffmpeg
 
@@ -88,7 +88,7 @@ class Exchange:
                 checkpoint.load()
                 state = {"x": picture}
                 standing = Standing(number, 0, 0, 0.0, {}, {}, {}, state, picture, picture)
-                checkpoint.save(0, Done(2), standing)
+                checkpoint.save(0, Totals(2), standing)
             callback(SimpleNamespace(iteration=number, iterations=2, level=0, loss=1.0, picture=None))
         return Result(picture, {"total": 1.0}, {"total": 1.0}, 2, 2, 0.0, "iterations")
 
