@@ -115,6 +115,7 @@ setup(
             "mypy>=2.4,<2.5",
             "playwright>=1.50,<2",  # looks at the pages; needs a Chromium
             "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",  # scripts/test.sh runs the tests in several processes
             RAY,
             "ruff>=0.17,<0.18",
             "tensorboard>=2.20,<3",  # reads what we write for it

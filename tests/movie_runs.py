@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
 from pipeline.montage.loss_curves import BACKGROUND
 from pipeline.montage.panels import blend
 from pipeline.montage.recorder import SnapshotRecorder
+from stylize.optimize import Progress
 from video.images import from_uint8, to_uint8
 
 GROUND = np.asarray(BACKGROUND, np.float32) / 255
@@ -41,7 +41,7 @@ def make_run(
             now = blend(picture(seed, small), picture(seed + 3, small), progress)
             terms = {"content": 1.5 - progress, "style": 4 * progress + 0.5 + level}
             recorder(
-                SimpleNamespace(
+                Progress(
                     iteration=done, iterations=levels * iterations, loss=sum(terms.values()), terms=terms,
                     seconds=0.1 * done, evaluations=done, picture=now.copy, level=level,
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def wide_profile(name: str = "Test") -> bytes:
     return bytes(data.replace("sRGB".encode("utf-16-be"), name.encode("utf-16-be")))
 
 
-def save_heic(path: Path, image: Image.Image, **options: object) -> Path:
+def save_heic(path: Path, image: Image.Image, **options: Any) -> Path:
     """Write a HEIC photo; in tiles of 64 pixels if it is larger and opaque (telephones make tiles of 512)."""
     import pillow_heif
 
@@ -41,11 +42,11 @@ def save_heic(path: Path, image: Image.Image, **options: object) -> Path:
     return path
 
 
-def read_bytes(path: Path, **options: object) -> np.ndarray:
+def read_bytes(path: Path, **options: Any) -> np.ndarray:
     return to_uint8(read_image(path, **options))
 
 
-def refusal(path: Path, **options: object) -> str:
+def refusal(path: Path, **options: Any) -> str:
     """The one line in which a picture is refused."""
     with pytest.raises(InputError) as caught:
         read_image(path, **options)

@@ -19,6 +19,9 @@ DEPTH = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
 QUICK = ("--backbone", "vgg19-slim", "--size", "64", "--iterations", "2", "--levels", "1", *DEPTH)
 """Settings that make a picture in a moment: few iterations, and few layers to be compiled."""
 
+QUICK_CLIP = (*QUICK, "--frame-iterations", "2")
+"""The same for a clip, whose frames would else have 40 iterations each."""
+
 
 @dataclass(frozen=True)
 class Ran:

@@ -31,7 +31,10 @@ CHROMIUM = next(
     ),
     "",
 )
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here"),
+]
 DEMO = Path(__file__).parent.parent / "pipeline" / "demo"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 

@@ -23,7 +23,10 @@ sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def browser() -> Iterator[Any]:
 
 
 def plain(red: float, green: float, height: int = 200, width: int = 300) -> np.ndarray:
-    return np.broadcast_to(np.float32([red, green, 0.4]), (height, width, 3)).astype(np.float32)
+    return np.broadcast_to(np.array([red, green, 0.4], np.float32), (height, width, 3)).astype(np.float32)
 
 
 def page_of(command: str) -> ReportPage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +16,14 @@ from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, t
 from pipeline.album.names import JOURNAL
 from stylize.stylizer import Stylizer
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 
 def run(folder: Path, style: Path, output: Path, *arguments: object) -> list[object]:
     return ["album", folder, "--style", style, "-o", output, *QUICK, *arguments]
 
 
-def save(path: Path, size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: object) -> None:
+def save(path: Path, size: tuple[int, int] = (64, 48), mode: str = "RGB", **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = np.linspace(0, 255, size[0], dtype=np.uint8)[None, :].repeat(size[1], axis=0)
     picture = Image.fromarray(np.stack([columns, columns // 2, 255 - columns], axis=-1))
@@ -219,7 +220,7 @@ def test_an_interrupted_album_is_continued(
     stylize = Stylizer.stylize
     begun = []
 
-    def one(self: Stylizer, *arguments: object, **options: object) -> object:
+    def one(self: Stylizer, *arguments: object, **options: Any) -> object:
         begun.append(self)
         if len(begun) > 1:
             raise KeyboardInterrupt
@@ -314,6 +315,7 @@ def test_photos_together_are_in_the_order_they_were_taken(
     assert order("--together") == ["b.jpg", "a.jpg", "c.png"]
 
 
+@pytest.mark.usefixtures("compiled")
 def test_photos_together_share_a_palette(dated_photos: Path, style: Path, tmp_path: Path) -> None:
     def means(*arguments: object) -> tuple[Path, np.ndarray]:
         output = tmp_path / f"out{len(arguments)}"

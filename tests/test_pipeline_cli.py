@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -417,6 +418,7 @@ def test_a_length_that_is_no_number_is_refused(command: list[object], place: Pat
     assert tree(place) == []
 
 
+@pytest.mark.slow
 def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
     """Not even what TensorFlow's own code writes past Python when it starts."""
     arguments = ["album", "photos", "--style", "../style.png", "-o", "out", "-q", *QUICK]
@@ -435,7 +437,10 @@ def test_a_quiet_album_says_nothing_at_all(place: Path) -> None:
 
 
 def test_a_clip_without_a_frame_leaves_nothing_behind(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.clip.source.Clip.contents", lambda clip, display: (pair for pair in ()))
+    def no_frames(*_: object) -> Iterator[object]:
+        yield from ()
+
+    monkeypatch.setattr("pipeline.clip.source.Clip.contents", no_frames)
     ran = deepfusion("video", "../clip.mp4", "--style", "../style.png", "-o", "out.mp4", *QUICK, "-q")
     assert (ran.code, ran.err) == (
         2,

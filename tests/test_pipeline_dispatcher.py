@@ -35,7 +35,7 @@ class Script:
         self._says.append((number, self.starts(number, self.started.count(number))))
         self.started.append(number)
 
-    def give(self, number: int, task: Named) -> None:
+    def give(self, number: int, task: Any) -> None:
         self.given.append((number, task.name))
         self._says += [(number, Progressed(0.5)), (number, self.plays(number, task.name))]
 

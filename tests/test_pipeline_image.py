@@ -17,13 +17,15 @@ from stylize.errors import NonFiniteError
 from stylize.stylizer import Stylizer
 from video.images import from_uint8, write_image
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
+
 
 def run(photo: Path, style: Path, output: Path, *arguments: object) -> list[object]:
     return ["image", photo, "--style", style, "-o", output, *QUICK, *arguments]
 
 
 @pytest.fixture(scope="module")
-def first(photo: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(uncompiled: None, photo: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A result of the quick settings, with its settings beside it."""
     folder = tmp_path_factory.mktemp("first")
     done(*run(photo, style, folder / "out.png", "--save-settings", folder / "out.toml"))
@@ -71,6 +73,13 @@ def test_the_last_line_names_the_output(photo: Path, style: Path, tmp_path: Path
 def test_the_same_command_gives_the_same_bytes(first: Path, photo: Path, style: Path, tmp_path: Path) -> None:
     done(*run(photo, style, tmp_path / "out.png"))
     assert (tmp_path / "out.png").read_bytes() == first.read_bytes()
+
+
+@pytest.mark.usefixtures("compiled")
+def test_compiled_steps_make_the_same_picture(first: Path, photo: Path, style: Path, tmp_path: Path) -> None:
+    """All other commands of these tests run without compilation, as other processes do not."""
+    done(*run(photo, style, tmp_path / "out.png"))
+    assert np.abs(pixels(tmp_path / "out.png").astype(int) - pixels(first)).max() <= 1
 
 
 def test_saved_settings_make_the_picture_again(first: Path, tmp_path: Path) -> None:

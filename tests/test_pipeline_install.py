@@ -10,8 +10,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pipeline_runs import DEPTH
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.slow
+
 FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "NOTICE")
 PACKAGES = ("configs", "pipeline", "stylize", "video")
 
@@ -111,7 +114,8 @@ def test_installed_presets_are_listed(installed: Path, tmp_path: Path) -> None:
 def test_installed_image_needs_nothing_from_the_repository(installed: Path, tmp_path: Path) -> None:
     demo = installed / "pipeline" / "demo"
     output = tmp_path / "cat.png"
-    arguments = [demo / "cat.jpg", "--style", demo / "starry-night.jpg", "--backbone", "vgg19-slim"]
-    deepfusion(installed, tmp_path, "image", *arguments, "--size", "64", "--iterations", "1", "-o", output)
+    pictures = (demo / "cat.jpg", "--style", demo / "starry-night.jpg", "-o", output)
+    settings = ("--backbone", "vgg19-slim", "--size", "64", "--iterations", "1", *DEPTH)
+    deepfusion(installed, tmp_path, "image", *pictures, *settings)
     assert output.stat().st_size > 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.png"]

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline_runs import done, pixels
+from pipeline_runs import DEPTH, done, pixels
 
 ROOT = Path(__file__).parent.parent
-JOB = ("--backbone", "vgg19-slim", "--size", "96", "--levels", "1")
+JOB = ("--backbone", "vgg19-slim", "--size", "96", "--levels", "1", *DEPTH)
+
+pytestmark = pytest.mark.slow
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
@@ -68,7 +70,7 @@ def test_a_clip_is_stopped_while_it_is_decoded(
     number: signal.Signals, clip: Path, style: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
-    arguments = ("--iterations", "3", "--frame-iterations", "40", "--content-layers", "relu4_2")
+    arguments = ("--iterations", "3", "--frame-iterations", "40")
     process = started("video", clip, "--style", style, "-o", output, *JOB, *arguments)
     wait_for(tmp_path / "out.mp4.run" / "frames" / "000001.png", process)
     process.send_signal(number)
@@ -84,7 +86,7 @@ def test_a_second_signal_ends_it_at_once_and_leaves_no_ffmpeg(
     clip: Path, style: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mp4"
-    arguments = ("--iterations", "3", "--frame-iterations", "100000", "--content-layers", "relu4_2")
+    arguments = ("--iterations", "3", "--frame-iterations", "100000")
     process = started("video", clip, "--style", style, "-o", output, *JOB, *arguments)
     wait_for(tmp_path / "out.mp4.run" / "frames" / "000000.png", process)
     process.send_signal(signal.SIGTERM)

@@ -25,6 +25,8 @@ from video.images import read_image
 from video.probe import probe
 from video.timing import TimeTable
 
+FEW = (*QUICK, "--iterations", "8", "--frame-iterations", "3")
+
 
 def clip_of(rate: str = "25", frames: int = 100) -> Any:
     return SimpleNamespace(source=SimpleNamespace(rate=Fraction(rate), frames=frames))
@@ -134,9 +136,11 @@ def frames_of(path: Path) -> list[np.ndarray[Any, Any]]:
     return list(read_frames(probe(path)))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_clip_fades_from_the_original(clip: Path, style: Path, tmp_path: Path) -> None:
     out, run = tmp_path / "out.mkv", tmp_path / "out.mkv.run"
-    done("video", clip, "--style", style, "-o", out, *QUICK, "--iterations", "20", "--crf", "0",
+    done("video", clip, "--style", style, "-o", out, *FEW, "--crf", "0",
          "--keep-run", "--keyframe", "0 strength=0", "--keyframe", "4 strength=1 ease=linear")  # fmt: skip
     contents, made = frames_of(clip), frames_of(out)
     change = [float(np.abs(one - other).mean()) for one, other in zip(contents, made, strict=True)]
@@ -146,10 +150,12 @@ def test_a_clip_fades_from_the_original(clip: Path, style: Path, tmp_path: Path)
     np.testing.assert_allclose(grey(made[2]), grey(half), atol=0.02)  # encoding halves the colours' size
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_shot_has_its_own_style(clip: Path, pictures: Path, tmp_path: Path) -> None:
     cuts = tmp_path / "cuts.txt"
     cuts.write_text("3\n")
-    common = ("video", clip, "-o", tmp_path / "out.mkv", "--cuts", cuts, *QUICK, "--iterations", "20",
+    common = ("video", clip, "-o", tmp_path / "out.mkv", "--cuts", cuts, *FEW,
               "--keep-run", "--overwrite")  # fmt: skip
     styles = ("--style", pictures / "red.png", "--style", pictures / "blue.png")
     shots = ("--shot", "1 style=1,0", "--shot", "2 style=0,1")
@@ -163,15 +169,19 @@ def test_a_shot_has_its_own_style(clip: Path, pictures: Path, tmp_path: Path) ->
         np.testing.assert_allclose(read_image(folder / f"{frame:06d}.png"), both[frame], atol=2 / 255)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_shot_that_was_not_found_is_said(clip: Path, style: Path, tmp_path: Path) -> None:
-    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK, "--shot", "5 strength=1")
+    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *FEW, "--shot", "5 strength=1")
     assert "--shot 5: there is only 1 shot in what was stylized" in ran.err
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_job_file_has_tables(clip: Path, pictures: Path, tmp_path: Path) -> None:
     job, out = tmp_path / "job.toml", tmp_path / "out.mkv"
     styles = ("--style", pictures / "red.png", "--style", pictures / "blue.png")
-    done("video", clip, *styles, "-o", out, *QUICK, "--frames", "0:2", "--save-settings", job, "--keep-run",
+    done("video", clip, *styles, "-o", out, *FEW, "--frames", "0:2", "--save-settings", job, "--keep-run",
          "--keyframe", "00:00.1 strength=0.5", "--keyframe", "2 style=0,1 ease=hold",
          "--shot", "1 strength=1")  # fmt: skip
     document = tomllib.loads(job.read_text())

@@ -46,6 +46,15 @@ class Clock:
         return self.now
 
 
+LINGER = "pipeline.views.live.watcher._LINGER"
+
+
+@pytest.fixture(autouse=True)
+def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ended job waits for its page only a moment; here nobody looks."""
+    monkeypatch.setattr(LINGER, 0.05)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -117,7 +126,12 @@ def test_other_names_are_refused(page: LivePage, host: str, path: str) -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": host, "wsgi.url_scheme": "http"}
     environ |= {"SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8686"}
     given: list[str] = []
-    page({**environ, "wsgi.input": io.BytesIO()}, lambda status, headers, *more: given.append(status))
+
+    def begins(status: str, *_: object) -> Callable[[bytes], object]:
+        given.append(status)
+        return bytes
+
+    page({**environ, "wsgi.input": io.BytesIO()}, begins)
     assert given == ["403 FORBIDDEN"]
 
 
@@ -330,7 +344,12 @@ def test_held_work_rests_until_it_is_released() -> None:
     passed = threading.Event()
     before = rested()
     hold(told.append)
-    thread = threading.Thread(target=lambda: (check(), passed.set()))
+
+    def work() -> None:
+        check()
+        passed.set()
+
+    thread = threading.Thread(target=work)
     thread.start()
     until(lambda: told == [True])
     assert not passed.wait(0.3)
@@ -378,6 +397,7 @@ def test_time_at_rest_is_no_speed(monkeypatch: pytest.MonkeyPatch, clock: Clock)
     assert work.left == "about 1 min 34 s left"
 
 
+@pytest.mark.slow
 def test_the_page_stops_a_job_and_lets_it_go_on(photo: Path, style: Path, tmp_path: Path) -> None:
     display, said = quiet()
     job = a_job(photo, style)
@@ -404,14 +424,18 @@ def test_the_page_stops_a_job_and_lets_it_go_on(photo: Path, style: Path, tmp_pa
 
 def test_a_stop_taken_back_in_time_stops_nothing(watcher: LiveWatcher) -> None:
     watcher.state.becomes("running")
-    watcher.stop()
-    assert watcher.state.phase == "stopping"
-    watcher.go_on()
-    assert watcher.state.phase == "running"
+    phases = []
+    for press in (watcher.stop, watcher.go_on):
+        press()
+        phases.append(watcher.state.phase)
+    assert phases == ["stopping", "running"]
     check()
 
 
-def test_an_ended_job_waits_for_an_open_page_only(watcher: LiveWatcher, page: LivePage, clock: Clock) -> None:
+def test_an_ended_job_waits_for_an_open_page_only(
+    watcher: LiveWatcher, page: LivePage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LINGER, 3.0)
     watcher.job_ends(Report("video", "out.mp4"))
     began = time.monotonic()
     watcher.close()
@@ -437,10 +461,10 @@ def test_no_port_is_refused(port: str, photo: Path, style: Path) -> None:
     assert f"{port!r} is no port from 0 to 65535" in said
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_the_option_needs_no_number(photo: Path, style: Path, tmp_path: Path) -> None:
-    ran = done(
-        "image", photo, "--style", style, "-o", tmp_path / "out.png", "--live", "--dry-run", "--size", "64"
-    )
+    ran = done("image", photo, "--style", style, "-o", tmp_path / "out.png", *QUICK, "--live", "--dry-run")
     assert "live page: http" not in ran.err  # a plan needs none
 
 
@@ -474,10 +498,11 @@ def test_two_jobs_have_two_ports(watcher: LiveWatcher) -> None:
         assert first != second
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_job_is_done_with_the_page(photo: Path, style: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
-    arguments = ("--size", "64", "--iterations", "1", "--levels", "1", "--backbone", "vgg19-slim")
-    ran = done("image", photo, "--style", style, "-o", output, *arguments, "--live", "0")
+    ran = done("image", photo, "--style", style, "-o", output, *QUICK, "--live", "0")
     assert ran.err.startswith("live page: http://127.0.0.1:")
     assert output.exists()
 
@@ -488,6 +513,8 @@ def test_without_the_page_no_server_is_loaded() -> None:
     assert ran.stdout == "False\n"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_port_that_nobody_chose_is_said_even_quietly(photo: Path, style: Path, tmp_path: Path) -> None:
     common = ("image", photo, "--style", style, "-o", tmp_path / "o.png", *QUICK, "-q", "--overwrite")
     assert "live page: http://127.0.0.1:" in done(*common, "--live", "0").err

@@ -10,7 +10,6 @@ import re
 
 import pytest
 
-from pipeline.progress import display as log
 from pipeline.progress.display import Display
 from pipeline.progress.report import Report
 from pipeline.progress.wording import spoken_bytes, spoken_time
@@ -56,7 +55,7 @@ def test_as_much_is_said_as_was_asked_for(verbosity: int, said: str) -> None:
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
     stream = io.StringIO()
     with Display(0, stream).work(100) as work:
         for step in range(1, 41):
@@ -72,7 +71,7 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_what_an_earlier_run_did_does_not_count_for_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
     with Display(-1).work(100) as work:
         work.begin_at(80)
         assert work.left == ""
@@ -86,7 +85,7 @@ def test_what_an_earlier_run_did_does_not_count_for_the_speed(monkeypatch: pytes
 
 def test_the_compilation_does_not_count_for_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
     with Display(-1).work(101) as work:
         now[0] = 60.0
         work.advance(1, "the first iteration, compiled on the way")
@@ -97,7 +96,7 @@ def test_the_compilation_does_not_count_for_the_speed(monkeypatch: pytest.Monkey
 
 def test_the_speed_is_that_of_the_last_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(log.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
     with Display(-1).work(1000) as work:
         for step in range(200):
             now[0] += 1.0 if step < 100 else 0.5

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline_runs import QUICK, done, refused
+from pipeline_runs import QUICK, QUICK_CLIP, done, refused
 
 from video.decode import read_frames
 from video.images import FloatImage, read_image, write_image
 from video.probe import probe
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 
 def half(path: Path, *, left: bool = True, size: tuple[int, int] = (48, 64)) -> Path:
@@ -46,6 +46,7 @@ def test_where_no_style_goes_it_stays(photo: Path, style: Path, tmp_path: Path) 
     assert left > 3.0
 
 
+@pytest.mark.usefixtures("compiled")
 def test_each_style_in_its_place(pictures: Path, photo: Path, tmp_path: Path) -> None:
     mask, out = half(tmp_path / "mask.png"), tmp_path / "out.png"
     long = (*QUICK, "--iterations", "30", "--style-weight", "1e4")
@@ -66,7 +67,7 @@ def test_a_clip_with_masks_that_move(clip: Path, style: Path, tmp_path: Path) ->
     for number in range(6):
         half(folder / f"{number:03d}.png", left=number < 3)
     out = tmp_path / "out.mkv"
-    common = ("video", clip, "--style", style, *QUICK, "--crf", "0", "--temporal", "off")
+    common = ("video", clip, "--style", style, *QUICK_CLIP, "--crf", "0", "--temporal", "off")
     done(*common, "-o", out, "--mask-preserve", folder)
     before, after = (list(read_frames(probe(path))) for path in (clip, out))
     shares = [moved(*pair) for pair in zip(before, after, strict=True)]
@@ -83,8 +84,8 @@ def test_masks_serve_every_pass(clip: Path, style: Path, tmp_path: Path) -> None
     for number in range(6):
         half(folder / f"{number:03d}.png")
     out = tmp_path / "out.mkv"
-    done("video", clip, "--style", style, *QUICK, "--crf", "0", "--passes", "2", "--mask-preserve", folder,
-         "-o", out)  # fmt: skip
+    done("video", clip, "--style", style, "-o", out, *QUICK_CLIP, "--crf", "0", "--passes", "2",
+         "--mask-preserve", folder)  # fmt: skip
     shares = [moved(*pair) for pair in zip(read_frames(probe(clip)), read_frames(probe(out)), strict=True)]
     assert all(left < right for left, right in shares)
 

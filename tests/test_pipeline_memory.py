@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,13 +32,16 @@ def test_what_this_machine_tells() -> None:
     assert 2**24 < memory.peak() < 2**50
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stylize import evaluator
+    from stylize.tiling import TiledNetwork
 
     made = []
 
-    class Seen(evaluator.TiledNetwork):
-        def __init__(self, *details: object) -> None:
+    class Seen(TiledNetwork):
+        def __init__(self, *details: Any) -> None:
             super().__init__(*details)
             made.append(self.count)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import cv2
@@ -56,7 +57,7 @@ class Followed:
 def filled(distances: tuple[int, ...], count: int) -> Followed:
     model = Followed(distances, "medium")
     for t in range(count):
-        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+        model.remember(window(CONTENT, t), partial(window, STYLED, t))
     return model
 
 
@@ -115,10 +116,15 @@ def test_a_later_pass_starts_between_its_own_picture_and_the_moved_one() -> None
 
 
 def test_only_as_many_frames_are_kept_as_are_looked_at() -> None:
-    read = []
+    read: list[int] = []
+
+    def reading(t: int) -> FloatImage:
+        read.append(t)
+        return window(STYLED, t)
+
     model = Followed((2,), "fast")
     for t in range(5):
-        model.remember(window(CONTENT, t), lambda t=t: (read.append(t), window(STYLED, t))[1])
+        model.remember(window(CONTENT, t), partial(reading, t))
     model.guide(window(CONTENT, 5))
     assert set(read) == {3, 4}
 
@@ -132,7 +138,7 @@ def test_what_came_into_view_is_held_more_firmly_from_frame_to_frame() -> None:
         assert anchor is not None
         # Follow one thing: it moves to the left by STEP a frame.
         held.append(float(anchor.weights[20:50, column - STEP * (t - 2)].mean()))
-        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+        model.remember(window(CONTENT, t), partial(window, STYLED, t))
     assert held[0] > 0.95  # it was in view from the start
     model = filled((1,), 2)
     fresh = []
@@ -141,7 +147,7 @@ def test_what_came_into_view_is_held_more_firmly_from_frame_to_frame() -> None:
         assert anchor is not None
         place = WIDTH - 2 - STEP * (t - 2)
         fresh.append(float(anchor.weights[20:50, place].mean()))
-        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+        model.remember(window(CONTENT, t), partial(window, STYLED, t))
     assert fresh[0] == 0.0
     assert all(later >= earlier for earlier, later in pairwise(fresh))
     assert any(0.1 < one < 0.6 for one in fresh)
@@ -152,7 +158,7 @@ def test_a_later_pass_holds_everything() -> None:
     model = Followed((1,), "medium")
     for t in range(3):
         model.guide(window(CONTENT, t), window(STYLED, t))
-        model.remember(window(CONTENT, t), lambda t=t: window(STYLED, t))
+        model.remember(window(CONTENT, t), partial(window, STYLED, t))
     _, anchor = model.guide(window(CONTENT, 3), window(STYLED, 3))
     assert anchor is not None
     assert anchor.weights[10:-10, WIDTH - 14].min() > 0.9
@@ -163,10 +169,10 @@ def test_ages_begun_late_are_the_same_after_the_frames_that_settling_takes() -> 
     last = 2 * SETTLING + 3
     for t in range(last):
         whole.guide(window(CONTENT, t % 20))
-        whole.remember(window(CONTENT, t % 20), lambda t=t: window(STYLED, t % 20))
+        whole.remember(window(CONTENT, t % 20), partial(window, STYLED, t % 20))
         if t >= last - 1 - 2 * SETTLING:
             late.guide(window(CONTENT, t % 20))
-        late.remember(window(CONTENT, t % 20), lambda t=t: window(STYLED, t % 20))
+        late.remember(window(CONTENT, t % 20), partial(window, STYLED, t % 20))
     found = [model.guide(window(CONTENT, last % 20))[1] for model in (whole, late)]
     assert found[0] is not None
     assert found[1] is not None

@@ -2,7 +2,8 @@
 
 import itertools
 from fractions import Fraction
-from types import SimpleNamespace
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.montage.panels import locate, pace, places_of
 from pipeline.montage.recorder import SnapshotRecorder, difference
 from pipeline.montage.snapshots import Loss, read_losses, read_snapshots
 from pipeline.settings.run_options import MovieOptions
+from stylize.optimize import Progress
 from video.errors import EncodeError, InputError
 from video.images import from_uint8
 
@@ -27,7 +29,7 @@ def steps(frames: list[np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("levels", [1, 2])
-def test_pace_is_even(tmp_path, shown, levels):
+def test_pace_is_even(tmp_path: Path, shown: list[np.ndarray], levels: int) -> None:
     make_run(tmp_path / "run", (64, 48), levels=levels)
     write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=3))
     moving = steps(shown[:76])
@@ -36,7 +38,7 @@ def test_pace_is_even(tmp_path, shown, levels):
     assert np.median(moving[-20:]) > 0.25 * np.median(moving[:20]), "late changes remain visible"
 
 
-def test_ends_on_the_result_and_holds_it(tmp_path, shown):
+def test_ends_on_the_result_and_holds_it(tmp_path: Path, shown: list[np.ndarray]) -> None:
     result = make_run(tmp_path / "run", levels=2)
     write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=1), hold=0.8)
     assert len(shown) == 25 + 20
@@ -46,19 +48,19 @@ def test_ends_on_the_result_and_holds_it(tmp_path, shown):
     assert {frame.dtype for frame in shown} == {np.dtype(np.float32)}
 
 
-def test_without_hold_the_result_is_shown_once(tmp_path, shown):
+def test_without_hold_the_result_is_shown_once(tmp_path: Path, shown: list[np.ndarray]) -> None:
     result = make_run(tmp_path / "run")
     write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=0.5), hold=0, rate=10)
     assert len(shown) == 6 and np.array_equal(shown[-1], result)
 
 
-def test_one_snapshot_is_a_still(tmp_path, shown):
+def test_one_snapshot_is_a_still(tmp_path: Path, shown: list[np.ndarray]) -> None:
     SnapshotRecorder(tmp_path / "run").finish(picture(1, (20, 10)), {"style": 1.0})
     write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=1, losses=True), rate=4)
     assert len(shown) == 4 + 6 and not steps(shown).any()
 
 
-def test_mp4(tmp_path):
+def test_mp4(tmp_path: Path) -> None:
     result = make_run(tmp_path / "run", (47, 33), iterations=8)
     path = write_progress_movie(
         [tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=1, losses=True), hold=0.4
@@ -75,7 +77,7 @@ def test_mp4(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "rate", "frames"), [(".gif", Fraction(25, 2), 15), (".webp", Fraction(15), 18)]
 )
-def test_gif_and_webp(tmp_path, suffix, rate, frames):
+def test_gif_and_webp(tmp_path: Path, suffix: str, rate: Fraction, frames: int) -> None:
     result = make_run(tmp_path / "run", iterations=8)
     path = write_progress_movie(
         [tmp_path / "run"], tmp_path / f"m{suffix}", MovieOptions(seconds=0.8), hold=0.4
@@ -83,7 +85,7 @@ def test_gif_and_webp(tmp_path, suffix, rate, frames):
     durations = []
     with Image.open(path) as image:
         assert image.size == (48, 32)
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             last = from_uint8(np.asarray(image.convert("RGB")))
             durations.append(image.info["duration"])
@@ -95,7 +97,7 @@ def test_gif_and_webp(tmp_path, suffix, rate, frames):
 @pytest.mark.parametrize(
     ("suffix", "expected"), [(".gif", (480, 240)), (".webp", (640, 320)), (".mp4", (800, 400))]
 )
-def test_size_limits(tmp_path, shown, suffix, expected):
+def test_size_limits(tmp_path: Path, shown: list[np.ndarray], suffix: str, expected: tuple[int, int]) -> None:
     SnapshotRecorder(tmp_path / "run").finish(picture(1, (800, 400)), {"style": 1.0})
     write_progress_movie([tmp_path / "run"], tmp_path / f"m{suffix}", MovieOptions(seconds=0.1), hold=0)
     assert shown[-1].shape == (expected[1], expected[0], 3)
@@ -107,7 +109,7 @@ def test_size_limits(tmp_path, shown, suffix, expected):
     assert np.allclose(shown[-1][[0, 9, 30, 39]], GROUND) and not np.allclose(shown[-1][10:30], GROUND)
 
 
-def test_several_folders_share_time_and_canvas(tmp_path, shown):
+def test_several_folders_share_time_and_canvas(tmp_path: Path, shown: list[np.ndarray]) -> None:
     wide = make_run(tmp_path / "1", (48, 32), seed=1)
     tall = make_run(tmp_path / "2", (24, 40), seed=2)
     write_progress_movie(
@@ -121,7 +123,7 @@ def test_several_folders_share_time_and_canvas(tmp_path, shown):
     assert fade.max() < 1.2 * fade.min(), "the cross-fade is even"
 
 
-def test_each_of_many_folders_gets_a_second(tmp_path, shown):
+def test_each_of_many_folders_gets_a_second(tmp_path: Path, shown: list[np.ndarray]) -> None:
     for number in range(3):
         make_run(tmp_path / str(number), (16, 16), iterations=3)
     write_progress_movie(
@@ -130,9 +132,9 @@ def test_each_of_many_folders_gets_a_second(tmp_path, shown):
     assert len(shown) == 3 * 10 + 2 * (6 + 4) + 10
 
 
-def test_level_sizes_that_do_not_divide_leave_no_bars(tmp_path, shown):
+def test_level_sizes_that_do_not_divide_leave_no_bars(tmp_path: Path, shown: list[np.ndarray]) -> None:
     recorder = SnapshotRecorder(tmp_path)
-    small = SimpleNamespace(iteration=0, iterations=1, loss=1.0, terms={}, seconds=0, evaluations=1, level=1,
+    small = Progress(iteration=0, iterations=1, loss=1.0, terms={}, seconds=0, evaluations=1, level=1,
                             picture=lambda: picture(1, (80, 64)))  # fmt: skip
     recorder(small)
     recorder.finish(picture(2, (160, 129)), {})
@@ -140,7 +142,7 @@ def test_level_sizes_that_do_not_divide_leave_no_bars(tmp_path, shown):
     assert not np.allclose(shown[0][[0, -1]], GROUND, atol=0.02)
 
 
-def test_existing_output_is_refused_and_unknown_suffixes_too(tmp_path):
+def test_existing_output_is_refused_and_unknown_suffixes_too(tmp_path: Path) -> None:
     make_run(tmp_path / "run", iterations=2)
     path = tmp_path / "m.gif"
     path.write_bytes(b"mine")
@@ -153,7 +155,7 @@ def test_existing_output_is_refused_and_unknown_suffixes_too(tmp_path):
         write_progress_movie([tmp_path / "run"], tmp_path / "m.avi")
 
 
-def test_missing_picture_leaves_no_output(tmp_path):
+def test_missing_picture_leaves_no_output(tmp_path: Path) -> None:
     make_run(tmp_path / "run", iterations=3)
     gone = tmp_path / "run" / "snapshot-0002.png"
     gone.unlink()
@@ -172,20 +174,20 @@ def test_missing_picture_leaves_no_output(tmp_path):
         ({"size": (0, 9)}, "a movie of 8 s, held for 1.5 s, at 25 frames a second, size 0x9"),
     ],
 )
-def test_numbers_without_sense(tmp_path, options, text):
+def test_numbers_without_sense(tmp_path: Path, options: dict[str, Any], text: str) -> None:
     asked = MovieOptions(seconds=options.pop("seconds", 8.0))
     with pytest.raises(UsageError) as caught:
         write_progress_movie([tmp_path], tmp_path / "m.mp4", asked, **options)
     assert str(caught.value) == f"{text}: all must be above 0 (the hold may be 0)"
 
 
-def test_no_folders(tmp_path):
+def test_no_folders(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         write_progress_movie([], tmp_path / "m.mp4")
     assert str(caught.value) == "no folder of snapshots given; name at least one"
 
 
-def test_pace_by_hand():
+def test_pace_by_hand() -> None:
     assert pace([]) == [0.0]
     assert pace([0.0, 0.0]) == [0.0, 0.5, 1.0]
     assert pace([1.0, 1.0]) == [0.0, 0.5, 1.0]
@@ -194,7 +196,7 @@ def test_pace_by_hand():
     assert pace([1.0, 0.5]) == pytest.approx([0.0, large / (large + small), 1.0])
 
 
-def test_locate():
+def test_locate() -> None:
     times = [0.0, 0.5, 0.5, 1.0]
     assert locate(times, 0.0) == (0, 0.0)
     assert locate(times, 0.25) == (0, 0.5)
@@ -203,20 +205,20 @@ def test_locate():
     assert locate(times, 1.0) == (3, 0.0)
 
 
-def test_fitted_size_fills_the_canvas_but_for_rounding():
+def test_fitted_size_fills_the_canvas_but_for_rounding() -> None:
     assert fitted_size((48, 32), (48, 40)) == (48, 32)
     assert fitted_size((24, 40), (48, 40)) == (24, 40)
     assert fitted_size((4000, 104), (480, 12)) == (480, 12)
     assert fitted_size((1, 4000), (50, 10)) == (1, 10)
 
 
-def test_place_on_keeps_the_picture():
+def test_place_on_keeps_the_picture() -> None:
     one = picture(1, (5, 3))
     placed = place_on((9, 7), one)
     assert np.array_equal(placed[2:5, 2:7], one) and np.allclose(placed[0], GROUND)
 
 
-def test_places_of_snapshots_in_the_losses(tmp_path):
+def test_places_of_snapshots_in_the_losses(tmp_path: Path) -> None:
     make_run(tmp_path, levels=2, iterations=30)
     snapshots, losses = read_snapshots(tmp_path), read_losses(tmp_path)
     places = places_of(snapshots, losses)
@@ -243,7 +245,7 @@ def colored(band: np.ndarray, name: str) -> np.ndarray:
     return np.flatnonzero(np.any(np.max(np.abs(chart - color), axis=-1) < 0.15, axis=0))
 
 
-def test_strip_grows_with_time():
+def test_strip_grows_with_time() -> None:
     strip = LossStrip(losses_of(50), (256, strip_height(256)))
     ends = [colored(strip.draw(place), "style").max() for place in (1, 5, 20.5, 49)]
     assert ends == sorted(set(ends)) and ends[-1] > 230
@@ -251,7 +253,7 @@ def test_strip_grows_with_time():
     assert np.array_equal(strip.draw(99), strip.draw(49))
 
 
-def test_strip_marks_levels():
+def test_strip_marks_levels() -> None:
     across_levels = across([0, 1, 4, 4, 8], [1, 1, 1, 0, 0])
     assert across_levels == pytest.approx([0.0, 0.25, 0.5, 0.5, 1.0])
     one, two = (LossStrip(losses_of(30, levels), (200, 80)).draw(0) for levels in (1, 2))
@@ -261,7 +263,7 @@ def test_strip_marks_levels():
     assert abs(brightest - 110) < 15, "a thin line in the middle of the chart"
 
 
-def test_curves_leave_out_what_is_too_small_to_see():
+def test_curves_leave_out_what_is_too_small_to_see() -> None:
     losses = losses_of(10, content=1.0, style=4.0, tv=1e-6)
     assert list(curves_of(losses, 0.01)) == ["total", "content", "style"]
     assert list(curves_of(losses_of(10, style=4.0), 0.01)) == ["total"]
@@ -271,7 +273,7 @@ def test_curves_leave_out_what_is_too_small_to_see():
 
 @pytest.mark.parametrize("width", [1, 16, 64, 257, 900])
 @pytest.mark.parametrize("value", [0.0, 1e-30, 5.0, float("nan"), float("inf")])
-def test_strip_of_any_size_and_loss(width, value):
+def test_strip_of_any_size_and_loss(width: int, value: float) -> None:
     losses = [
         Loss(number, 0, value, {"content": value, "a long name of a term": value}) for number in range(3)
     ]
@@ -279,7 +281,7 @@ def test_strip_of_any_size_and_loss(width, value):
     assert band.shape == (strip_height(width), width, 3) and strip_height(width) % 2 == 0
 
 
-def test_strip_without_losses_file_uses_the_snapshots(tmp_path, shown):
+def test_strip_without_losses_file_uses_the_snapshots(tmp_path: Path, shown: list[np.ndarray]) -> None:
     make_run(tmp_path / "run", iterations=5)
     (tmp_path / "run" / "losses.jsonl").unlink()
     write_progress_movie([tmp_path / "run"], tmp_path / "m.mp4", MovieOptions(seconds=0.5, losses=True))

@@ -1,8 +1,10 @@
 """Layouts of progress movies: what stands where, captions, wipes, grids, and what does not go together."""
 
 import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from pipeline.montage.layouts import (
 )
 from pipeline.montage.movie import LARGEST_GRID, WAIT, WIPE, write_progress_movie
 from pipeline.montage.panels import Growth, wipe
-from pipeline.montage.snapshots import read_snapshots
+from pipeline.montage.snapshots import Snapshot, read_snapshots
 from pipeline.settings.run_options import MovieOptions
 from pipeline.styling.one_picture import styles_of
 from stylize.look import Look
@@ -42,8 +44,9 @@ def inside(frame: np.ndarray, box: Box) -> np.ndarray:
     return frame[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
-def movie(folders: list[Path], **options: object) -> None:
-    asked = MovieOptions(**{"seconds": 0.5, **options})
+def movie(folders: list[Path], **options: Any) -> None:
+    given: dict[str, Any] = {"seconds": 0.5, **options}
+    asked = MovieOptions(**given)
     write_progress_movie(folders, folders[0] / "m.mp4", asked, hold=0.2, rate=10)
 
 
@@ -51,7 +54,7 @@ def movie(folders: list[Path], **options: object) -> None:
     ("size", "beside", "shape"),
     [((60, 40), "style", 2.2), ((40, 60), "all", 2.0), ((120, 40), "content", 2.0)],
 )
-def test_the_arrangement_follows_the_shape(size, beside, shape):
+def test_the_arrangement_follows_the_shape(size: tuple[int, int], beside: str, shape: float) -> None:
     layout = side_layout([size], CLIP, captions=False)
     content, style, result = layout.boxes
     assert result.size == size
@@ -67,7 +70,7 @@ def test_the_arrangement_follows_the_shape(size, beside, shape):
 
 
 @pytest.mark.parametrize("losses", [False, True])
-def test_side_shows_content_style_and_result(tmp_path, shown, losses):
+def test_side_shows_content_style_and_result(tmp_path: Path, shown: list[np.ndarray], losses: bool) -> None:
     content, style = picture(4, (48, 32)), picture(9, (20, 20))
     result = make_run(tmp_path / "run", content=content, styles=[style])
     movie([tmp_path / "run"], layout="side", losses=losses)
@@ -86,7 +89,7 @@ def test_side_shows_content_style_and_result(tmp_path, shown, losses):
     assert not np.array_equal(inside(first, large), result)
 
 
-def test_several_styles_share_their_place(tmp_path, shown):
+def test_several_styles_share_their_place(tmp_path: Path, shown: list[np.ndarray]) -> None:
     flat = [np.full((16, 16, 3), value, np.float32) for value in (0.2, 0.6, 1.0)]
     make_run(tmp_path / "run", (96, 64), content=picture(4, (96, 64)), styles=flat)
     movie([tmp_path / "run"], layout="side")
@@ -98,7 +101,9 @@ def test_several_styles_share_their_place(tmp_path, shown):
 
 @pytest.mark.parametrize("layout", ["single", "side", "grid"])
 @pytest.mark.parametrize(("suffix", "limit"), [(".mp4", 1920), (".gif", 480), (".webp", 640)])
-def test_the_canvas_keeps_the_limits_and_is_even(tmp_path, shown, layout, suffix, limit):
+def test_the_canvas_keeps_the_limits_and_is_even(
+    tmp_path: Path, shown: list[np.ndarray], layout: str, suffix: str, limit: int
+) -> None:
     for number, size in enumerate([(350, 251), (167, 350)]):
         make_run(
             tmp_path / str(number), size, iterations=0, content=picture(1, size), styles=[picture(2, size)]
@@ -113,7 +118,7 @@ def test_the_canvas_keeps_the_limits_and_is_even(tmp_path, shown, layout, suffix
 
 @pytest.mark.parametrize("build", [single_layout, side_layout, grid_layout])
 @pytest.mark.parametrize("captions", [False, True])
-def test_an_exact_area_is_filled_from_its_middle(build, captions):
+def test_an_exact_area_is_filled_from_its_middle(build: Callable[..., Layout], captions: bool) -> None:
     layout = build([(30, 20)], Area((200, 160), exact=True), captions=captions)
     assert layout.size == (200, 160)
     for box in layout.boxes:
@@ -122,7 +127,7 @@ def test_an_exact_area_is_filled_from_its_middle(build, captions):
     assert max(box.width for box in layout.boxes) > 95
 
 
-def test_the_wipe_goes_from_the_content_to_the_result():
+def test_the_wipe_goes_from_the_content_to_the_result() -> None:
     content, result = np.zeros((4, 40, 3), np.float32), np.ones((4, 40, 3), np.float32)
     assert np.array_equal(wipe(content, result, 0.0), content)
     assert np.array_equal(wipe(content, result, 1.0), result)
@@ -133,7 +138,7 @@ def test_the_wipe_goes_from_the_content_to_the_result():
     assert np.allclose(half[:, 20], 0.95)
 
 
-def test_the_movie_ends_with_the_wipe(tmp_path, shown):
+def test_the_movie_ends_with_the_wipe(tmp_path: Path, shown: list[np.ndarray]) -> None:
     content = picture(7, (48, 32))
     result = make_run(tmp_path / "run", content=content)
     movie([tmp_path / "run"], wipe=True)
@@ -145,7 +150,7 @@ def test_the_movie_ends_with_the_wipe(tmp_path, shown):
     assert done == sorted(done) and done[0] < 3 and done[-1] == 48 and len(set(done)) > 10
 
 
-def test_every_picture_has_its_wipe(tmp_path, shown):
+def test_every_picture_has_its_wipe(tmp_path: Path, shown: list[np.ndarray]) -> None:
     contents = [picture(7, (48, 32)), picture(8, (48, 32))]
     for number, content in enumerate(contents):
         make_run(tmp_path / str(number), seed=number, content=content)
@@ -154,7 +159,7 @@ def test_every_picture_has_its_wipe(tmp_path, shown):
         assert any(np.array_equal(frame, pixels(content)) for frame in shown)
 
 
-def test_captions_change_nothing_but_their_band(tmp_path, shown):
+def test_captions_change_nothing_but_their_band(tmp_path: Path, shown: list[np.ndarray]) -> None:
     make_run(tmp_path / "run", (200, 80), levels=2)
     movie([tmp_path / "run"])
     plain, count = list(shown), len(shown)
@@ -169,7 +174,7 @@ def test_captions_change_nothing_but_their_band(tmp_path, shown):
     assert any(np.array_equal(*pair) for pair in itertools.pairwise(bands[-2:]))
 
 
-def test_captions_name_level_and_iteration_where_there_is_room(tmp_path):
+def test_captions_name_level_and_iteration_where_there_is_room(tmp_path: Path) -> None:
     make_run(tmp_path / "1", levels=2, iterations=30, content=picture(5, (48, 32)))
     make_run(tmp_path / "2", levels=1, iterations=30)
     two, one = (Growth(read_snapshots(tmp_path / name), (40, 40)) for name in "12")
@@ -189,7 +194,7 @@ def test_captions_name_level_and_iteration_where_there_is_room(tmp_path):
 
 @pytest.mark.parametrize("width", [1, 30, 80, 200])
 @pytest.mark.parametrize("text", ["short", "a title that is much too long for any picture\n", "iiiiii. . ."])
-def test_what_is_too_long_ends_in_an_ellipsis(width, text):
+def test_what_is_too_long_ends_in_an_ellipsis(width: int, text: str) -> None:
     font = ImageFont.load_default(11)
     found = cut(text, width, font)
     assert font.getlength(found) <= width or found == "..."
@@ -198,7 +203,7 @@ def test_what_is_too_long_ends_in_an_ellipsis(width, text):
 
 
 @pytest.mark.parametrize("width", [1, 20, 60, 120, 400])
-def test_captions_stay_in_their_width(width):
+def test_captions_stay_in_their_width(width: int) -> None:
     title = "a very long name of a photo that was taken at the sea.jpg"
     caption = Caption(title, ("iteration 7", "7"), ("iteration 777", "777"))
     form = common_form([caption], [width], 12)
@@ -210,7 +215,7 @@ def test_captions_stay_in_their_width(width):
         assert np.allclose(band[[0, -1]], GROUND), "nothing is cut off above or below"
 
 
-def test_grid_shows_every_folder(tmp_path, shown):
+def test_grid_shows_every_folder(tmp_path: Path, shown: list[np.ndarray]) -> None:
     sizes = [(48, 32), (24, 40), (32, 32), (48, 32), (40, 24)]
     for number, size in enumerate(sizes):
         make_run(tmp_path / str(number), size, seed=number)
@@ -230,11 +235,13 @@ def test_grid_shows_every_folder(tmp_path, shown):
     assert taken.max() == 1 and taken.mean() > 0.65, "nothing overlaps, little is empty"
 
 
-def test_a_large_album_is_chosen_from_evenly(tmp_path, shown, monkeypatch):
+def test_a_large_album_is_chosen_from_evenly(
+    tmp_path: Path, shown: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
 
     class Seen(Growth):
-        def __init__(self, snapshots, room):
+        def __init__(self, snapshots: Sequence[Snapshot], room: tuple[int, int]) -> None:
             seen.append(snapshots[0].folder.name)
             super().__init__(snapshots, room)
 
@@ -246,7 +253,7 @@ def test_a_large_album_is_chosen_from_evenly(tmp_path, shown, monkeypatch):
     assert seen == [folder.name for folder in folders[1::2]]
 
 
-def test_rows_are_of_nearly_one_height():
+def test_rows_are_of_nearly_one_height() -> None:
     assert rows_of([1.5] * 4, 16 / 9) == [[1.5] * 2] * 2
     assert list(map(len, rows_of([1.5] * 36, 16 / 9))) == [6] * 6
     assert list(map(len, rows_of([1.5] * 3, 16 / 9))) == [3]
@@ -257,14 +264,16 @@ def test_rows_are_of_nearly_one_height():
     assert max(map(sum, rows)) < 1.7 * min(map(sum, rows))
 
 
-def test_a_layout_refuses_another_number_of_pictures():
+def test_a_layout_refuses_another_number_of_pictures() -> None:
     layout = Layout((4, 4), (Box(0, 0, 4, 4),))
     with pytest.raises(ValueError, match="zip"):
         layout.draw([])
 
 
 @pytest.mark.parametrize("options", [{"wipe": True}, {"layout": "side"}, {"layout": "grid", "wipe": True}])
-def test_old_snapshots_are_for_the_single_layout(tmp_path, shown, options):
+def test_old_snapshots_are_for_the_single_layout(
+    tmp_path: Path, shown: list[np.ndarray], options: dict[str, Any]
+) -> None:
     make_run(tmp_path / "run", iterations=2)
     with pytest.raises(UsageError) as caught:
         movie([tmp_path / "run"], **options)
@@ -276,7 +285,7 @@ def test_old_snapshots_are_for_the_single_layout(tmp_path, shown, options):
     assert shown
 
 
-def test_what_does_not_go_together():
+def test_what_does_not_go_together() -> None:
     with pytest.raises(UsageError) as caught:
         MovieOptions(layout="grid", losses=True)
     assert (
@@ -288,12 +297,13 @@ def test_what_does_not_go_together():
     assert str(caught.value) == "a movie's layout is one of single, side, grid, not 'row'"
 
 
-def test_only_styles_with_a_share_are_shown():
-    stylizer = SimpleNamespace(styles=["a", "b", "c"])
+def test_only_styles_with_a_share_are_shown() -> None:
+    stylizer: Any = SimpleNamespace(styles=["a", "b", "c"])
     assert styles_of(stylizer, Look()) == ["a", "b", "c"]
     assert styles_of(stylizer, Look(blend=(0.5, 0.0, 0.5))) == ["a", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_a_job_and_its_kept_run_make_the_same_movie(photo: Path, style: Path, tmp_path: Path) -> None:
     movie, later, output = tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "out.png"
@@ -315,6 +325,7 @@ def test_a_job_and_its_kept_run_make_the_same_movie(photo: Path, style: Path, tm
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_an_album_grows_in_a_grid(photo: Path, style: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()

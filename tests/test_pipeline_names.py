@@ -49,6 +49,7 @@ def photos(tmp_path: Path, photo: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_an_album_of_names_that_are_not_text(photos: Path, style: Path, tmp_path: Path) -> None:
     painting, output = tmp_path / f"{RAW}-style.png", tmp_path / f"{RAW}-out"
@@ -78,6 +79,7 @@ def test_an_album_of_names_that_are_not_text(photos: Path, style: Path, tmp_path
     assert os.fsencode(again["output"]) == os.fsencode(output)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_a_clip_of_a_name_that_is_no_text(clip: Path, style: Path, tmp_path: Path) -> None:
     source, output, table = (tmp_path / f"{RAW}{suffix}" for suffix in (".mp4", ".mkv", ".csv"))
@@ -102,6 +104,7 @@ def test_what_cannot_hold_such_a_name_says_so_before_the_work(
 # ------------------------------------------------------------------------------------- results of an album
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_no_style_leads_out_of_the_output(photo: Path, style: Path, tmp_path: Path) -> None:
     album, output = tmp_path / "album", tmp_path / "x" / "out"
@@ -129,7 +132,7 @@ def _results(album: Path, output: Path, *styles: Path, **settings: object) -> li
     sources = tuple(map(StyleSource, styles or (album / "style.png",)))
     job = build_job("album", album, sources, output, overrides=settings)
     assert isinstance(job.settings, AlbumSettings)
-    return [unit.output.relative_to(output).as_posix() for unit in plan_units(job, job.settings)]
+    return [unit.output.relative_to(output).as_posix() for unit in plan_units(job, job.settings, Display(-1))]
 
 
 def _journal(output: Path, *entries: dict[str, str]) -> None:
@@ -258,6 +261,7 @@ def test_an_output_with_a_name_that_is_too_long_is_refused_at_once(
     assert set(os.listdir(tmp_path)) <= {"album"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_a_photo_with_the_longest_name_is_done(photo: Path, style: Path, tmp_path: Path) -> None:
     album, output = tmp_path / "album", tmp_path / "out"
@@ -303,6 +307,7 @@ def test_an_input_with_a_name_that_is_too_long_is_one_line(arguments: list[str])
 # ------------------------------------------------------------------------------------ files that people write
 
 
+@pytest.mark.slow
 def test_files_with_a_byte_order_mark_are_read(photo: Path, style: Path, tmp_path: Path) -> None:
     preset, job = tmp_path / "preset.toml", tmp_path / f"{RAW}.toml"
     preset.write_bytes(BOM + b"size = 64\r\n")
@@ -324,6 +329,7 @@ def test_a_job_file_with_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
     assert "holds a NUL" in refused("run", job)
 
 
+@pytest.mark.slow
 def test_names_that_begin_like_options_or_homes_are_names(
     photo: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,7 +446,7 @@ def test_captions_have_one_line_a_name(tmp_path: Path) -> None:
     album = _album(tmp_path / "album", "a\nb.png", f"{RAW}.png")
     job = build_job("album", album, (StyleSource(Path("s.png")),), tmp_path / "out")
     assert isinstance(job.settings, AlbumSettings)
-    captions = list(captions_of(plan_units(job, job.settings)).values())
+    captions = list(captions_of(plan_units(job, job.settings, Display(-1))).values())
     assert captions == [r"a\nb.png", r"caf\xe9.png"]
     assert drawable(RAW + WILD).isascii() and "\\x1b" in drawable(WILD)
 

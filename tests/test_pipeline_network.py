@@ -52,6 +52,8 @@ TINY = (
 )
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_the_default_is_the_full_network_and_records_say_which_bytes_ran(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +73,8 @@ def test_the_default_is_the_full_network_and_records_say_which_bytes_ran(
     assert not (place.parent / "keras" / "models").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_file_replaces_the_network_and_is_noted_where_it_holds_another(place: Path) -> None:
     ran = done(*image(*TINY, "--json", "--weights", embedded_path("vgg19-slim")))
     note = f"{embedded_path('vgg19-slim')}: holds vgg19-slim, which is used in place of vgg19"
@@ -109,6 +113,8 @@ def test_a_damaged_installation_is_one_line_with_status_2(
 OLD = 'command = "image"\ncontent = "../photo.png"\nstyle = "../style.png"\noutput = "out.png"\n'
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_job_file_that_says_auto_is_the_full_network_and_says_so(place: Path) -> None:
     settings = "\n".join(("[settings]", 'backbone = "auto"', "size = 32", "iterations = 1", "levels = 1",
                           'content_layers = ["relu1_1"]', 'style_layers = ["relu1_1"]', ""))  # fmt: skip
@@ -122,6 +128,8 @@ def test_a_job_file_that_says_auto_is_the_full_network_and_says_so(place: Path) 
     assert (ran.json["backbone"], ran.json["warnings"]) == ("vgg19", [note, layers])
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_preset_that_says_auto_is_the_full_network_unless_another_is_asked_for(place: Path) -> None:
     Path("mine.toml").write_text('backbone = "auto"\n')
     ran = done(*image(*TINY, "--preset", "mine.toml", "--json"))
@@ -134,6 +142,8 @@ def test_a_preset_that_says_auto_is_the_full_network_unless_another_is_asked_for
     assert refused("run", "job.toml").startswith("job.toml: [settings]: backbone: unknown value 'atuo'")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_run_that_auto_began_on_the_slim_network_is_not_continued_on_the_full_one(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +167,8 @@ def stopping(progress: Any) -> None:
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_an_album_that_auto_made_on_the_slim_network_is_not_mixed_with_the_full_one(place: Path) -> None:
     (place / "photos").mkdir()
     for name in ("a.png", "b.png"):
@@ -190,6 +202,7 @@ def test_the_download_says_how_to_use_what_it_fetched(place: Path, monkeypatch: 
 # --- what a result depends on, and what workers are sent ------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_slim_networks_scale_is_recorded_where_losses_are_in_its_units(photo: Path, style: Path) -> None:
     """Its activations get the full network's means; relative losses do not mind, the published ones do."""
 

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from pipeline_runs import QUICK, done
 
-from pipeline.progress import display as log
 from pipeline.progress.display import Display, Work
 from pipeline.settings.job import Job, StyleSource, build_job
 from pipeline.steps import outlook
 from pipeline.steps.outlook import Outlook, roughly, slim_share
 from pipeline.styling.one_picture import follow
 from stylize.config import StylizeConfig
+from stylize.optimize import Progress
+from stylize.types import FloatImage
 
 DEFAULT = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 
@@ -32,7 +33,7 @@ def plain_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The time of day for `Work`; it goes on when it is told to."""
     made = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(log.time, "perf_counter", lambda: made.now)
+    monkeypatch.setattr("time.perf_counter", lambda: made.now)
     return made
 
 
@@ -52,6 +53,10 @@ def stylizer_of(
     )
 
 
+def no_picture() -> FloatImage:
+    raise AssertionError("nobody is to look at the picture")
+
+
 def said(
     clock: SimpleNamespace, stylizer: Any, *, job: Job | None = None, total: float = 300.0,
     seconds: float = 2.0, level: int = 0, iterations: int = 6, shape: tuple[int, ...] = (384, 512, 3),
@@ -67,7 +72,7 @@ def said(
         work.outlook.sees(stylizer, shape)
         clock.now += 50.0
         for number in range(iterations + 1):
-            follow(work, "")(SimpleNamespace(iteration=number, iterations=100, loss=1.0, level=level))
+            follow(work, "")(Progress(number, 100, 1.0, {}, 0.0, number, no_picture, level))
             clock.now += seconds
     return [line for line in stream.getvalue().splitlines() if "%" not in line]
 
@@ -165,6 +170,8 @@ def test_times_to_come_are_said_roughly(seconds: float, text: str) -> None:
     assert roughly(seconds) == text
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize("command", ["image", "album", "video"])
 def test_every_job_says_it_and_a_quiet_one_does_not(
     command: str, photo: Path, style: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

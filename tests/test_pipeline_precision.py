@@ -23,7 +23,7 @@ def job_of(**overrides: object) -> Job:
 
 
 def weights_of(name: str) -> Weights:
-    return replace(tiny_weights(), name=name)  # type: ignore[arg-type]
+    return replace(tiny_weights(), name=name)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,8 @@ def test_processors(text: str, expected: bool, monkeypatch: pytest.MonkeyPatch) 
     assert is_native() is expected
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_what_ran_is_in_the_saved_settings(photo: Path, style: Path, tmp_path: Path) -> None:
     job = tmp_path / "again.toml"
     done(

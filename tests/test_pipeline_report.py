@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from pipeline_runs import QUICK, deepfusion, done, refused, tree
+from pipeline_runs import QUICK, QUICK_CLIP, deepfusion, done, refused, tree
 
 from video.images import read_image, write_image
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 
 def text_of(path: Path) -> str:
@@ -23,7 +23,7 @@ def text_of(path: Path) -> str:
 def test_a_clip(clip: Path, style: Path, tmp_path: Path) -> None:
     cuts, page, out = tmp_path / "cuts.txt", tmp_path / "page.html", tmp_path / "out.mkv"
     cuts.write_text("3\n")
-    ran = done("video", clip, "--style", style, "-o", out, *QUICK, "--cuts", cuts, "--report", page,
+    ran = done("video", clip, "--style", style, "-o", out, *QUICK_CLIP, "--cuts", cuts, "--report", page,
                "--keyframe", "0 strength=0", "--keyframe", "4 strength=1")  # fmt: skip
     assert f"{page}  (report)" in ran.out
     text = text_of(page)

@@ -306,6 +306,7 @@ def test_pictures_are_jpegs_of_the_size_they_say() -> None:
     assert embedded_pairs([original], "image")[0][0].before.width == 30
 
 
+@pytest.mark.slow
 def test_a_page_of_a_long_clip_stays_small(tmp_path: Path) -> None:
     picture = noise(540, 960)
     rows = [row(number, cut=number % 60 == 0, error=0.1, total=1.0, style=0.5) for number in range(300)]

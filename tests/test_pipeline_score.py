@@ -15,7 +15,7 @@ from video_clips import convert
 
 from video.images import FloatImage, write_image
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 COUNT = 4
 
 

@@ -97,10 +97,12 @@ def test_a_worker_says_how_it_goes_and_how_it_ended() -> None:
 
 def test_a_worker_that_is_watched_sends_iterations_and_now_and_then_a_picture() -> None:
     said = served("good", watched=True)
-    begun, first, second = (message for message in said if isinstance(message, (Begun, Stepped)))
+    (begun,) = (message for message in said if isinstance(message, Begun))
+    first, second = (message for message in said if isinstance(message, Stepped))
+    assert said.index(begun) < said.index(first)
     assert begun.name == "frame 1"
     assert first.progress.loss == second.progress.loss == 0.5
-    assert first.picture.shape == (2, 2, 3) and second.picture is None
+    assert first.picture is not None and first.picture.shape == (2, 2, 3) and second.picture is None
     assert all(pickle.loads(pickle.dumps(message)) is not None for message in said)
 
 
@@ -113,7 +115,7 @@ def test_who_looks_on_follows_one_unit_to_its_end() -> None:
         for number in (1, 2):
             frame = Begun(f"frame {number}", np.zeros((2, 2, 3), np.float32))
             relay.hear(one if number == 1 else two, frame)
-        progress = Progress(1, 2, 0.5, {}, 0.1, 1, lambda: np.zeros(1))
+        progress = Progress(1, 2, 0.5, {}, 0.1, 1, lambda: np.zeros((1, 1, 3), np.float32))
         relay.hear(two, Stepped(progress, None))
         relay.hear(one, Stepped(progress, np.full((2, 2, 3), 255, np.uint8)))
         relay.hear(one, Stepped(progress, None))

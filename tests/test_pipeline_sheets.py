@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline_runs import QUICK, deepfusion, done, frames_of, refused, tree
+from pipeline_runs import QUICK, QUICK_CLIP, deepfusion, done, frames_of, refused, tree
 
 from pipeline.montage.contact_sheet import PAGE, Cell, evenly, page_paths, small, write_contact_sheet
 from pipeline.preview.preview import corrected, shifted_layers
@@ -34,7 +35,7 @@ def test_every_picture_is_on_the_sheet_in_order(tmp_path: Path) -> None:
     cells = [Cell((small(plain(shade)), lambda: small(plain(1.0, 10, 10))), "a name") for shade in shades]
     (path,) = write_contact_sheet(cells, tmp_path / "sheet.png", overwrite=False)
     sheet = read_image(path)
-    found = []
+    found: list[Any] = []
     for row in range(2):
         for column in range(6):
             top, left = 8 + row * (8 + 30 + 10 + 4 + 26), 8 + column * 48
@@ -62,9 +63,11 @@ def test_places_are_spread_evenly() -> None:
     assert evenly(5, 0) == []
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_sheet_of_a_clip_and_of_an_album(clip: Path, photo: Path, style: Path, tmp_path: Path) -> None:
     sheet, out = tmp_path / "sheet.png", tmp_path / "out.mkv"
-    ran = done("video", clip, "--style", style, "-o", out, *QUICK, "--contact-sheet", sheet)
+    ran = done("video", clip, "--style", style, "-o", out, *QUICK_CLIP, "--contact-sheet", sheet)
     assert f"{sheet}  (contact sheet)" in ran.out
     cells = read_image(sheet)
     assert cells.shape[1] == 6 * (64 + 8) + 8
@@ -131,6 +134,8 @@ def test_samples_have_one_area() -> None:
     assert sample_side(90, 60, 512) == 90
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_preview_of_a_clip(clip: Path, pictures: Path, tmp_path: Path) -> None:
     cuts = tmp_path / "cuts.txt"
     cuts.write_text("3\n")
@@ -146,6 +151,8 @@ def test_a_preview_of_a_clip(clip: Path, pictures: Path, tmp_path: Path) -> None
     assert (below - above).mean(axis=(0, 1))[2] > (below - above).mean(axis=(0, 1))[0]  # bluer
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_preview_of_an_album_and_of_a_picture(photo: Path, pictures: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -161,6 +168,8 @@ def test_a_preview_of_an_album_and_of_a_picture(photo: Path, pictures: Path, tmp
     assert tree(tmp_path) == ["one.png.preview.png", "out.preview.png", "photos/a.png", "photos/b.jpg"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_preview_finds_shots(
     clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +207,8 @@ def test_what_a_preview_does_not_make_is_refused(photo: Path, style: Path, tmp_p
     assert not tree(tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_preview_has_masks(photo: Path, style: Path, tmp_path: Path) -> None:
     mask = np.zeros((48, 64, 3), np.float32)
     mask[:, 32:] = 1.0

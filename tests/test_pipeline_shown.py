@@ -18,7 +18,7 @@ from video.images import read_image, write_image
 
 WORKER_OPTIONS = ("--workers", "--engine-address", "--gpus-per-worker")
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [

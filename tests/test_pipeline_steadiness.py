@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pipeline_runs import QUICK, deepfusion, done, refused
+from pipeline_runs import QUICK_CLIP, deepfusion, done, refused
 
 from video.images import FloatImage, write_image
 from video.metrics import LIVELY, STEADY, fine_contrast
@@ -52,8 +52,10 @@ def test_the_doctor_ranks_styles(folder: Path, pictures: Path) -> None:
     assert "there are no pictures in this folder" in refused("doctor", "--style", empty)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_job_says_so_where_nothing_holds_the_frames(folder: Path, clip: Path, tmp_path: Path) -> None:
-    common = ("video", clip, "-o", tmp_path / "out.mkv", *QUICK, "--frames", "0:2", "--overwrite")
+    common = ("video", clip, "-o", tmp_path / "out.mkv", *QUICK_CLIP, "--frames", "0:2", "--overwrite")
     wild, calm = ("--style", folder / "wild.png"), ("--style", folder / "calm.png")
     warned = "wild.png: a style of fine contrast 0.353 flickers more than most (over 0.12)"
     assert warned in done(*common, *wild, "--temporal", "off").err

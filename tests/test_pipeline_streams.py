@@ -37,6 +37,7 @@ def shell(place: Path, redirections: str, *arguments: str, after: str = "") -> t
     return int(code), "\n".join(out), ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirections", "after"),
     [("2>/dev/full", ""), ("2>&1 >/dev/null", " | head -c 5 >/dev/null"), ("<&- >&- 2>&-", "")],
@@ -49,6 +50,7 @@ def test_a_job_goes_on_without_standard_error(redirections: str, after: str, pla
     assert (place / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_job_whose_last_line_is_lost_is_done_and_says_so(place: Path) -> None:
     code, _, said = shell(place, ">/dev/full", *JOB)
     reason = "standard output cannot be written: No space left on device"

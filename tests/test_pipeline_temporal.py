@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -155,12 +156,12 @@ def test_a_changing_look_is_held_less_and_gets_more_iterations() -> None:
 
 def test_going_backward_the_warping_error_is_the_same() -> None:
     settings, frames = VideoSettings(), pan(count=2)
-    errors = []
+    errors: list[Any] = []
     for order in (frames, frames[::-1]):
         model = TemporalModel(settings, 80)
         first, second = linked(((number, one, number == 0) for number, one in enumerate(order)), settings)
         model.enter(first)
-        model.remember(first, lambda first=first: 1.0 - first.content)
+        model.remember(first, partial(np.subtract, 1.0, first.content))
         model.enter(second)
         shown = np.clip(1.1 - second.content, 0.0, 1.0)
         errors.append(

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline_runs import QUICK, done, refused, tree
+from pipeline_runs import QUICK, QUICK_CLIP, done, refused, tree
 from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
 from video.images import read_image, write_image
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 
 def events(folder: Path) -> dict[str, list[tuple[int, Any]]]:
@@ -48,7 +48,15 @@ def test_a_picture(photo: Path, style: Path, tmp_path: Path) -> None:
 
 def test_a_clip(clip: Path, style: Path, tmp_path: Path) -> None:
     done(
-        "video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK, "--tensorboard", tmp_path / "board"
+        "video",
+        clip,
+        "--style",
+        style,
+        "-o",
+        tmp_path / "o.mkv",
+        *QUICK_CLIP,
+        "--tensorboard",
+        tmp_path / "board",
     )
     found = events(tmp_path / "board")
     steps = [step for step, _ in found["loss/total"]]

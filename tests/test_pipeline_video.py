@@ -23,7 +23,7 @@ from video.decode import FrameRange, read_frames
 from video.images import from_uint8, read_image, to_uint8, write_image
 from video.probe import probe
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 
 def run(clip: Path, style: Path, output: Path, *arguments: object) -> list[object]:

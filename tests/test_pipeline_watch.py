@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline_runs import QUICK, done
+from pipeline_runs import QUICK_CLIP, done
 
 from pipeline.api import run_job
 from pipeline.progress.display import Display
@@ -20,7 +20,7 @@ from video.images import read_image, write_image
 from video.metrics import ConsistencyMeter
 from video.probe import probe
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
 SETTINGS: dict[str, Any] = {
     "backbone": "vgg19-slim", "size": 64, "iterations": 3, "levels": 1, "content_layers": ("relu2_1",),
@@ -81,8 +81,8 @@ def test_the_warping_error_is_what_score_finds(
     pairs = zip(read_frames(probe(clip)), pictures, strict=True)
     expected = [found.error for pair in pairs if (found := meter.feed(*pair)) is not None]
     ends = sorted(told.of("end"), key=lambda end: end.name)
-    found = [end.error for end in ends if end.error is not None]
-    assert found == pytest.approx(expected, rel=1e-4)
+    told_errors = [end.error for end in ends if end.error is not None]
+    assert told_errors == pytest.approx(expected, rel=1e-4)
     assert told.of("over")[0].warping_error == pytest.approx(np.mean(expected), rel=1e-4)
     assert "warping error " in told.of("over")[0].summary()
 
@@ -130,5 +130,5 @@ def test_an_error_ends_a_job_without_a_report(photo: Path, style: Path, tmp_path
 
 
 def test_the_last_line_has_the_error(clip: Path, style: Path, tmp_path: Path) -> None:
-    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK, "--json")
+    ran = done("video", clip, "--style", style, "-o", tmp_path / "o.mkv", *QUICK_CLIP, "--json")
     assert 0.0 < ran.json["warping_error"] < 1.0

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of three shots of six frames."""
     chance = np.random.default_rng(3)
     path = tmp_path_factory.mktemp("shots") / "clip.mp4"
-    with FrameWriter(path, (64, 48), 25) as writer:
+    with FrameWriter(path, (64, 48), Fraction(25)) as writer:
         for number in range(SHOTS):
             coarse = chance.random((6, 12, 3)).astype(np.float32) * (0.4 + 0.3 * number)
             ground = np.kron(np.clip(coarse, 0, 1), np.ones((8, 8, 1), np.float32))
@@ -105,6 +106,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in wanted if "movie" not in name}
 
 
+@pytest.mark.slow
 def test_processes_make_of_a_clip_what_one_does(
     shots: Path, style: Path, alone: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +122,7 @@ def test_processes_make_of_a_clip_what_one_does(
     assert float(line.removesuffix("e-4")) > 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_ray_goes_on_when_a_worker_is_killed_and_leaves_nothing(
     photos: Path, style: Path, alone: Path, tmp_path: Path
@@ -143,6 +146,7 @@ def test_ray_goes_on_when_a_worker_is_killed_and_leaves_nothing(
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_a_killed_job_takes_its_workers_along_and_is_continued_in_one_process(
     shots: Path, style: Path, alone: Path, tmp_path: Path
@@ -288,7 +292,7 @@ def test_a_shot_finds_its_place_in_masks_that_are_clips(
     bars = np.zeros((SHOTS * FRAMES, 48, 64, 3), np.float32)
     for number, bar in enumerate(bars):
         bar[:, 3 * number : 3 * number + 8] = 1.0
-    with FrameWriter(tmp_path / "bar.mp4", (64, 48), 25) as writer:
+    with FrameWriter(tmp_path / "bar.mp4", (64, 48), Fraction(25)) as writer:
         for bar in bars:
             writer.write(bar)
     write_image(tmp_path / "half.png", bars[0])
@@ -315,7 +319,7 @@ def test_a_shot_finds_its_place_in_masks_that_are_clips(
 
 
 def test_a_mask_that_ends_too_early_is_no_end_of_the_search_for_shots(shots: Path, tmp_path: Path) -> None:
-    with FrameWriter(tmp_path / "short.mp4", (64, 48), 25) as writer:
+    with FrameWriter(tmp_path / "short.mp4", (64, 48), Fraction(25)) as writer:
         for _ in range(SHOTS * FRAMES - 2):
             writer.write(np.ones((48, 64, 3), np.float32))
     short = VideoSettings(size=64, mask=(str(tmp_path / "short.mp4"),))

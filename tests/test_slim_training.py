@@ -401,7 +401,7 @@ def compressed(tmp_path: Path) -> Path:
     arrays = {"input/kernel": preprocessing, "input/bias": -np.array(IMAGENET_MEAN[::-1], np.float32)}
     for layer, (kernel, bias) in TINY.items():
         arrays |= {f"{layer}/kernel": kernel, f"{layer}/bias": bias}
-    np.savez(tmp_path / "16x.npz", **arrays)
+    np.savez(tmp_path / "16x.npz", allow_pickle=False, **arrays)
     return tmp_path / "16x.npz"
 
 
@@ -480,7 +480,7 @@ def test_bank_draws_crops_places_and_answers() -> None:
     bank.renew(4)
     assert bank.size == 4
     crops, places, answers = drawn(bank, 3)
-    assert (crops.shape, crops.dtype) == ((3, 32, 32, 3), np.uint8)
+    assert (crops.shape, crops.dtype) == ((3, 32, 32, 3), np.dtype(np.uint8))
     kept = [32, 32, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8, 4, 4]
     assert [places_kept(layer, 32) for layer in SLIM_LAYERS] == kept
     assert [value.shape for value in places] == [(3, count) for count in kept]
@@ -605,6 +605,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [*places, *sizes, "--every", "2", "--seed", "1", "--precision", "float32"]
 
 
+@pytest.mark.slow
 def test_compiled_steps_in_bfloat16_learn(arguments: list[str], tmp_path: Path) -> None:
     """One batch over and over. (The deep layers have more features than such small crops have places.)"""
     assert not tf.config.functions_run_eagerly()
@@ -628,6 +629,7 @@ def directions(path: Path) -> np.ndarray:
     return kernel / np.linalg.norm(kernel, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_training_writes_weights_continues_and_keeps_to_its_run(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -665,6 +667,7 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
     assert table(work / "curves.csv") == continued
 
 
+@pytest.mark.slow
 def test_settled_channels_have_the_mean_one_a_layer(arguments: list[str], tmp_path: Path) -> None:
     """Over the crops that they were measured on, and no channel is lost."""
     options = train.parsed([*arguments, "--steps", "4"])
@@ -677,7 +680,8 @@ def test_settled_channels_have_the_mean_one_a_layer(arguments: list[str], tmp_pa
             assert count == 2
             return crops, (), ()
 
-    factors = training.settle(teachers, OneBatch())
+    batch: Any = OneBatch()
+    factors = training.settle(teachers, batch)
     pictures = tf.cast(crops, tf.float32) / 255.0
     found = network(rescaled(training.student.folded(), factors)).activations(pictures, SLIM_LAYERS)
     for layer in SLIM_LAYERS:

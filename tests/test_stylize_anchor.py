@@ -14,6 +14,9 @@ from stylize.colors import LUMA, grey, transferred, with_colors_of
 from stylize.errors import ConfigError, ShapeError
 from stylize.losses import weighted_squared_error
 from stylize.stylizer import Stylizer
+from stylize.types import FloatImage
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 CONTENT, STYLE, REFERENCE = (random_picture(16, 20, seed) for seed in (1, 2, 3))
 ONES = np.ones((16, 20), np.float32)
@@ -43,6 +46,7 @@ def test_its_gradient_is_not_zero_and_points_away_from_the_reference() -> None:
     assert np.mean((lower - REFERENCE) ** 2) < np.mean((CONTENT - REFERENCE) ** 2)
 
 
+@pytest.mark.slow
 def test_a_heavy_anchor_holds_the_picture() -> None:
     result = anchored(1e6).stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=30)
     free = anchored(1e6).stylize(CONTENT, initial=CONTENT, iterations=30)
@@ -50,6 +54,7 @@ def test_a_heavy_anchor_holds_the_picture() -> None:
     assert np.abs(free.picture - REFERENCE).max() > 0.2
 
 
+@pytest.mark.slow
 def test_pixels_without_weight_are_as_free_as_ever() -> None:
     left = ONES.copy()
     left[:, 10:] = 0.0
@@ -66,6 +71,7 @@ def test_without_an_anchor_the_term_is_zero_and_changes_nothing() -> None:
     assert np.array_equal(with_term.picture, without.picture)
 
 
+@pytest.mark.usefixtures("compiled")
 def test_other_anchors_need_no_new_trace() -> None:
     engine = anchored()
     engine.stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, ONES), iterations=1)
@@ -124,7 +130,7 @@ def test_a_transfer_takes_mean_and_covariance_to_those_of_the_other_picture() ->
     rng = np.random.default_rng(5)
     before = rng.random((24, 20, 3)).astype(np.float32) * 0.4 + 0.3
     mixing = np.array([[0.8, 0.2, 0.0], [0.2, 0.6, 0.1], [0.0, 0.1, 0.7]], np.float32)
-    after = (before - 0.5) @ mixing + 0.45
+    after: FloatImage = ((before - 0.5) @ mixing + 0.45).astype(np.float32)
     found = transferred(before, before, after)
     # The only symmetric positive map between two covariances is the transfer itself (but for the floor).
     assert np.abs(found - after).max() < 0.02

@@ -166,7 +166,8 @@ def mean_activations(network: Vgg19, pictures: list[np.ndarray], layer: str) -> 
 def test_rescaling_leaves_a_dead_filter_dead_and_the_first_network_alone() -> None:
     weights = tiny_weights(count=2)
     kernel = weights.layers["block1_conv1"][0]
-    dead = {**weights.layers, "block1_conv1": (kernel * np.float32([0, 1, 1]), np.float32([-1, 0.1, 0.1]))}
+    bias = np.array([-1, 0.1, 0.1], np.float32)
+    dead = {**weights.layers, "block1_conv1": (kernel * np.array([0, 1, 1], np.float32), bias)}
     network, picture = Vgg19(Weights("custom", "test", "", dead)), random_picture()[None]
     before = network.activations(picture, network.layers)
     scaled = network.rescaled([picture[0]]).activations(picture, network.layers)
@@ -201,6 +202,7 @@ def assert_like_golden(network: str, activations: Mapping[str, np.ndarray]) -> N
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected[2], err_msg=layer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_weights_against_numpy_and_the_golden_numbers(name: str) -> None:
     weights = load_weights(name)
@@ -222,6 +224,7 @@ def scale_of(weights: Weights, layer: str) -> float:
     return full if weights.name == "vgg19-slim" else 1.0
 
 
+@pytest.mark.slow
 def test_every_layer_of_vgg19_is_what_pytorch_makes_of_it() -> None:
     """An independent implementation on the same weights: orientation, colours, padding, pooling, scale.
 

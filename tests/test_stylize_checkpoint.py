@@ -10,12 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
+from stylize import pyramid
 from stylize.checkpoint import Checkpoint, Standing, Totals
 from stylize.optimize import Progress
 from stylize.stylizer import Stylizer
 
-CONTENT, STYLE = random_picture(208, 192, 1), random_picture(150, 150, 2)
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+CONTENT, STYLE = random_picture(52, 48, 1), random_picture(40, 40, 2)
 LEVELS, ITERATIONS = 2, 5
+
+
+@pytest.fixture(autouse=True)
+def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two levels of pictures as small as these."""
+    monkeypatch.setattr(pyramid, "_COARSEST_SIDE", 24)
 
 
 class EnoughError(Exception):
@@ -27,11 +36,26 @@ def stylizer(optimizer: str) -> Stylizer:
     return Stylizer(config, [STYLE], tiny_weights())
 
 
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+both = pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+
+
+@both
 @pytest.mark.parametrize("stop", [1, 4, ITERATIONS, ITERATIONS + 2, LEVELS * ITERATIONS])
 def test_a_stopped_optimisation_goes_on_to_the_same_picture(
     optimizer: str, stop: int, tmp_path: Path
 ) -> None:
+    check_continued(optimizer, stop, tmp_path)
+
+
+@pytest.mark.slow
+@both
+@pytest.mark.usefixtures("compiled")
+def test_one_with_compiled_steps_goes_on_as_well(optimizer: str, tmp_path: Path) -> None:
+    check_continued(optimizer, ITERATIONS + 2, tmp_path)
+
+
+def check_continued(optimizer: str, stop: int, tmp_path: Path) -> None:
+    """Stop an optimisation after some iterations, and let another stylizer go on from its state."""
     engine = stylizer(optimizer)
     whole = engine.stylize(CONTENT)
 

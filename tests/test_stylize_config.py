@@ -137,7 +137,7 @@ def test_settings_are_checked_without_tensorflow() -> None:
         ("rescale_activations", 1, "False"),
     ],
 )
-def test_a_value_of_another_kind_is_refused(name: str, value: object, default: str) -> None:
+def test_a_value_of_another_kind_is_refused(name: str, value: Any, default: str) -> None:
     with pytest.raises(ConfigError) as caught:
         StylizeConfig(**{name: value})
     assert str(caught.value).startswith(f"{name}: {value!r}: expected a value of the kind of {default}")

@@ -15,6 +15,8 @@ from stylize.look import Look
 from stylize.stylizer import Stylizer
 from stylize.tiling import smallest_window
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 STYLE_LIKE = random_picture(96, 120, 7)
 CONTENT, STYLE = random_picture(96, 120, 0), random_picture(90, 90, 1)
 
@@ -45,6 +47,7 @@ def test_windows_take_less_memory_and_more_work() -> None:
     assert tiled.overlap(400, 400) > 4.0 / 3.0
 
 
+@pytest.mark.slow
 def test_masks_on_a_picture_in_windows() -> None:
     """The maps that guides weigh are put together from windows: more memory, the same loss."""
     mask = np.zeros((96, 120), np.float32)
@@ -73,6 +76,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, *, above: int | None) -> None:
     monkeypatch.setattr(Evaluator, "minimizer", limited)
 
 
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.slow
 def test_without_enough_memory_it_goes_on_in_windows_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from pipeline_runs import deepfusion, done
+from pipeline_runs import DEPTH, deepfusion, done
 
 from stylize.errors import WeightsError
 from stylize.hub import HubModel
 from video.images import read_image
 
-QUICK = ("--backbone", "vgg19-slim", "--size", "64", "--levels", "1")
+QUICK = ("--backbone", "vgg19-slim", "--size", "64", "--levels", "1", *DEPTH)
 
 
 class Half(tf.Module):
@@ -27,7 +28,7 @@ class Half(tf.Module):
             tf.TensorSpec((1, None, None, 3), name="b"),
         ]
     )
-    def __call__(self, content, style):
+    def __call__(self, content: Any, style: Any) -> Any:
         return (0.5 * content + 0.5 * tf.reduce_mean(style, axis=(1, 2), keepdims=True),)
 
 
@@ -35,7 +36,7 @@ class Smaller(Half):
     """Gives a picture whose sides are multiples of 8, as Magenta's does of 4."""
 
     @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3)), tf.TensorSpec((1, None, None, 3))])
-    def __call__(self, content, style):
+    def __call__(self, content: Any, style: Any) -> Any:
         sides = 8 * (tf.shape(content)[1:3] // 8)
         return {"b": style, "a": 2.0 * content[:, : sides[0], : sides[1]]}
 
@@ -44,7 +45,7 @@ class Wrong(tf.Module):
     """No model of two pictures."""
 
     @tf.function(input_signature=[tf.TensorSpec((3,))])
-    def __call__(self, value):
+    def __call__(self, value: Any) -> Any:
         return value
 
 
@@ -62,10 +63,11 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).random((height, width, 3)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_a_model_stylizes(model: Path) -> None:
     content, style = picture(0, 20, 31), picture(1, 300, 290)
     found = HubModel(str(model)).stylize(content, style)
-    assert (found.shape, found.dtype) == (content.shape, np.float32)
+    assert (found.shape, found.dtype) == (content.shape, np.dtype(np.float32))
     np.testing.assert_allclose(found, 0.5 * content + 0.25, atol=0.02)
 
 
@@ -108,6 +110,7 @@ def test_what_is_no_model_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
         wrong.stylize(picture(0, 16, 16), picture(1, 16, 16))
 
 
+@pytest.mark.slow
 def test_it_is_imported_only_when_it_is_wanted() -> None:
     code = "import sys, stylize.stylizer, pipeline.styling.factory; sys.exit('tensorflow_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -116,6 +119,7 @@ def test_it_is_imported_only_when_it_is_wanted() -> None:
 # --- on the command line ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_engine_gives_a_whole_result(model: Path, pictures: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     style = pictures / "red.png"
@@ -127,6 +131,7 @@ def test_the_engine_gives_a_whole_result(model: Path, pictures: Path, tmp_path: 
     assert said["losses"]["style"] > 0
 
 
+@pytest.mark.slow
 def test_a_clip_and_its_plan(model: Path, clip: Path, pictures: Path, tmp_path: Path) -> None:
     common = ("video", clip, "--style", pictures / "red.png", "-o", tmp_path / "out.mp4", *QUICK,
               "--engine", "hub", "--hub-model", model)  # fmt: skip
@@ -138,6 +143,7 @@ def test_a_clip_and_its_plan(model: Path, clip: Path, pictures: Path, tmp_path: 
     assert (refused.code, "there is no progress" in refused.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_optimisation_starts_from_it(model: Path, pictures: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     common = ("image", pictures / "photo.png", "--style", pictures / "red.png", "-o", output, *QUICK,

@@ -15,6 +15,8 @@ from stylize.look import Look, regions
 from stylize.losses import gram_matrix, guided_gram_matrices
 from stylize.stylizer import Stylizer
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 CONTENT, STYLE, OTHER = random_picture(24, 32, 1), random_picture(18, 16, 2), random_picture(17, 17, 3)
 LEFT = np.zeros((24, 32), np.float32)
 LEFT[:, :16] = 1.0
@@ -68,6 +70,7 @@ def test_the_guided_term_against_numpy() -> None:
     assert found == pytest.approx(3.0 * sum(expected), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_nothing_happens_where_no_style_goes() -> None:
     engine = guided(1, iterations=60, style_weight=20.0)
     moved = np.abs(engine.stylize(CONTENT, look=Look(masks=(LEFT,))).picture - CONTENT)
@@ -91,6 +94,8 @@ def test_masks_are_of_every_level(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.losses["total"] < result.first_losses["total"] * 1.001
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled")
 def test_other_masks_need_no_new_trace() -> None:
     engine = guided()
     for masks in ((LEFT, None), (None, ALL), (1 - LEFT, LEFT)):
@@ -141,6 +146,7 @@ def test_without_strength_the_content_stays() -> None:
     assert result.evaluations == 1
 
 
+@pytest.mark.slow
 def test_more_strength_moves_more() -> None:
     engine = plain(iterations=10)
     looks = [Look(strength=strength) for strength in (0.1, 0.4, 0.7, 1.0)]

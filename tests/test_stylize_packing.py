@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_kmeans_every_weight_has_the_nearest_value_and_values_are_means() -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 3, 16, 16)).astype(np.float32)
     codes, table = pack.quantised(kernel)
-    assert (codes.dtype, codes.shape, table.dtype, table.shape) == ("uint8", kernel.shape, "float32", (256,))
+    assert (str(codes.dtype), codes.shape, str(table.dtype), table.shape) == (
+        "uint8", kernel.shape, "float32", (256,),
+    )  # fmt: skip
     assert np.all(np.diff(table) > 0)
     nearest = np.abs(kernel.reshape(-1, 1) - table).min(axis=1)
     np.testing.assert_array_equal(np.abs(kernel - table[codes]).reshape(-1), nearest)
@@ -34,7 +36,7 @@ def test_kmeans_every_weight_has_the_nearest_value_and_values_are_means() -> Non
 
 
 def test_a_kernel_of_few_values_is_kept_as_it_is() -> None:
-    kernel = np.random.default_rng(1).choice(np.float32([-1.5, 0.25, 3.0]), (3, 3, 4, 5)).astype(np.float32)
+    kernel = np.random.default_rng(1).choice([-1.5, 0.25, 3.0], (3, 3, 4, 5)).astype(np.float32)
     codes, table = pack.quantised(kernel)
     np.testing.assert_array_equal(table[codes], kernel)
 
@@ -102,6 +104,9 @@ class _Store:
         self.pid = ("storage", _Named("torch", kind), key, "cpu", count, None)
 
 
+PythonPickler: Any = vars(pickle)["_Pickler"]  # the one in Python, whose `save` can be replaced
+
+
 class _Named:
     """Stands for something of torch's that is pickled by its name."""
 
@@ -109,7 +114,7 @@ class _Named:
         self.module, self.name = module, name
 
 
-class _Torch(pickle._Pickler):  # type: ignore[name-defined, misc]
+class _Torch(PythonPickler):
     """Writes a file as torch.save did before 2020, without torch."""
 
     def persistent_id(self, obj: Any) -> Any:

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -152,7 +153,7 @@ def neural_style(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> 
     style = []
     for layer, C in zip(STYLE_LAYERS, FULL, strict=True):
         M, M_a = positions(F[layer]), positions(A[layer])
-        style.append(100.0 * np.mean((gram(F[layer]) / (C * M) - gram(A[layer]) / (C * M_a)) ** 2))
+        style.append(float(100.0 * np.mean((gram(F[layer]) / (C * M) - gram(A[layer]) / (C * M_a)) ** 2)))
     return Reference(float(content), tuple(style), 1e-3 * 0.5 * squared_differences(255.0 * x))
 
 
@@ -247,7 +248,7 @@ def engine_config(preset: str) -> StylizeConfig:
 def compare(preset: str, widths: tuple[int, ...], *, same_size: bool = False) -> None:
     """The engine's losses against the formulas, each term and the total; no term, no layer may hide."""
     config, system = engine_config(preset), SYSTEMS[preset]
-    maps = activations(widths, system.pooling, same_size)
+    maps: tuple[Any, Any, Any] = activations(widths, system.pooling, same_size)
     if system.normalised:  # ReLU and pooling pass positive factors on: dividing the weights divides these.
         s = scales(maps[2])
         F, P, A = ({layer: value / s[layer] for layer, value in one.items()} for one in maps)
@@ -321,7 +322,8 @@ def test_numbers_on_the_scale_of_255_are_brought_to_ours(preset: str, key: str) 
 def test_every_setting_of_a_preset_says_why_on_its_line(preset: str) -> None:
     """One comment a number; names of formulas and of layers speak for themselves."""
     lines = [line for line in preset_text(preset).splitlines() if line.strip() and not line.startswith("#")]
-    commented, bare = set(), set()
+    commented: set[str] = set()
+    bare: set[str] = set()
     for line in lines:
         setting, _, comment = line.partition("#")
         (commented if comment.strip() else bare).update(tomllib.loads(setting))

@@ -33,10 +33,11 @@ def test_rescale_to_the_same_size_changes_nothing() -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 11), (32, 33)])
 def test_rescale_keeps_colours_and_range(size: tuple[int, int]) -> None:
-    flat = np.broadcast_to(np.float32([0.2, 0.5, 1.0]), (16, 16, 3))
+    color = np.array([0.2, 0.5, 1.0], np.float32)
+    flat = np.broadcast_to(color, (16, 16, 3))
     scaled = rescale(flat, *size)
     assert scaled.dtype == np.float32
-    np.testing.assert_allclose(scaled, np.broadcast_to(np.float32([0.2, 0.5, 1.0]), (*size, 3)), atol=1e-6)
+    np.testing.assert_allclose(scaled, np.broadcast_to(color, (*size, 3)), atol=1e-6)
     checks = np.indices((16, 16)).sum(axis=0)[..., None] // 4 % 2 * np.ones(3)
     found = rescale(checks.astype(np.float32), *size)
     assert found.min() >= 0.0

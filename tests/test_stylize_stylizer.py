@@ -18,6 +18,8 @@ from stylize.result import Result
 from stylize.stylizer import Stylizer
 from stylize.weights import Weights
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 CONTENT, STYLE, OTHER_STYLE = (
     random_picture(16, 20, 1),
     random_picture(18, 16, 2),
@@ -100,9 +102,11 @@ def test_the_same_seed_gives_the_same_bits(optimizer: str) -> None:
     assert not np.array_equal(one.picture, other.picture)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled")
 def test_pictures_of_all_sizes_share_one_trace() -> None:
     engine = tiny_stylizer()
-    for size in ((16, 20), (16, 20), (16, 16), (20, 16), (31, 17)):
+    for size in ((16, 20), (16, 16), (31, 17), (16, 20)):
         content = random_picture(*size)
         np.testing.assert_array_equal(
             engine.stylize(content, iterations=2).picture, stylize_once(content, iterations=2)
@@ -110,10 +114,25 @@ def test_pictures_of_all_sizes_share_one_trace() -> None:
     assert engine.evaluator.minimizer(16, 20).traces == 1
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled")
 def test_one_stylizer_gives_the_same_whatever_came_before() -> None:
     engine, fresh = tiny_stylizer(), tiny_stylizer()
     engine.stylize(random_picture(16, 20, 7))
     np.testing.assert_array_equal(engine.stylize(CONTENT).picture, fresh.stylize(CONTENT).picture)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_compiled_steps_come_to_the_same_picture(optimizer: str, compiled: None) -> None:
+    """The other tests do without compilation, which takes most of the time of a few iterations."""
+    settings = {**SYSTEMS["default"], "optimizer": optimizer}
+    found = tiny_stylizer(**settings).stylize(CONTENT)
+    tf.config.run_functions_eagerly(True)
+    expected = tiny_stylizer(**settings).stylize(CONTENT)
+    np.testing.assert_allclose(found.picture, expected.picture, atol=1e-4)
+    assert found.losses == pytest.approx(expected.losses, rel=1e-4)
+    assert (found.iterations, found.evaluations) == (expected.iterations, expected.evaluations)
 
 
 # --- starts -------------------------------------------------------------------------------------------------
@@ -368,6 +387,8 @@ def test_small_pictures_have_one_level() -> None:
     assert engine.stylize(CONTENT).iterations == 3
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled")
 def test_a_stylizer_takes_other_styles_without_compiling_anew() -> None:
     first = tiny_stylizer([STYLE])
     first.stylize(CONTENT)

@@ -19,7 +19,9 @@ WEIGHTS = tiny_weights(14)
 
 def write_npz(path: Path) -> None:
     np.savez(
-        path, **{name: array for layer, pair in WEIGHTS.layers.items() for name, array in _named(layer, pair)}
+        path,
+        allow_pickle=False,
+        **{name: array for layer, pair in WEIGHTS.layers.items() for name, array in _named(layer, pair)},
     )
 
 

@@ -254,7 +254,8 @@ def write_coded(path: Path, layers: Parts, **changed: Any) -> Path:
         arrays[f"{layer}/bias"] = bias
     for part, values in changed.items():
         arrays[f"{LAYERS[0]}/{part}"] = values
-    np.savez(path, **{name: values for name, values in arrays.items() if values is not None})
+    whole = {name: values for name, values in arrays.items() if values is not None}
+    np.savez(path, allow_pickle=False, **whole)
     return path
 
 

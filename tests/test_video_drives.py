@@ -155,7 +155,8 @@ def test_files_that_cannot_be_looked_at_are_listed(album: Path, monkeypatch: pyt
 
 
 def test_a_folder_that_vanishes_is_passed_over(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stat, said = os.stat, []
+    said: list[str] = []
+    stat = os.stat
 
     def gone(path: Any, *more: Any, **options: Any) -> Any:
         if str(path) == str(album / "sub"):

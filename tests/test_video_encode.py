@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -42,7 +43,7 @@ def greys(count: int, size: tuple[int, int] = SIZE) -> Iterator[np.ndarray]:
 
 
 def write(
-    path: Path, frames: int | Sequence[np.ndarray] = 5, rate: Fraction | int = 10, **options: object
+    path: Path, frames: int | Sequence[np.ndarray] = 5, rate: Fraction | int = 10, **options: Any
 ) -> Path:
     """Write a small clip quickly; `frames` is a number of grey ones or the pictures."""
     pictures = list(greys(frames)) if isinstance(frames, int) else frames
@@ -107,7 +108,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", CLIP_SUFFIXES)
-def test_count_size_rate_and_colours_come_back(tmp_path, suffix):
+def test_count_size_rate_and_colours_come_back(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"a.{suffix}", [flat(colour) for colour in COLOURS], NTSC)
     clip = probe(path)
     assert (clip.width, clip.height, clip.frames, clip.rate) == (64, 48, len(COLOURS), NTSC)
@@ -119,7 +120,7 @@ def test_count_size_rate_and_colours_come_back(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", CLIP_SUFFIXES)
-def test_colours_are_bt709_and_tagged_so(tmp_path, suffix):
+def test_colours_are_bt709_and_tagged_so(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"a.{suffix}", [flat((1, 0, 0))])
     luma = decode(path, "extractplanes=y", "gray")
     assert abs(luma.mean() - (16 + 219 * 0.2126)) <= 1.5  # BT.601 would be 81.5
@@ -132,7 +133,7 @@ def test_colours_are_bt709_and_tagged_so(tmp_path, suffix):
     "rate", [Fraction(24000, 1001), Fraction(25), Fraction(1), Fraction(60), Fraction(37, 3)]
 )
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_rates_are_exact(tmp_path, rate, suffix):
+def test_rates_are_exact(tmp_path: Path, rate: Fraction, suffix: str) -> None:
     path = write(tmp_path / f"a.{suffix}", 6, rate)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -143,7 +144,7 @@ def test_rates_are_exact(tmp_path, rate, suffix):
 
 
 @pytest.mark.parametrize("size", [(65, 48), (64, 49), (65, 49), (1, 1)])
-def test_odd_sides_gain_a_copy_of_the_edge(tmp_path, size):
+def test_odd_sides_gain_a_copy_of_the_edge(tmp_path: Path, size: tuple[int, int]) -> None:
     width, height = size
     ramp = np.linspace(0.2, 0.8, width * height, dtype=np.float32).reshape(height, width, 1)
     path = write(tmp_path / "a.mp4", [np.repeat(ramp, 3, axis=2)], crf=1)
@@ -155,7 +156,9 @@ def test_odd_sides_gain_a_copy_of_the_edge(tmp_path, size):
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
 @pytest.mark.parametrize("with_sound", [False, True])
-def test_the_index_comes_first_for_players_on_the_web(tmp_path, suffix, with_sound, aac):
+def test_the_index_comes_first_for_players_on_the_web(
+    tmp_path: Path, suffix: str, with_sound: bool, aac: ClipInfo
+) -> None:
     data = write(tmp_path / f"a.{suffix}", sound=aac if with_sound else None).read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
@@ -163,7 +166,7 @@ def test_the_index_comes_first_for_players_on_the_web(tmp_path, suffix, with_sou
 @pytest.mark.parametrize(
     "name", ["-x.mp4", "a b.mp4", "100%d %03d.mp4", "a:b.mp4", "concat:x|y.mkv", "ä'\"\n😀.mov"]
 )
-def test_awkward_names_and_folders(tmp_path, name, aac):
+def test_awkward_names_and_folders(tmp_path: Path, name: str, aac: ClipInfo) -> None:
     folder = tmp_path / "50% of: it's"
     folder.mkdir()
     write(folder / name, sound=aac)
@@ -171,19 +174,19 @@ def test_awkward_names_and_folders(tmp_path, name, aac):
     assert sums(folder / name) == sums(aac.path)
 
 
-def test_relative_name_with_a_leading_dash(tmp_path, monkeypatch):
+def test_relative_name_with_a_leading_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(Path("-y.mp4"))
     assert probe(Path("-y.mp4")).frames == 5
 
 
-def test_one_frame_and_many_more_than_a_pipe_holds(tmp_path):
+def test_one_frame_and_many_more_than_a_pipe_holds(tmp_path: Path) -> None:
     assert probe(write(tmp_path / "one.mp4", 1)).frames == 1
     big = [flat((number / 30, 0, 0), (320, 240)) for number in range(30)]
     assert probe(write(tmp_path / "big.mp4", big)).frames == 30
 
 
-def test_lower_crf_is_better(tmp_path):
+def test_lower_crf_is_better(tmp_path: Path) -> None:
     noise = [np.random.default_rng(0).random((48, 64, 3), np.float32)]
     fine, rough = (write(tmp_path / f"{crf}.webm", noise, crf=crf).stat().st_size for crf in (5, 50))
     assert fine > 1.5 * rough
@@ -193,7 +196,7 @@ def test_lower_crf_is_better(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "m4v", "mkv"])
-def test_sound_is_the_same_packets_and_sounds_the_same(tmp_path, suffix, aac):
+def test_sound_is_the_same_packets_and_sounds_the_same(tmp_path: Path, suffix: str, aac: ClipInfo) -> None:
     path = write(tmp_path / f"a.{suffix}", 60, aac.rate, sound=aac, expected_frames=60)
     assert sums(path) == sums(aac.path)
     clip = probe(path)
@@ -208,11 +211,11 @@ def test_sound_is_the_same_packets_and_sounds_the_same(tmp_path, suffix, aac):
     assert names(tmp_path) == [path.name]
 
 
-def test_sound_that_outlasts_the_pictures_is_not_cut(tmp_path, aac):
+def test_sound_that_outlasts_the_pictures_is_not_cut(tmp_path: Path, aac: ClipInfo) -> None:
     assert sums(write(tmp_path / "a.mp4", 3, 30, sound=aac)) == sums(aac.path)
 
 
-def test_silent_source_gives_no_track_of_sound(tmp_path):
+def test_silent_source_gives_no_track_of_sound(tmp_path: Path) -> None:
     silent = probe(write(tmp_path / "silent.mp4"))
     assert probe(write(tmp_path / "a.mp4", sound=silent)).audio == ()
 
@@ -224,7 +227,9 @@ def offset(path: Path) -> Fraction:
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 @pytest.mark.parametrize(("late", "seconds"), [("sound", 0.5), ("pictures", -0.5)])
-def test_offset_between_sound_and_pictures_is_kept(tmp_path, late, seconds, suffix):
+def test_offset_between_sound_and_pictures_is_kept(
+    tmp_path: Path, late: str, seconds: float, suffix: str
+) -> None:
     delay = ["-itsoffset", "0.5"]
     if late == "sound":
         clip = source(tmp_path / "late.mkv", "-c:a", "aac", before=delay)
@@ -240,7 +245,7 @@ def test_offset_between_sound_and_pictures_is_kept(tmp_path, late, seconds, suff
     assert probe(path).frames == 60
 
 
-def test_a_transport_stream_that_starts_at_a_second_and_a_half(tmp_path):
+def test_a_transport_stream_that_starts_at_a_second_and_a_half(tmp_path: Path) -> None:
     clip = source(tmp_path / "a.ts", "-preset", "ultrafast", "-c:a", "mp2", "-f", "mpegts")
     assert clip.start_time > 1
     path = write(tmp_path / "a.mp4", 60, clip.rate, sound=clip)
@@ -250,7 +255,7 @@ def test_a_transport_stream_that_starts_at_a_second_and_a_half(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-def test_selected_frames_get_the_packets_of_their_time(tmp_path, suffix, aac):
+def test_selected_frames_get_the_packets_of_their_time(tmp_path: Path, suffix: str, aac: ClipInfo) -> None:
     start, stop = 20 / NTSC, 41 / NTSC
     path = write(tmp_path / f"a.{suffix}", 21, NTSC, sound=aac, sound_range=(start, stop))
     packet = Fraction(1024, 44100)
@@ -272,7 +277,7 @@ def test_selected_frames_get_the_packets_of_their_time(tmp_path, suffix, aac):
         assert whole[first][0] <= start - packet
 
 
-def test_cut_sound_is_in_time_to_the_sample(tmp_path, aac):
+def test_cut_sound_is_in_time_to_the_sample(tmp_path: Path, aac: ClipInfo) -> None:
     start = 20 / NTSC
     path = write(tmp_path / "a.mp4", 20, NTSC, sound=aac, sound_range=(start, None))
     whole = np.frombuffer(heard(aac.path), np.int16).astype(float)
@@ -284,18 +289,18 @@ def test_cut_sound_is_in_time_to_the_sample(tmp_path, aac):
         shift: np.abs(whole[begin + 4000 + shift : begin + 12000 + shift] - piece).mean()
         for shift in range(-3, 4)
     }
-    best = min(errors, key=errors.get)
+    best = min(errors, key=errors.__getitem__)
     assert abs(best) <= 1
     assert errors[best] < 5
 
 
-def test_frames_from_the_start_to_somewhere(tmp_path, aac):
+def test_frames_from_the_start_to_somewhere(tmp_path: Path, aac: ClipInfo) -> None:
     path = write(tmp_path / "a.mp4", 30, NTSC, sound=aac, sound_range=(0, 30 / NTSC))
     assert sums(path) == sums(aac.path)[: len(sums(path))]
     assert 30 / NTSC - Fraction(1024, 44100) <= packets(path)[-1][0] < 30 / NTSC
 
 
-def test_the_chapters_of_the_source_are_kept_only_with_its_whole_time(tmp_path, aac):
+def test_the_chapters_of_the_source_are_kept_only_with_its_whole_time(tmp_path: Path, aac: ClipInfo) -> None:
     text = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n"
     (tmp_path / "chapters.txt").write_text(text)
     inputs = [
@@ -315,7 +320,8 @@ def test_the_chapters_of_the_source_are_kept_only_with_its_whole_time(tmp_path, 
             assert len(container.chapters()) == count
 
 
-def test_every_track_keeps_its_language_title_and_order(tmp_path):
+@pytest.mark.slow
+def test_every_track_keeps_its_language_title_and_order(tmp_path: Path) -> None:
     languages = [
         "-metadata:s:a:0",
         "language=deu",
@@ -341,8 +347,9 @@ def test_every_track_keeps_its_language_title_and_order(tmp_path):
     assert writer.notes == ["two.mkv: the sound (flac) was encoded again as aac for .mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
-def test_tracks_that_are_silent_in_the_range_are_left_out(tmp_path, suffix):
+def test_tracks_that_are_silent_in_the_range_are_left_out(tmp_path: Path, suffix: str) -> None:
     pictures = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=3"]
     short, long = (["-f", "lavfi", "-i", f"sine=d={seconds}"] for seconds in (0.6, 3))
     both = ["-map", "0:v", "-map", "1:a", "-map", "2:a", "-c:a", "aac", "-pix_fmt", "yuv420p"]
@@ -362,7 +369,7 @@ def test_tracks_that_are_silent_in_the_range_are_left_out(tmp_path, suffix):
         assert writer.notes[-1] == note
 
 
-def test_sound_encoded_again_stays_in_time(tmp_path, aac):
+def test_sound_encoded_again_stays_in_time(tmp_path: Path, aac: ClipInfo) -> None:
     start = 20 / NTSC
     path = write(tmp_path / "a.webm", 20, NTSC, sound=aac, sound_range=(start, 40 / NTSC))
     clip = probe(path)
@@ -372,13 +379,16 @@ def test_sound_encoded_again_stays_in_time(tmp_path, aac):
     assert 20 / NTSC - Fraction(1, 20) <= last < 20 / NTSC + Fraction(1, 100)
 
 
-def test_pcm_is_copied_into_mov_and_encoded_for_mp4(tmp_path):
+@pytest.mark.slow
+def test_pcm_is_copied_into_mov_and_encoded_for_mp4(tmp_path: Path) -> None:
     clip = source(tmp_path / "pcm.mov", "-c:a", "pcm_s16le", "-preset", "ultrafast")
     assert heard(write(tmp_path / "a.mov", sound=clip)) == heard(clip.path)
     assert probe(write(tmp_path / "a.mp4", sound=clip)).audio[0].codec == "aac"
 
 
-def test_packets_that_the_container_refuses_after_all_are_encoded(tmp_path, aac, monkeypatch):
+def test_packets_that_the_container_refuses_after_all_are_encoded(
+    tmp_path: Path, aac: ClipInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sound.COPYABLE, ".webm", frozenset({"aac"}))
     with FrameWriter(tmp_path / "a.webm", SIZE, NTSC, sound=aac, preset="ultrafast") as writer:
         writer.write(flat((0, 0, 0)))
@@ -387,7 +397,7 @@ def test_packets_that_the_container_refuses_after_all_are_encoded(tmp_path, aac,
     assert probe(tmp_path / "a.webm").audio[0].codec == "opus"
 
 
-def test_empty_range_of_sound_is_refused(tmp_path, aac):
+def test_empty_range_of_sound_is_refused(tmp_path: Path, aac: ClipInfo) -> None:
     with pytest.raises(InputError) as caught:
         FrameWriter(tmp_path / "a.mp4", SIZE, NTSC, sound=aac, sound_range=(1, 1))
     assert str(caught.value) == "the sound from 1 s to 1 s is empty; mend the range"
@@ -396,15 +406,15 @@ def test_empty_range_of_sound_is_refused(tmp_path, aac):
 # ---------------------------------------------------------------------------------------------- refusing
 
 
-def refusal(path: Path, **options: object) -> str:
-    arguments = {"size": SIZE, "rate": NTSC, **options}
+def refusal(path: Path, **options: Any) -> str:
+    arguments: dict[str, Any] = {"size": SIZE, "rate": NTSC, **options}
     with pytest.raises(InputError) as caught:
         FrameWriter(path, **arguments)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
-def test_outputs_that_cannot_be(tmp_path, monkeypatch):
+def test_outputs_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.avi"
     listed = "use one of .mp4, .mov, .m4v, .mkv, .webm"
     assert refusal(path) == f"cannot write {path}: the suffix .avi is not supported; {listed}"
@@ -419,7 +429,7 @@ def test_outputs_that_cannot_be(tmp_path, monkeypatch):
     assert names(tmp_path) == ["a.mp4"]
 
 
-def test_values_that_make_no_sense(tmp_path):
+def test_values_that_make_no_sense(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     assert refusal(path, size=(0, 4)) == f"cannot write {path}: 0x4 pixels at 30000/1001 frames a second"
     assert refusal(path, rate=Fraction(0)) == f"cannot write {path}: 64x48 pixels at 0 frames a second"
@@ -427,14 +437,14 @@ def test_values_that_make_no_sense(tmp_path):
     assert refusal(path, preset="best").startswith("crf 16, preset best: use 0 to 51, and one of ")
 
 
-def test_the_source_is_never_replaced(tmp_path, aac):
+def test_the_source_is_never_replaced(tmp_path: Path, aac: ClipInfo) -> None:
     link = tmp_path / "link.mp4"
     link.symlink_to(aac.path)
     expected = f"cannot write {link}: it is the clip the sound comes from; choose another name"
     assert refusal(link, sound=aac, overwrite=True) == expected
 
 
-def test_an_ffmpeg_without_the_encoder(tmp_path, monkeypatch):
+def test_an_ffmpeg_without_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encode, "has_encoder", lambda name: False)
     with pytest.raises(ToolError) as caught:
         FrameWriter(tmp_path / "a.mp4", SIZE, NTSC)
@@ -445,7 +455,7 @@ def test_an_ffmpeg_without_the_encoder(tmp_path, monkeypatch):
 # --------------------------------------------------------------------------------------- all or nothing
 
 
-def failure(path: Path, frames: int | Sequence[np.ndarray] = 5, **options: object) -> str:
+def failure(path: Path, frames: int | Sequence[np.ndarray] = 5, **options: Any) -> str:
     """The message of the EncodeError; nothing may be left but what was there before."""
     before = {p: p.read_bytes() for p in path.parent.iterdir()}
     with pytest.raises(EncodeError) as caught:
@@ -455,7 +465,7 @@ def failure(path: Path, frames: int | Sequence[np.ndarray] = 5, **options: objec
     return str(caught.value)
 
 
-def test_overwriting_replaces_only_with_a_finished_clip(tmp_path):
+def test_overwriting_replaces_only_with_a_finished_clip(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")
     assert failure(path, 5, overwrite=True, expected_frames=6) == f"{path}: 5 frames instead of 6 were given"
@@ -466,7 +476,7 @@ def test_overwriting_replaces_only_with_a_finished_clip(tmp_path):
     assert probe(path).frames == 5
 
 
-def test_no_frames(tmp_path):
+def test_no_frames(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     with pytest.raises(EncodeError) as caught, FrameWriter(path, SIZE, NTSC):
         pass
@@ -474,7 +484,7 @@ def test_no_frames(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_an_exception_inside_leaves_nothing_behind(tmp_path, aac):
+def test_an_exception_inside_leaves_nothing_behind(tmp_path: Path, aac: ClipInfo) -> None:
     for error in (KeyError, KeyboardInterrupt):
         with pytest.raises(error), FrameWriter(tmp_path / "a.mp4", SIZE, NTSC, sound=aac) as writer:
             writer.write(flat((0, 0, 0)))
@@ -483,7 +493,7 @@ def test_an_exception_inside_leaves_nothing_behind(tmp_path, aac):
         assert names(tmp_path) == []
 
 
-def test_frames_of_another_size_or_without_numbers(tmp_path):
+def test_frames_of_another_size_or_without_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     pictures = [flat((0, 0, 0)), flat((0, 0, 0), (64, 50))]
     expected = f"frame 1 of {path}: expected shape (48, 64, 3), got (50, 64, 3)"
@@ -491,17 +501,18 @@ def test_frames_of_another_size_or_without_numbers(tmp_path):
     assert failure(path, [flat((0, np.nan, 0))]) == "a picture to be saved has values that are not finite"
 
 
-def test_writing_outside_the_with_block(tmp_path):
+def test_writing_outside_the_with_block(tmp_path: Path) -> None:
     writer = FrameWriter(tmp_path / "a.mp4", SIZE, NTSC)
     with pytest.raises(RuntimeError, match=r"^FrameWriter\.write works inside its with-block only$"):
         writer.write(flat((0, 0, 0)))
 
 
-def test_ffmpeg_killed_while_frames_are_written(tmp_path):
+def test_ffmpeg_killed_while_frames_are_written(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     with pytest.raises(EncodeError) as caught, FrameWriter(path, (320, 240), NTSC) as writer:
         for number, picture in enumerate(greys(200, (320, 240))):
             if number == 3:
+                assert writer._process is not None
                 os.kill(writer._process.pid, signal.SIGKILL)
             writer.write(picture)
     assert str(caught.value).startswith(f"cannot write {path}: ffmpeg failed after ")
@@ -509,11 +520,12 @@ def test_ffmpeg_killed_while_frames_are_written(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_ffmpeg_stopped_gently_leaves_no_short_clip(tmp_path):
+def test_ffmpeg_stopped_gently_leaves_no_short_clip(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     with pytest.raises(EncodeError) as caught, FrameWriter(path, SIZE, NTSC) as writer:
         for picture in greys(5):
             writer.write(picture)
+        assert writer._process is not None
         os.kill(writer._process.pid, signal.SIGTERM)
         while writer._process.running:  # it may look at the signal only when more comes
             writer.write(next(iter(greys(1))))
@@ -535,7 +547,7 @@ def fake_ffmpeg(folder: Path, message: str, *, only_with: str = "") -> Path:
     return script
 
 
-def test_full_disk_is_named(tmp_path, monkeypatch):
+def test_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "out").mkdir()
     fake = fake_ffmpeg(tmp_path / "bin", "Error writing trailer: No space left on device")
@@ -547,7 +559,9 @@ def test_full_disk_is_named(tmp_path, monkeypatch):
     )
 
 
-def test_failure_while_the_sound_is_added(tmp_path, monkeypatch, aac):
+def test_failure_while_the_sound_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aac: ClipInfo
+) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "out").mkdir()
     fake = fake_ffmpeg(tmp_path / "bin", "Invalid argument", only_with="-copyts")
@@ -577,8 +591,9 @@ except EncodeError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="sets the limit of another process")
-def test_a_clip_larger_than_a_file_may_be(tmp_path):
+def test_a_clip_larger_than_a_file_may_be(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     root = Path(encode.__file__).parents[1]
     command = [sys.executable, "-c", LIMITED, str(path)]
@@ -592,7 +607,7 @@ def test_a_clip_larger_than_a_file_may_be(tmp_path):
 # ---------------------------------------------------------------------------------------------- checking
 
 
-def test_check_accepts_what_is_right_and_names_what_is_not(tmp_path, aac):
+def test_check_accepts_what_is_right_and_names_what_is_not(tmp_path: Path, aac: ClipInfo) -> None:
     path = tmp_path / "out.mp4"
     verify_clip(aac.path, path, SIZE, 60, 1)
     for size, frames, tracks in [((64, 50), 60, 1), (SIZE, 59, 1), (SIZE, 60, 0)]:
@@ -605,7 +620,7 @@ def test_check_accepts_what_is_right_and_names_what_is_not(tmp_path, aac):
         )
 
 
-def test_check_finds_damage(tmp_path):
+def test_check_finds_damage(tmp_path: Path) -> None:
     good = write(tmp_path / "good.mkv", 30).read_bytes()
     path = tmp_path / "bad.mkv"
     path.write_bytes(good[: len(good) * 2 // 3])
@@ -627,7 +642,7 @@ def test_check_finds_damage(tmp_path):
         verify_clip(path, path, SIZE, 4)
 
 
-def test_a_clip_that_fails_the_check_does_not_appear(tmp_path, monkeypatch):
+def test_a_clip_that_fails_the_check_does_not_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "count_frames", lambda *arguments: 4)
     assert "expected 5 frames of 64x48 with 0 tracks of sound, got 4 frames" in failure(tmp_path / "a.mp4")
 
@@ -640,7 +655,7 @@ def durations(path: Path) -> list[int]:
     with Image.open(path) as image:
         assert image.info["loop"] == 0
         found = []
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
             found.append(image.info["duration"])
@@ -649,7 +664,7 @@ def durations(path: Path) -> list[int]:
 
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 @pytest.mark.parametrize("rate", [Fraction(10), NTSC, Fraction(50)])
-def test_animation_has_every_frame_and_the_right_length(tmp_path, suffix, rate):
+def test_animation_has_every_frame_and_the_right_length(tmp_path: Path, suffix: str, rate: Fraction) -> None:
     path = tmp_path / f"a.{suffix}"
     write_animation(path, greys(12), rate)
     found = durations(path)
@@ -660,7 +675,7 @@ def test_animation_has_every_frame_and_the_right_length(tmp_path, suffix, rate):
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
-def test_animation_shows_what_it_was_given(tmp_path, suffix):
+def test_animation_shows_what_it_was_given(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     write_animation(path, [flat(colour) for colour in COLOURS], Fraction(5))
     with Image.open(path) as image:
@@ -670,7 +685,7 @@ def test_animation_shows_what_it_was_given(tmp_path, suffix):
             assert np.abs(shown - np.array(colour) * 255).max() <= 4
 
 
-def test_gif_keeps_a_gradient_smooth(tmp_path):
+def test_gif_keeps_a_gradient_smooth(tmp_path: Path) -> None:
     ramp = np.zeros((192, 256, 3), np.float32)
     ramp[..., 0], ramp[..., 1] = np.linspace(0, 1, 256), np.linspace(0, 1, 192)[:, None]
     write_animation(tmp_path / "a.gif", [ramp, ramp[::-1].copy()], Fraction(2))
@@ -681,21 +696,21 @@ def test_gif_keeps_a_gradient_smooth(tmp_path):
     assert np.abs(blocks).mean() < 0.005  # 0.0075 without dithering
 
 
-def test_fast_gif_leaves_frames_out_and_keeps_its_length(tmp_path):
+def test_fast_gif_leaves_frames_out_and_keeps_its_length(tmp_path: Path) -> None:
     write_animation(tmp_path / "a.gif", greys(60), Fraction(60))
     assert abs(sum(durations(tmp_path / "a.gif")) - 1000) <= 20
     assert min(durations(tmp_path / "a.gif")) == 20
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
-def test_standing_still_takes_its_time(tmp_path, suffix):
+def test_standing_still_takes_its_time(tmp_path: Path, suffix: str) -> None:
     pictures = [flat((1, 0, 0))] * 3 + [flat((0, 0, 1))] * 4
     write_animation(tmp_path / f"a.{suffix}", pictures, Fraction(10))
     assert sum(durations(tmp_path / f"a.{suffix}")) == 700
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "mp4"])
-def test_animation_of_one_frame_and_of_odd_sides(tmp_path, suffix):
+def test_animation_of_one_frame_and_of_odd_sides(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"100% it's: ä.{suffix}"
     write_animation(path, [flat((0, 1, 0), (33, 17))], Fraction(10))
     if suffix == "mp4":
@@ -705,12 +720,12 @@ def test_animation_of_one_frame_and_of_odd_sides(tmp_path, suffix):
         assert image.size == (33, 17)
 
 
-def test_animation_as_a_clip(tmp_path):
+def test_animation_as_a_clip(tmp_path: Path) -> None:
     write_animation(tmp_path / "a.mp4", greys(7), NTSC)
     assert (probe(tmp_path / "a.mp4").frames, probe(tmp_path / "a.mp4").rate) == (7, NTSC)
 
 
-def test_animations_that_cannot_be(tmp_path):
+def test_animations_that_cannot_be(tmp_path: Path) -> None:
     path = tmp_path / "a.apng"
     with pytest.raises(InputError) as caught:
         write_animation(path, greys(2), Fraction(5))
@@ -729,7 +744,7 @@ def test_animations_that_cannot_be(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "mp4"])
-def test_animation_that_fails_leaves_nothing(tmp_path, suffix):
+def test_animation_that_fails_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     def broken() -> Iterator[np.ndarray]:
         yield flat((0, 0, 0))
         raise KeyError("broken")
@@ -746,7 +761,7 @@ def test_animation_that_fails_leaves_nothing(tmp_path, suffix):
     assert names(tmp_path) == []
 
 
-def test_gif_on_a_full_disk(tmp_path, monkeypatch):
+def test_gif_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "out").mkdir()
     fake = fake_ffmpeg(
@@ -761,6 +776,6 @@ def test_gif_on_a_full_disk(tmp_path, monkeypatch):
     assert names(path.parent) == []
 
 
-def test_importing_loads_no_heavy_package():
+def test_importing_loads_no_heavy_package() -> None:
     code = "import sys, video.animation; assert not {'PIL', 'cv2', 'av', 'ffmpeg'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(encode.__file__).parents[1])

@@ -125,6 +125,7 @@ def test_a_preview_is_neither_read_nor_counted(tmp_path: Path) -> None:
     assert count_pages(path) == (1, 1)
 
 
+@pytest.mark.slow
 def test_date_and_camera_are_found_before_any_photo_is_read(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x0132] = 6, "Camera", "2026:05:06 07:08:09"
@@ -151,6 +152,7 @@ def test_a_folder_of_frames(tmp_path: Path) -> None:
     assert (folder.width, folder.height, len(folder.files)) == (3 * TILE, 2 * TILE, 2)
 
 
+@pytest.mark.slow
 def test_pillow_heif_is_loaded_with_the_first_heic_and_not_before(tmp_path: Path) -> None:
     save_heic(tmp_path / "a.heic", LARGE)
     quarters().save(tmp_path / "a.png")
@@ -176,6 +178,7 @@ def test_pixel_limit(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_sizes_that_lie_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
     path = save_heic(tmp_path / "a.heic", Image.new("RGB", (2000, 2000)), tile_size=0)
     data, size = path.read_bytes(), (2000).to_bytes(4, "big") * 2

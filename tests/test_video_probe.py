@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video_clips import convert, make_clip
 
-import video.probe
 from video.errors import InputError
 from video.images import DEFAULT_PIXEL_LIMIT
 from video.probe import AudioTrack, ClipInfo, describe, probe, upright_size
@@ -412,8 +411,8 @@ def test_probe_prefers_ffprobe(plain: Path, monkeypatch: pytest.MonkeyPatch) -> 
         asked.append((path, tool))
         return from_ffprobe(path, document(), packets([0, 1001]))
 
-    monkeypatch.setattr(video.probe, "find_ffprobe", lambda: "the tool")
-    monkeypatch.setattr(video.probe, "read_with_ffprobe", fake)
+    monkeypatch.setattr("video.probe.find_ffprobe", lambda: "the tool")
+    monkeypatch.setattr("video.probe.read_with_ffprobe", fake)
     assert probe(plain).width == 1920
     assert asked == [(plain, "the tool")]
 
@@ -457,7 +456,7 @@ def track(times: list[int], *, base: str, rates: tuple[str, str], length: int) -
 def test_timing(
     times: list[int], base: str, rates: tuple[str, str], length: int, rate: str, variable: bool
 ) -> None:
-    found = video.probe.timing(track(times, base=base, rates=rates, length=length))
+    found = timing(track(times, base=base, rates=rates, length=length))
     assert found[:2] == (Fraction(rate), variable)
 
 

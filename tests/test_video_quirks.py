@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -482,6 +483,7 @@ def test_a_folder_with_gaps(tmp_path: Path) -> None:
     assert [corners(frame) for frame in read_frames(folder)] == [UPRIGHT] * 4
 
 
+@pytest.mark.slow
 def test_every_cut_and_flip_ends_in_pictures_or_one_line(tmp_path: Path) -> None:
     """Never a traceback, never a hang: an error of our own, or frames of the right size."""
     whole = make(QUIRKS["sound"], tmp_path).read_bytes()
@@ -504,6 +506,7 @@ def test_every_cut_and_flip_ends_in_pictures_or_one_line(tmp_path: Path) -> None
 # ---------------------------------------------------------------------------------------- files that attack
 
 
+@pytest.mark.slow
 def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
     """Playlists, scripts, sessions, manifests and aliases as clips, drawings as pictures; also late."""
     clip = probe(make(QUIRKS["sound"], tmp_path))
@@ -528,19 +531,21 @@ def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
             out.unlink()
 
 
+@pytest.mark.slow
 def test_every_input_is_held_to_files_of_known_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each input of each command that reading and writing need has both lists and ``file:``."""
     path = make(QUIRKS["variable rate with sound"], tmp_path)
     commands: list[list[str]] = []
     opened: list[tuple[object, ...]] = []
-    popen, open_container = subprocess.Popen, av.open
+    popen: Any = subprocess.Popen
+    open_container = av.open
 
-    def record(command: list[str], *rest: object, **options: object) -> object:
+    def record(command: list[str], *rest: object, **options: Any) -> object:
         assert isinstance(command, list) and not options.get("shell")
         commands.append(command)
         return popen(command, *rest, **options)
 
-    def record_open(file: str, mode: str = "r", **options: object) -> object:
+    def record_open(file: str, mode: str = "r", **options: Any) -> object:
         opened.append((file[:5], mode, mode == "w" or options.get("options")))
         return open_container(file, mode, **options)
 
@@ -583,7 +588,7 @@ class Photo:
     corners: str = UPRIGHT
 
 
-def saved(mode: str = "RGB", **options: object) -> Callable[[Image.Image, Path], None]:
+def saved(mode: str = "RGB", **options: Any) -> Callable[[Image.Image, Path], None]:
     """A way to save a picture in a mode of Pillow, with options for saving."""
     return lambda image, path: image.convert(mode).save(path, **options)
 
@@ -612,8 +617,8 @@ def pages(image: Image.Image, path: Path) -> None:
     image.save(path, save_all=True, append_images=others)
 
 
-def resized(*size: int, **options: object) -> Callable[[Image.Image, Path], None]:
-    return lambda image, path: image.resize(size, Image.Resampling.NEAREST).save(path, **options)
+def resized(width: int, height: int, **options: Any) -> Callable[[Image.Image, Path], None]:
+    return lambda image, path: image.resize((width, height), Image.Resampling.NEAREST).save(path, **options)
 
 
 SEEN_AS = {1: "RGBW", 2: "GRWB", 3: "WBGR", 4: "BWRG", 5: "RBGW", 6: "BRWG", 7: "WGBR", 8: "GWRB"}
@@ -688,6 +693,7 @@ def test_no_photos(content: bytes, told: str, tmp_path: Path) -> None:
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_bomb_and_a_cut_photo(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     Image.new("1", (20_000, 20_000)).save(path)

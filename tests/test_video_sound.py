@@ -14,13 +14,13 @@ from video_clips import SIZE, convert
 
 from video import muxing
 from video.encode import FrameWriter
-from video.errors import EncodeError
+from video.errors import EncodeError, VideoError
 from video.extras import ExtrasPlan, ExtraTrack
 from video.muxing import settle
 from video.probe import AudioTrack, ClipInfo, probe
 from video.rehearsal import rehearse
 from video.sound import COPY, SoundPlan, plan_sound, ways
-from video.tools import find_ffmpeg
+from video.tools import Finished, find_ffmpeg, run_ffmpeg
 
 PICTURES = ("-f", "lavfi", "-i", f"testsrc2=s={SIZE[0]}x{SIZE[1]}:r=10:d=1")
 TONE = ("-f", "lavfi", "-i", "sine=d=1")
@@ -62,6 +62,7 @@ def write(writer: FrameWriter, frames: int = 10) -> ClipInfo:
     return probe(writer.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rehearsed", [True, False])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_track_of_an_unknown_kind_is_left_out(suffix: str, rehearsed: bool, tmp_path: Path) -> None:
@@ -76,6 +77,7 @@ def test_a_track_of_an_unknown_kind_is_left_out(suffix: str, rehearsed: bool, tm
     assert writer.notes == [note]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sound", "codec", "suffix", "said"),
     [
@@ -110,6 +112,7 @@ def test_a_track_without_anything_in_it(tmp_path: Path) -> None:
     assert len(write(writer).audio) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "tracks"), [(".mp4", 1), (".mkv", 2)])
 def test_a_damaged_track_costs_no_frame(suffix: str, tracks: int, tmp_path: Path) -> None:
     """Copied as it is where it can be, whatever decoders say of it in the finished clip; else left out."""
@@ -121,6 +124,7 @@ def test_a_damaged_track_costs_no_frame(suffix: str, tracks: int, tmp_path: Path
     assert len(write(writer).audio) == tracks
 
 
+@pytest.mark.slow
 def test_sound_that_begins_late_is_rehearsed_where_it_is(tmp_path: Path) -> None:
     """Also for a part of the clip in which there is none: said before the work."""
     late = ("-itsoffset", "3", *TONE)
@@ -175,9 +179,9 @@ def test_a_full_disk_is_no_reason_to_leave_sound_out(tmp_path: Path, monkeypatch
     assert plan is not None
     tried = []
 
-    def full(arguments: Sequence[str]) -> muxing.Finished:
+    def full(arguments: Sequence[str]) -> Finished:
         tried.append(arguments)
-        return muxing.Finished(1, b"", ("Error writing trailer: No space left on device",))
+        return Finished(1, b"", ("Error writing trailer: No space left on device",))
 
     monkeypatch.setattr(muxing, "run_ffmpeg", full)
     files = tmp_path / "a.mp4", tmp_path / "out.mp4"
@@ -227,12 +231,13 @@ def test_subtitles_that_take_too_long_cost_no_sound(tmp_path: Path, monkeypatch:
     source = convert([*both, "-c", "copy", "-c:s", "mov_text"], tmp_path / "a.mp4")
     plan = plan_sound(replace(probe(source), audio=TRACKS), ".mp4")
     assert plan is not None and len(plan.tracks) == 2  # though the second one is no sound
-    ran, patience = muxing.run_ffmpeg, []
+    patience: list[float] = []
+    ran = run_ffmpeg
 
-    def slow(arguments: Sequence[str], *, timeout: float) -> muxing.Finished:
+    def slow(arguments: Sequence[str], *, timeout: float) -> Finished:
         patience.append(timeout)
         if timeout < 60:
-            raise muxing.VideoError(f"gave no result within {timeout} s and was stopped")
+            raise VideoError(f"gave no result within {timeout} s and was stopped")
         return ran(arguments, timeout=timeout)
 
     monkeypatch.setattr(muxing, "run_ffmpeg", slow)

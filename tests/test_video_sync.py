@@ -15,6 +15,7 @@ from video.probe import ClipInfo, probe
 from video.timing import TimeTable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [

@@ -24,7 +24,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ def slim(pairs: Sequence[Pair], plot: Path | None) -> None:
         draw(curves, plot)
 
 
-def draw(curves: dict[tuple[str, str], tuple[Trace, ...]], path: Path) -> None:
+def draw(curves: Mapping[tuple[str, str], tuple[Trace, ...]], path: Path) -> None:
     """Loss against evaluations, a panel for every pair and start."""
     import matplotlib
 

@@ -25,7 +25,13 @@ from scripts import tables
 from scripts.media import Media
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = (("--version",), ("--help",), ("video", "--help"), ("presets",), ("image",))
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("--version",),
+    ("--help",),
+    ("video", "--help"),
+    ("presets",),
+    ("image",),
+)
 LIMIT = 0.5
 
 

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -86,8 +87,12 @@ def stylize_clip(
             )
         pictures.append(saved(result.picture))
         results.append(result)
-        model.remember(frame, lambda picture=pictures[-1]: picture)
+        model.remember(frame, _kept(pictures[-1]))
     return pictures, results
+
+
+def _kept(picture: FloatImage) -> Callable[[], FloatImage]:
+    return lambda: picture
 
 
 def saved(picture: FloatImage) -> FloatImage:
@@ -412,6 +417,10 @@ class _Timer:
         self.seconds += time.perf_counter() - began
 
 
+def _guide(model: MotionModel, tracker: FlowTracker, content: FloatImage) -> object:
+    return model.guide(content, tracker.look(content))
+
+
 def cost(media: Media, size: int, sheet: Path | None) -> bool:
     """Flow, masks and warping of a frame at 512 px against its iterations on the full network's shape."""
     del size, sheet
@@ -424,8 +433,8 @@ def cost(media: Media, size: int, sheet: Path | None) -> bool:
     model.guide(contents[0], tracker.look(contents[0]))
     flow, frame = _Timer(), _Timer()
     for content in contents[1:]:
-        flow(lambda content=content: model.guide(content, tracker.look(content)))
-        model.remember(content, lambda content=content: content)
+        flow(partial(_guide, model, tracker, content))
+        model.remember(content, _kept(content))
     start, anchor = model.guide(contents[-1], tracker.look(contents[-1]))
     stylizer.stylize(contents[-1], initial=start, anchor=anchor, iterations=2)
     frame(

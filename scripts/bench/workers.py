@@ -209,7 +209,7 @@ class Nothing:
 
     files: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
-    signs: tuple[Path, ...] = ()
+    probe_files: tuple[Path, ...] = ()
 
     def begin(self, places: Places, display: Display) -> Nothing:
         del places, display

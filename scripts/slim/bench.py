@@ -34,7 +34,7 @@ import numpy as np
 from pipeline.styling.pictures import read_picture
 from scripts import tables
 from scripts.media import Media
-from scripts.slim.training.measure import Moments, explained_variance
+from scripts.slim.training.measure import Activations, Moments, explained_variance
 from scripts.slim.training.pictures import hold_back, read_pictures
 from scripts.slim.training.teachers import SLIM_LAYERS, Compressed16x, read_teacher
 from stylize.backbone import Vgg19
@@ -85,9 +85,7 @@ def variance_table(
         for name, network in networks.items():
             mine = [layer for layer in layers if layer in network.layers]
             found[which, name] = explained_variance(
-                lambda image, network=network, mine=mine: network.activations(image, mine),
-                lambda image, teacher=teacher, mine=mine: teacher.activations(image, mine),
-                pictures,
+                _reading(network, mine), _reading(teacher, mine), pictures
             )
         for layer in layers:
             bounds[layer] = (which, _bound(teacher, layer, pictures))
@@ -95,7 +93,7 @@ def variance_table(
     for layer in STYLE:
         which, bound = bounds[layer]
         cells = [found[which, name].get(layer) for name in networks]
-        good &= min(cells[0]) >= BARS[layer]
+        good &= cells[0] is not None and min(cells[0]) >= BARS[layer]
         texts = ["-" if cell is None else f"{cell[0]:.3f} / {cell[1]:.3f}" for cell in cells]
         tables.row(layer, which, BARS[layer], f"{bound:.3f}", *texts)
     return good
@@ -207,6 +205,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _teaches(which: str, layer: str) -> bool:
     """The real network judges the blocks there are of it; the 16x one the rest."""
     return (which == "VGG-19") == (block_of(layer) <= 3)
+
+
+def _reading(network: Any, layers: Sequence[str]) -> Activations:
+    return lambda image: network.activations(image, layers)
 
 
 def _bound(teacher: Any, layer: str, pictures: Sequence[FloatImage]) -> float:

@@ -180,7 +180,7 @@ class Seam:
                 seam.strike("open", path, options.get("dir_fd"))
             return plain_os_open(path, flags, *more, **options)
 
-        builtins.open = io.open = hooked  # type: ignore[assignment]
+        builtins.open = io.open = hooked
         os.open = hooked_os
 
 

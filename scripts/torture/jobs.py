@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def make_jobs(
         return resize_image(cells, (SIDE + frames, 48))
 
     shots = [scene(1), scene(7)]
-    with FrameWriter(folder / "clip.mp4", (SIDE, 48), 12) as writer:
+    with FrameWriter(folder / "clip.mp4", (SIDE, 48), Fraction(12)) as writer:
         for number in range(frames):
             shot = shots[number >= frames // 2]
             writer.write(np.ascontiguousarray(shot[:, number : number + SIDE]))
@@ -219,6 +220,6 @@ def at_replace(name: str, count: int, *, before: bool) -> Callable[[], None]:
             if hit and seen == count:
                 die()
 
-        os.replace = replaced
+        os.replace = replaced  # type: ignore[assignment]
 
     return prepare

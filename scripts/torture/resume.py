@@ -99,10 +99,10 @@ def in_journal(count: int) -> Callable[[], None]:
     """Die when half of the `count`-th journal line is written."""
 
     def prepare() -> None:
-        import pipeline.run_folder.journal
+        from pipeline.run_folder import files, journal
 
         seen = 0
-        append = pipeline.run_folder.journal.append_durably
+        append = files.append_durably
 
         def torn(path: Path, line: str) -> None:
             nonlocal seen
@@ -113,7 +113,7 @@ def in_journal(count: int) -> Callable[[], None]:
                 die()
             append(path, line)
 
-        pipeline.run_folder.journal.append_durably = torn
+        vars(journal)["append_durably"] = torn
 
     return prepare
 
@@ -171,7 +171,7 @@ def failing_fsync(count: int) -> Callable[[], None]:
                 raise OSError(5, "Input/output error")
             fsync(descriptor)
 
-        os.fsync = failing
+        os.fsync = failing  # type: ignore[assignment]
 
     return prepare
 
@@ -244,7 +244,7 @@ def disks(jobs: list[Job]) -> dict[str, str]:
 
 def mount(place: Path, size: int, how: str = "") -> bool:
     """Put a file system of so many KiB in memory at a folder, or change the size of the one there."""
-    command = ["mount", "-t", "tmpfs", "-o", f"{how}size={size}k", "none", place]
+    command = ["mount", "-t", "tmpfs", "-o", f"{how}size={size}k", "none", str(place)]
     return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 

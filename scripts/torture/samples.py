@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -236,7 +237,7 @@ def picture(mode: str = "RGB", size: tuple[int, int] = (SIDE, 48)) -> Image.Imag
     return Image.fromarray(colours).convert(mode)
 
 
-def photo(mode: str = "RGB", size: tuple[int, int] = (SIDE, 48), **options: object) -> Maker:
+def photo(mode: str = "RGB", size: tuple[int, int] = (SIDE, 48), **options: Any) -> Maker:
     """A maker of a photo in a mode of Pillow's; the name decides the format."""
     return lambda path: picture(mode, size).save(path, **options)
 

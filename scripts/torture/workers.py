@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -239,7 +240,7 @@ def make_inputs(base: Path, chance: np.random.Generator) -> None:
         small = chance.random((height // 8 + 1, width // 8 + 1, 3)).astype(np.float32)
         return np.kron(small, np.ones((8, 8, 1), np.float32))[:height, :width]
 
-    with FrameWriter(base / "clip.mp4", (96, 64), 25, sound=None, overwrite=True) as writer:
+    with FrameWriter(base / "clip.mp4", (96, 64), Fraction(25), sound=None, overwrite=True) as writer:
         for _ in range(SHOTS):
             ground = noise(64, 160)
             for step in range(FRAMES):

@@ -21,7 +21,7 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self._joint: NDArray[np.float64] | float = 0.0
+        self._joint: NDArray[np.float64] = np.zeros((1, 1))  # grows to (1 + k + C, 1 + k + C)
 
     def add(self, features: NDArray[Any], targets: NDArray[Any]) -> None:
         """Take in samples: shape (P, k) and (P, C)."""

@@ -75,7 +75,7 @@ def random_crop(pictures: Sequence[ByteImage], side: int, rng: np.random.Generat
     The optimiser shows the network pictures that no camera makes. So one crop in four has its colours
     stretched, and one in eight has noise of up to a tenth of the range.
     """
-    picture = pictures[rng.integers(len(pictures))]
+    picture = pictures[int(rng.integers(len(pictures)))]
     shorter = min(picture.shape[:2])
     extent = round(np.exp(rng.uniform(np.log(min(SMALLEST_ZOOM * side, shorter)), np.log(shorter))))
     top = rng.integers(picture.shape[0] - extent + 1)
