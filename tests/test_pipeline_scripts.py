@@ -64,7 +64,14 @@ def named(tree: ast.Module) -> set[tuple[str, str]]:
                 modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         elif isinstance(node, ast.Import):
             modules |= {one.asname or one.name: one.name for one in node.names}
-    modules = {name: module for name, module in modules.items() if module.split(".")[0] in OURS}
+    bound = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    modules = {
+        name: module
+        for name, module in modules.items()
+        if module.split(".")[0] in OURS and name not in bound  # something else bears the name elsewhere
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and file_of(modules.get(ast.unparse(node.value), "?")):
             found.add((modules[ast.unparse(node.value)], node.attr))
