@@ -112,7 +112,7 @@ setup(
     extras_require={
         "cluster": [RAY],
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
-        "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
+        "train": ["matplotlib>=3.9,<4"],  # scripts/slim/train.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",
             "mypy>=2.4,<2.5",

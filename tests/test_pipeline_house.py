@@ -151,7 +151,7 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_nothing_names_the_machine_it_was_made_on() -> None:
     named = [
         path.relative_to(ROOT)
-        for pattern in ("*/*.py", "*.md", "docs/*.md", "configs/*.toml", "scripts/*")
+        for pattern in ("*/*.py", "*.md", "docs/*.md", "configs/*.toml", "scripts/**/*")
         for path in ROOT.glob(pattern)
         if path.is_file()
         and any(word in path.read_text(encoding="utf-8") for word in ("/wo" + "rk/", "/ro" + "ot/"))

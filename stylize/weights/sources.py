@@ -104,7 +104,7 @@ class SourceInfo:
 
 
 def embedded_path(name: str) -> Path:
-    """The file of a backbone inside the package: scripts/pack_vgg19.py and pack_slim.py say what it holds."""
+    """The file of a backbone inside the package; scripts/pack_vgg19.py and slim/pack.py say what it holds."""
     return Path(str(resources.files("stylize.weights").joinpath(f"{name}.npz")))
 
 
