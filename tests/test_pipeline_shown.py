@@ -64,6 +64,7 @@ class Stage:
 
     def make(self, words: list[str], place: int, path: Path, name: str) -> None:
         """One input, if the word is one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         if re.search(r"\.(png|jpg)$", name):
             mask = np.zeros((48, 64, 3), np.float32)
             mask[:, 20:] = 1.0
