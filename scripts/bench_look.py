@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.machine import load_tensorflow
-from pipeline.settings.job_settings import JobSettings, build_settings
+from pipeline.settings.common_settings import JobSettings
+from pipeline.settings.job_settings import build_settings
 from pipeline.settings.presets import read_preset
 from pipeline.styling.pictures import read_picture, read_style
 from pipeline.styling.precision import is_mixed

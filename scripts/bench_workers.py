@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.progress.display import Display
-from pipeline.workers.crew import Crew
+from pipeline.workers.dispatcher import Crew
 from pipeline.workers.forecast import enough_workers, span
 from pipeline.workers.processes import Processes, Share
 from pipeline.workers.protocol import Places, Tell, Unit

@@ -24,9 +24,9 @@ import numpy as np
 
 from video.decode import FrameRange, read_frames
 from video.encode import VIDEO_FORMATS, FrameWriter
+from video.frame_times import FrameTimes, shown_at
 from video.probe import probe
 from video.rehearsal import rehearse
-from video.shown import FrameTimes, shown_at
 from video.tools import file_url, run_ffmpeg
 
 RATE, SECONDS, SIZE = 25, 6, (96, 64)

@@ -23,7 +23,7 @@ _BLOCK = 2**20
 
 
 @dataclass(frozen=True)
-class Done:
+class Totals:
     """What the levels of the pyramid before this one took, and the limit of all levels together."""
 
     iterations: int
@@ -97,7 +97,7 @@ class Checkpoint:
         """Whether it is time to save again."""
         return time.perf_counter() - self._saved >= max(self.interval, 20.0 * self._cost)
 
-    def save(self, level: int, done: Done, standing: Standing) -> None:
+    def save(self, level: int, done: Totals, standing: Standing) -> None:
         """Write the state, completely or not at all; a failure is told, or OSError if nobody is to be."""
         began = time.perf_counter()
         try:
@@ -109,7 +109,7 @@ class Checkpoint:
         self._saved = time.perf_counter()
         self._cost = self._saved - began
 
-    def _write(self, level: int, done: Done, standing: Standing) -> None:
+    def _write(self, level: int, done: Totals, standing: Standing) -> None:
         about = {**vars(standing), "level": level, "done": asdict(done)}
         arrays: dict[str, Any] = about.pop("variables") | {
             _START: about.pop("start"),
@@ -135,7 +135,7 @@ class Checkpoint:
                 temporary.unlink(missing_ok=True)
             raise
 
-    def load(self) -> tuple[int, Done, Standing] | None:
+    def load(self) -> tuple[int, Totals, Standing] | None:
         """Level, what came before it, and where it stands; None if there is no file or it is damaged."""
         try:
             if not self._is_whole():
@@ -145,7 +145,7 @@ class Checkpoint:
         with np.load(self.path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())
-        level, done = int(about.pop("level")), Done(**about.pop("done"))
+        level, done = int(about.pop("level")), Totals(**about.pop("done"))
         start, aimed = arrays.pop(_START), arrays.pop(_AIMED)
         return level, done, Standing(**about, variables=arrays, start=start, aimed=aimed)
 

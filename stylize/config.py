@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,7 +81,12 @@ def parse_start(text: str) -> Start:
         raise ConfigError(
             f"init: unknown start {text!r}: {near_miss(text, known, 'give the path of a picture')}"
         )
-    return Start("picture", path=text)
+    return Start("picture", path=os.path.expanduser(text))
+
+
+def names_picture(text: str) -> bool:
+    """Whether an `init` setting is the path of a picture."""
+    return parse_start(text).kind == "picture"
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,8 @@ class StylizeConfig:
         "Start of the optimisation: content, noise, style, mix:R (R noise, 1-R content), jitter:A (content "
         "plus noise of amplitude A), hub (what --hub-model makes of it), or a picture file.",
         metavar="START",
+        path=names_picture,
+        by_name=True,
     )
     noise_amplitude: float = knob(
         0.5,

@@ -1,7 +1,8 @@
-"""A knob: one dataclass field that holds a setting's type, default, bounds, choices and help, once.
+"""A knob: one dataclass field that holds all that is known of a setting, once.
 
-Command-line options and job files are both derived from these fields, and both are checked by
-:func:`check_knobs`.
+Its type, default, bounds, choices and help; whether it names files; and what it decides. Command-line
+options, job files, run records, what a resume compares, the files that are checked and sent to workers: all
+are derived from these fields, and values are checked by :func:`check_knobs`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,58 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import types
+import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from stylize.errors import ConfigError
 
 _KEY = "knob"
+
+Decides = Literal["picture", "place", "folder", "network", "name", "nothing"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Knob:
     """What is known of a setting besides its type and default.
 
-    Where the default depends on other settings, `like` is a value of its kind, and `shown` says what it is.
+    Attributes
+    ----------
+    help
+        A sentence or more for who reads the help page.
+    minimum, maximum, above
+        Bounds of a number; `above` is excluded.
+    choices
+        The values that a text may have.
+    metavar
+        What stands for the value on the help page.
+    multiple
+        Whether the option may be repeated.
+    like, shown
+        Where the default depends on other settings: a value of its kind, and what the default is in words.
+    path
+        Whether a value names a file or folder: True where every value that is not empty does, otherwise a
+        function that tells of a value.
+    decides
+        What depends on the setting, which is what a resume has to compare:
+
+        - ``picture``: what the result looks like.
+        - ``place``: where a style goes; of an album each photo has its own part of the files named.
+        - ``folder``: the result of a folder of frames, and nothing of a clip.
+        - ``network``: what the optimisation runs on. A record holds what ran in place of what was asked for.
+          Files of a network are checked by who loads it.
+        - ``name``: what results are called and in which order they come, not their looks.
+        - ``nothing``: no frame, but for rounding.
+    by_name
+        Of a path: a resume compares how it is written; otherwise it compares what is in the file. Of a
+        network: it is known by nothing else, so that its name is recorded and its files are sent to workers.
+    bare
+        The value of an option that is given without one.
+    unit
+        Of a number: of what.
+    hidden
+        The commands whose help pages do not show the option.
     """
 
     help: str
@@ -29,11 +69,23 @@ class Knob:
     maximum: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
-    parse: Callable[[str], Any] | None = None
     metavar: str | None = None
     multiple: bool = False
     like: Any = None
     shown: str = ""
+    path: bool | Callable[[str], bool] = False
+    decides: Decides = "picture"
+    by_name: bool = False
+    bare: Any = None
+    unit: str = ""
+    hidden: tuple[str, ...] = ()
+
+    def paths_in(self, value: Any) -> tuple[str, ...]:
+        """The files and folders that a value of this setting names, as they are written."""
+        texts = value if isinstance(value, tuple) else (value,) if value else ()
+        if callable(self.path):
+            return tuple(filter(self.path, texts))
+        return texts if self.path else ()
 
 
 def knob(default: Any, help: str, **details: Any) -> Any:
@@ -53,6 +105,23 @@ def knobs_of(config: type[Any] | Any) -> dict[str, tuple[dataclasses.Field[Any],
         for field in dataclasses.fields(config)
         if _KEY in field.metadata
     }
+
+
+def details_of(*configs: type[Any] | Any) -> dict[str, Knob]:
+    """What is known of every setting of some config classes (or instances), by name."""
+    return {name: details for config in configs for name, (_, details) in knobs_of(config).items()}
+
+
+def kinds_of(config: type[Any] | Any) -> dict[str, Any]:
+    """The type of every setting of a config class (or instance); of one that may be None, the other type."""
+    hints = typing.get_type_hints(config if isinstance(config, type) else type(config))
+    kinds = {}
+    for name in knobs_of(config):
+        kind = hints[name]
+        if isinstance(kind, types.UnionType):
+            (kind,) = (one for one in typing.get_args(kind) if one is not type(None))
+        kinds[name] = kind
+    return kinds
 
 
 def default_of(config: Any, name: str) -> Any:
@@ -78,15 +147,19 @@ def check_knobs(config: Any) -> None:
         Naming the setting, its value, what is allowed, and the near miss.
     """
     for name, (field, details) in knobs_of(config).items():
-        value = getattr(config, name)
         like = field.default if details.like is None else details.like
-        kinds = (int, float) if isinstance(like, float) else type(like)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(like, bool)):
-            raise ConfigError(f"{name}: {value!r}: expected a value of the kind of {like!r}")
-        if details.choices and value not in details.choices:
-            raise ConfigError(f"{name}: unknown value {value!r}: {near_miss(str(value), details.choices)}")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            _check_bounds(name, value, details)
+        check_value(name, getattr(config, name), like, details)
+
+
+def check_value(name: str, value: Any, like: Any, details: Knob) -> None:
+    """Check the value of one setting, which is to be of the kind of `like`; ConfigError if it is wrong."""
+    kinds = (int, float) if isinstance(like, float) else type(like)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(like, bool)):
+        raise ConfigError(f"{name}: {value!r}: expected a value of the kind of {like!r}")
+    if details.choices and value not in details.choices:
+        raise ConfigError(f"{name}: unknown value {value!r}: {near_miss(str(value), details.choices)}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        _check_bounds(name, value, details)
 
 
 def _check_bounds(name: str, value: float, details: Knob) -> None:

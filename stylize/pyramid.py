@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.checkpoint import Checkpoint, Done, Standing
+from stylize.checkpoint import Checkpoint, Standing, Totals
 from stylize.config import StylizeConfig
 from stylize.types import FloatImage
 
@@ -48,7 +48,7 @@ def rescale(picture: FloatImage, height: int, width: int) -> FloatImage:
     return np.clip(scaled.numpy(), 0.0, 1.0)
 
 
-def after(done: Done, minimum: Minimum) -> Done:
+def after(done: Totals, minimum: Minimum) -> Totals:
     """What was done when a level is finished."""
     return replace(
         done, finished=done.finished + minimum.iterations,
@@ -57,7 +57,7 @@ def after(done: Done, minimum: Minimum) -> Done:
 
 
 def shifted(
-    callback: Callable[[Progress], None] | None, level: int, done: Done
+    callback: Callable[[Progress], None] | None, level: int, done: Totals
 ) -> Callable[[Progress], None] | None:
     """`callback` for one level, told of the progress over all levels."""
     if callback is None:
@@ -82,7 +82,7 @@ class LevelKeeper:
 
     checkpoint: Checkpoint
     level: int
-    before: Done
+    before: Totals
 
     def due(self) -> bool:
         """Whether it is time to keep it again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stylize.checkpoint import Done
+from stylize.checkpoint import Totals
 from stylize.types import FloatImage
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def with_total(terms: dict[str, float]) -> dict[str, float]:
     return {**terms, "total": sum(terms.values())}
 
 
-def result_of(minimum: Minimum, done: Done) -> Result:
+def result_of(minimum: Minimum, done: Totals) -> Result:
     """The result of the finest level, with the counts over all levels."""
     return Result(
         minimum.picture, with_total(minimum.terms), with_total(minimum.first_terms),

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from stylize.anchor import Anchor, check_anchor
 from stylize.backbone import Vgg19
-from stylize.checkpoint import Checkpoint, Done, Standing
+from stylize.checkpoint import Checkpoint, Standing, Totals
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.evaluator import Evaluator
@@ -185,7 +185,7 @@ class Stylizer:
         """Optimise at each shape in turn; every level starts from the one before it."""
         patience = _RENEWALS if picture is None else 0 if anchor is None else None
         levels = list(zip(reversed(range(len(shapes))), shapes, strict=True))
-        done, standing = Done(iterations=iterations * len(shapes)), None
+        done, standing = Totals(iterations=iterations * len(shapes)), None
         if checkpoint is not None and (kept := checkpoint.load()) is not None:
             reached, done, standing = kept
             levels = [one for one in levels if one[0] <= reached]

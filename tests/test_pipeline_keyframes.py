@@ -14,7 +14,7 @@ import pytest
 from pipeline_runs import QUICK, done, refused
 
 from pipeline.clip.motion import loosened
-from pipeline.clip.timeline import Timeline, difference
+from pipeline.clip.timeline import Timeline, look_change
 from pipeline.settings.keyframes import Change, parse_change, table_of, text_of
 from stylize.anchor import Anchor
 from stylize.colors import grey
@@ -120,8 +120,8 @@ def test_a_folder_of_styles_shares_what_it_is_given() -> None:
 
 
 def test_a_look_that_changes_is_held_less() -> None:
-    assert difference(Look(0.5, (1.0, 0.0)), Look(0.6, (0.7, 0.3))) == pytest.approx(0.3)
-    assert difference(Look(0.5), Look(0.6)) == pytest.approx(0.1)
+    assert look_change(Look(0.5, (1.0, 0.0)), Look(0.6, (0.7, 0.3))) == pytest.approx(0.3)
+    assert look_change(Look(0.5), Look(0.6)) == pytest.approx(0.1)
     anchor = Anchor(np.zeros((2, 2, 3), np.float32), np.ones((2, 2), np.float32))
     steps = [loosened(anchor, change).weights[0, 0] for change in (0.0, 0.01, 0.02, 1.0)]
     assert steps[0] == 1.0

@@ -26,7 +26,7 @@ from pipeline.progress.display import Work
 from pipeline.progress.events import Begun, Ended
 from pipeline.progress.report import Report
 from pipeline.progress.signals import SIGNALS, Stopped, check, hold, listen, patiently, release, rested
-from pipeline.views.live.curves import POINTS, Curve
+from pipeline.views.live.curves import POINTS, ThinnedCurve
 from pipeline.views.live.pictures import SIDE, STRIP_HEIGHT, Throttle
 from pipeline.views.live.server import TOKEN_HEADER, LivePage, listening, serving, watching
 from pipeline.views.live.state import STRIP
@@ -322,7 +322,7 @@ def test_pictures_are_asked_for_only_when_they_are_due(watcher: LiveWatcher, clo
 
 
 def test_curves_are_thinned_and_keep_the_latest() -> None:
-    curve = Curve()
+    curve = ThinnedCurve()
     for x in range(10_000):
         curve.add(x, {"loss": 1.0 / (x + 1)})
     found = curve.as_json()
@@ -333,7 +333,7 @@ def test_curves_are_thinned_and_keep_the_latest() -> None:
 
 
 def test_what_is_begun_again_is_forgotten() -> None:
-    curve = Curve()
+    curve = ThinnedCurve()
     for x in (0, 1, 2, 0, 1):
         curve.add(x, {"loss": float(x)})
     assert curve.as_json() == {"x": [0, 1], "series": {"loss": [0.0, 1.0]}}

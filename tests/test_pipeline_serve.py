@@ -37,7 +37,7 @@ class Workshop:
     """A setup whose worker does what it is told by the task's name."""
 
     inputs: tuple[Path, ...] = ()
-    signs: tuple[Path, ...] = ()
+    probe_files: tuple[Path, ...] = ()
 
     def __init__(self, fit: bool = True) -> None:
         self.fit = fit

@@ -16,9 +16,9 @@ from pipeline.preview.preview import corrected, shifted_layers
 from pipeline.preview.samples import AREA, sample_side
 from stylize.config import StylizeConfig
 from video.decode import read_frames
-from video.glimpse import SHORT, glimpses
 from video.images import read_image, write_image
 from video.probe import probe
+from video.sample_frames import SHORT, sample_frames
 
 FEW = (*QUICK[:2], "--size", "64", *QUICK[4:])
 
@@ -223,15 +223,15 @@ def test_a_preview_has_masks(photo: Path, style: Path, tmp_path: Path) -> None:
 # --- frames for looking at ----------------------------------------------------------------------------------
 
 
-def test_glimpses_are_the_frames_asked_for(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sample_frames_are_the_frames_asked_for(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = probe(clip)
     frames = list(read_frames(info))
-    exact = dict(glimpses(info, [1, 4], (64, 48)))
+    exact = dict(sample_frames(info, [1, 4], (64, 48)))
     assert list(exact) == [1, 4]
     assert SHORT > 6
-    monkeypatch.setattr("video.glimpse.SHORT", 0)
-    near = dict(glimpses(info, [1, 4], (64, 48)))
+    monkeypatch.setattr("video.sample_frames.SHORT", 0)
+    near = dict(sample_frames(info, [1, 4], (64, 48)))
     for index in (1, 4):
         np.testing.assert_array_equal(exact[index], frames[index])
         np.testing.assert_array_equal(near[index], exact[index])
-    assert list(dict(glimpses(info, [4, 900], (64, 48)))) == [4]
+    assert list(dict(sample_frames(info, [4, 900], (64, 48)))) == [4]

@@ -17,8 +17,8 @@ from pipeline.montage.recorder import (
     MOST_STYLES,
     VISIBLE_CHANGE,
     SnapshotRecorder,
-    difference,
     next_due,
+    visible_change,
 )
 from pipeline.montage.snapshots import Loss, content_path, read_losses, read_snapshots, style_paths
 from stylize.optimize import Progress
@@ -209,8 +209,8 @@ def test_folder_that_disappears(tmp_path: Path) -> None:
 def test_difference_is_the_root_mean_square() -> None:
     first, second = grey(0.5), grey(0.5)
     second[:4] += 0.2
-    assert difference(first, second) == pytest.approx(0.2 / np.sqrt(2))
-    assert difference(grey(0.25, (6, 4)), grey(0.5)) == pytest.approx(0.25)
+    assert visible_change(first, second) == pytest.approx(0.2 / np.sqrt(2))
+    assert visible_change(grey(0.25, (6, 4)), grey(0.5)) == pytest.approx(0.25)
 
 
 def test_importing_loads_nothing_heavy() -> None:

@@ -23,16 +23,16 @@ from pipeline.workers.staff import Staff, staff_for
 @pytest.mark.parametrize(
     ("machines", "asked", "threads", "expected"),
     [
-        ([(2, 0.0)], WorkerOptions(count=2), 0, (2, 1, 0.0, 2)),
-        ([(8, 0.0)], WorkerOptions(count=2), 0, (2, 4, 0.0, 2)),
-        ([(8, 0.0)], WorkerOptions(count=2), 1, (2, 1, 0.0, 2)),
-        ([(2, 0.0)], WorkerOptions(count=5), 0, (5, 1, 0.0, 5)),
-        ([(16, 4.0)], WorkerOptions(address="auto"), 0, (4, 4, 1.0, 4)),
-        ([(16, 4.0)], WorkerOptions(address="auto", cards=0.5), 0, (8, 2, 0.5, 8)),
-        ([(6, 0.0), (6, 0.0)], WorkerOptions(count=3, address="auto"), 0, (3, 3, 0.0, 2)),
-        ([(32, 0.0)], WorkerOptions(address="local"), 0, (8, 4, 0.0, 8)),
-        ([(2, 0.0)], WorkerOptions(address="local"), 0, (2, 1, 0.0, 2)),
-        ([(32, 0.0)], WorkerOptions(address="local"), 2, (16, 2, 0.0, 16)),
+        ([(2, 0.0)], WorkerOptions(workers=2), 0, (2, 1, 0.0, 2)),
+        ([(8, 0.0)], WorkerOptions(workers=2), 0, (2, 4, 0.0, 2)),
+        ([(8, 0.0)], WorkerOptions(workers=2), 1, (2, 1, 0.0, 2)),
+        ([(2, 0.0)], WorkerOptions(workers=5), 0, (5, 1, 0.0, 5)),
+        ([(16, 4.0)], WorkerOptions(engine_address="auto"), 0, (4, 4, 1.0, 4)),
+        ([(16, 4.0)], WorkerOptions(engine_address="auto", gpus_per_worker=0.5), 0, (8, 2, 0.5, 8)),
+        ([(6, 0.0), (6, 0.0)], WorkerOptions(workers=3, engine_address="auto"), 0, (3, 3, 0.0, 2)),
+        ([(32, 0.0)], WorkerOptions(engine_address="local"), 0, (8, 4, 0.0, 8)),
+        ([(2, 0.0)], WorkerOptions(engine_address="local"), 0, (2, 1, 0.0, 2)),
+        ([(32, 0.0)], WorkerOptions(engine_address="local"), 2, (16, 2, 0.0, 16)),
     ],
 )
 def test_workers_fit_the_machines(
@@ -47,15 +47,17 @@ def test_workers_fit_the_machines(
 
 def test_cards_that_are_not_there_are_refused() -> None:
     with pytest.raises(UsageError, match="there are no graphics cards; leave it out"):
-        staff_for([(8, 0.0)], WorkerOptions(count=2, cards=0.5), 0)
+        staff_for([(8, 0.0)], WorkerOptions(workers=2, gpus_per_worker=0.5), 0)
 
 
 def test_far_more_processes_than_cores_are_refused() -> None:
     with pytest.raises(
         UsageError, match="this machine has 2 cores, and more than one worker each gains nothing"
     ):
-        staff_for([(2, 0.0)], WorkerOptions(count=9), 0)
-    assert staff_for([(2, 0.0)], WorkerOptions(count=900, address="auto"), 0).count == 900  # an autoscaler's
+        staff_for([(2, 0.0)], WorkerOptions(workers=9), 0)
+    assert (
+        staff_for([(2, 0.0)], WorkerOptions(workers=900, engine_address="auto"), 0).count == 900
+    )  # an autoscaler's
 
 
 # -------------------------------------------------------------------------------------------- forecasts

@@ -56,7 +56,7 @@ def test_a_job_whose_last_line_is_lost_is_done_and_says_so(place: Path) -> None:
     reason = "standard output cannot be written: No space left on device"
     assert code == 1
     last = said.splitlines()[-1]
-    assert last.startswith(f"deepfusion: {reason}; the job itself is done: out.png (1 picture, ")
+    assert last.startswith(f"deepfusion: {reason}; the job itself is done: out.png  (1 picture, ")
     assert said.count("deepfusion: ") == 1
     assert (place / "out.png").exists()
 

@@ -487,7 +487,7 @@ def test_what_cannot_be_carried_over_is_known_before_the_work(
 def test_a_dry_run_does_not_decode_all_that_comes_before(
     clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("video.glimpse.SHORT", 2)
+    monkeypatch.setattr("video.sample_frames.SHORT", 2)
     monkeypatch.setattr("pipeline.clip.source.Clip.contents", not_read)
     ran = done(*run(clip, style, tmp_path / "out.mp4", "--dry-run", "--frames", f"{FRAMES - 2}:"))
     assert "2 frames of " in ran.out + ran.err

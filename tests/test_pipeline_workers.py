@@ -35,13 +35,13 @@ from pipeline.run_folder.folder import Frame, RunFolder
 from pipeline.settings.input_files import relocated, worker_inputs
 from pipeline.settings.job import build_job, parse_style
 from pipeline.settings.job_settings import VideoSettings
-from video import decode, stretch
+from video import decode, excerpt
 from video.decode import FrameRange
 from video.encode import FrameWriter
+from video.excerpt import mark_of
 from video.images import write_image
 from video.probe import probe
 from video.scenes import with_shot_starts
-from video.stretch import mark_of
 
 ROOT = Path(__file__).parent.parent
 JOB = ("--backbone", "vgg19-slim", "--size", "64", "--levels", "1", "--threads", "1", "--content-layers",
@@ -308,9 +308,9 @@ def test_a_shot_finds_its_place_in_masks_that_are_clips(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the mask was decoded from its start")
 
-    for module in (decode, stretch):
+    for module in (decode, excerpt):
         monkeypatch.setattr(module, "read_frames", never)
-    monkeypatch.setattr(stretch, "NEAR", -1)
+    monkeypatch.setattr(excerpt, "NEAR", -1)
     for shot in found:
         part = replace(clip, wanted=FrameRange(shot.start, shot.indices.stop), mask_marks=shot.mask_marks)
         with closing(masks_of_clip(settings, part)) as masks:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
 from stylize import pyramid
-from stylize.checkpoint import Checkpoint, Done, Standing
+from stylize.checkpoint import Checkpoint, Standing, Totals
 from stylize.optimize import Progress
 from stylize.stylizer import Stylizer
 
@@ -84,7 +84,7 @@ def test_the_state_is_kept_when_it_is_due_and_not_otherwise(tmp_path: Path) -> N
     saved: list[int] = []
     save = often.save
 
-    def counted(level: int, done: Done, standing: Standing) -> None:
+    def counted(level: int, done: Totals, standing: Standing) -> None:
         saved.append(standing.iteration)
         save(level, done, standing)
         often._cost = -1.0
@@ -101,7 +101,7 @@ def written(path: Path) -> bytes:
     standing = Standing(
         3, 0, 1, 0.5, terms, terms, terms, {"image": np.ones((2, 2), np.float32)}, picture, picture
     )
-    Checkpoint(path).save(1, Done(10, 2), standing)
+    Checkpoint(path).save(1, Totals(10, 2), standing)
     return path.read_bytes()
 
 
@@ -110,7 +110,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     found = Checkpoint(tmp_path / "state").load()
     assert found is not None
     level, done, standing = found
-    assert (level, done, standing.iteration, standing.failures) == (1, Done(10, 2), 3, 1)
+    assert (level, done, standing.iteration, standing.failures) == (1, Totals(10, 2), 3, 1)
     assert np.array_equal(standing.variables["image"], np.ones((2, 2)))
     assert np.array_equal(standing.start, np.full((2, 2, 3), 0.25))
 

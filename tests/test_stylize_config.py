@@ -99,6 +99,11 @@ def test_starts(text: str, start: Start) -> None:
     assert parse_start(text) == start
 
 
+def test_a_start_may_be_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert parse_start("~/start.png").path == "/home/ada/start.png"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -57,11 +57,13 @@ def test_of_alike_tracks_the_longer_one_then_the_default_then_the_bigger() -> No
     small, big = track(0, 100, 40, 64), track(1, 100, 40, 128)
     chosen, burst = track(2, 50, 80, 32, default=True), track(3, 90, 1, 512, default=True)
     cover = replace(track(4, 100, 40, 999), attached=True)
+    brief, stills = track(5, 8, 100, 64), track(6, 2, 1000, 640, default=True)
     for tracks, best in (
         ([small, big], big),
         ([small, big, chosen], chosen),
         ([small, big, burst], big),
         ([burst, cover], burst),
+        ([stills, brief], brief),
     ):
         assert choose_video(Path("x.mp4"), Streams("mov", None, tracks)) is best
 

@@ -26,6 +26,7 @@ from video.decode import FrameRange, read_frames
 from video.encode import FrameWriter
 from video.errors import EncodeError, InputError, VideoError
 from video.extras import ExtraTrack, plan_extras
+from video.frame_times import shown_at
 from video.images import from_uint8, read_image, to_uint8, write_image
 from video.interlace import measure_fields
 from video.picture_formats import srgb_profile
@@ -33,7 +34,6 @@ from video.probe import ClipInfo, probe
 from video.rehearsal import rehearse
 from video.retime import retime
 from video.sequence import open_folder
-from video.shown import shown_at
 from video.streams import PYAV_OPTIONS
 from video.timing import TimeTable
 from video.tools import FORMAT_WHITELIST, PROTOCOL_WHITELIST, file_url

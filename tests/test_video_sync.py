@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 from video_clips import make_clip
 
+from video.frame_times import FrameClock, shown_at
 from video.probe import ClipInfo, probe
-from video.shown import FrameClock, shown_at
 from video.timing import TimeTable
 
 

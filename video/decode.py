@@ -13,10 +13,10 @@ import numpy as np
 
 from .errors import DecodeError, InputError, ToolError
 from .filters import filter_text, has_alpha
+from .frame_times import FrameClock, FrameTimes
 from .images import FloatImage, opaque, read_image, resize_image
 from .probe import ClipInfo
 from .sequence import FrameFolder
-from .shown import FrameClock, FrameTimes
 from .tools import FfmpegProcess, file_url, has_encoder, has_filter, input_options
 from .webp import CONTAINER as WEBP
 from .webp import read_webp

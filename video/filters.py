@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .frame_times import TELLING
 from .probe import ClipInfo
-from .shown import TELLING
 
 HD_LINES = 720
 """Clips without a tag use the BT.601 matrix below this number of lines, BT.709 from it on."""

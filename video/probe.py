@@ -224,18 +224,20 @@ def choose_video(path: Path, streams: Streams) -> Track:
     """Choose the video track that is the clip; InputError where none has pictures.
 
     Covers and thumbnails are none. Photos in motion come with a track of a few large stills beside the clip,
-    so what has hardly any frames, or lasts hardly any time, beside another track comes after that; then the
-    default one is chosen, then the biggest.
+    so what has hardly any frames, lasts hardly any time, or changes its picture seldom beside another track
+    comes after that; then the default one is chosen, then the biggest.
     """
     videos = [track for track in streams.tracks if track.kind == "video" and not track.attached]
     usable = [track for track in videos if track.packets.shown and track.width > 0 and track.height > 0]
     if usable:
         most = max(track.packets.shown for track in usable)
         longest = max(_length(track) for track in usable)
+        quickest = max(_pace(track) for track in usable)
 
-        def rank(track: Track) -> tuple[bool, bool, bool, int, int]:
+        def rank(track: Track) -> tuple[bool, bool, bool, bool, int, int]:
             moves, lasts = HARDLY * track.packets.shown >= most, HARDLY * _length(track) >= longest
-            return moves, lasts, track.default, track.width * track.height, -track.index
+            flows = HARDLY * _pace(track) >= quickest
+            return moves, lasts, flows, track.default, track.width * track.height, -track.index
 
         return max(usable, key=rank)
     if videos:
@@ -255,6 +257,11 @@ def _length(track: Track) -> Fraction:
     """Seconds from the first frame's start to the last one's end, as far as the packets tell."""
     packets = track.packets
     return Fraction(0) if packets.end is None else (packets.end - min(packets.times)) * track.time_base
+
+
+def _pace(track: Track) -> Fraction:
+    """Frames a second; 0 where nothing tells how long they last."""
+    return track.packets.shown / length if (length := _length(track)) else Fraction(0)
 
 
 def upright_size(width: int, height: int, ratio: Fraction, rotation: float) -> tuple[int, int]:

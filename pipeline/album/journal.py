@@ -1,4 +1,4 @@
-"""What of an album is done: a journal in the output folder, with what decided each result's look."""
+"""The journal in an album's output folder: which results are done, and what decided their look."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.album.names import JOURNAL, journal_lines
-from pipeline.album.units import Unit
+from pipeline.album.units import StyledPhoto
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display
 from pipeline.run_folder.files import append_durably, file_hash
 from pipeline.run_folder.record import record_of
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import AlbumSettings
+from stylize.knobs import details_of
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
 
 
 def unit_keys(
-    units: Sequence[Unit], job: Job, masks: dict[Path, list[Path]], weights: Weights
-) -> dict[Unit, str]:
+    units: Sequence[StyledPhoto], job: Job, masks: dict[Path, list[Path]], weights: Weights
+) -> dict[StyledPhoto, str]:
     """For each unit a hash of everything that decides its look; empty when its files cannot be read.
 
     Of a folder of masks only the photo's own count.
@@ -36,16 +37,21 @@ def unit_keys(
     }
     photos = {photo: _hash_of(photo) for photo in dict.fromkeys(unit.photo for unit in units)}
     palette = sorted(photos.values()) if has_common_palette(job) else []
-    keys = {}
+    knobs, keys = details_of(job.stylize, job.settings), {}
     for unit in units:
         record = {**records[unit.style], "content": photos[unit.photo]}
-        for key in ("pair", "format", "together"):  # they decide names and order, not looks
-            record.pop(key)
+        for key, details in knobs.items():
+            if details.decides == "name":
+                record.pop(key)
         if palette:
             record["palette"] = palette
         if masks[unit.photo]:
             record["masks"] = [_hash_of(file) for file in masks[unit.photo]]
-            record["mask"], record["mask_preserve"] = len(record["mask"]), bool(record["mask_preserve"])
+            record |= {
+                key: len(record[key]) if details.multiple else bool(record[key])
+                for key, details in knobs.items()
+                if details.decides == "place"
+            }
         text = json.dumps(record, sort_keys=True)
         known = record["content"] and "" not in record.get("masks", [])
         keys[unit] = hashlib.sha256(text.encode()).hexdigest() if known else ""
@@ -69,8 +75,13 @@ def has_common_palette(job: Job) -> bool:
 
 
 def finished_units(
-    folder: Path, units: Sequence[Unit], keys: dict[Unit, str], display: Display, *, overwrite: bool
-) -> set[Unit]:
+    folder: Path,
+    units: Sequence[StyledPhoto],
+    keys: dict[StyledPhoto, str],
+    display: Display,
+    *,
+    overwrite: bool,
+) -> set[StyledPhoto]:
     """Units whose result is there and came of the same settings; a result of others is in the way.
 
     One that was changed since is left as it is, and named: somebody may have worked on it. The result of a
@@ -94,7 +105,7 @@ def finished_units(
     return same
 
 
-def _is_done(unit: Unit, entry: dict[str, Any], display: Display) -> bool:
+def _is_done(unit: StyledPhoto, entry: dict[str, Any], display: Display) -> bool:
     """Whether a result of the same settings is whole: one that was being written may be a part of it."""
     found = _hash_of(unit.output)
     if "sha256" not in entry:
@@ -104,12 +115,12 @@ def _is_done(unit: Unit, entry: dict[str, Any], display: Display) -> bool:
     return True
 
 
-def name_of(unit: Unit, folder: Path) -> str:
+def name_of(unit: StyledPhoto, folder: Path) -> str:
     """A result's name in the output folder, with sub-folders."""
     return unit.output.relative_to(folder).as_posix()
 
 
-def write_result(job: Job, unit: Unit, key: str, data: bytes) -> None:
+def write_result(job: Job, unit: StyledPhoto, key: str, data: bytes) -> None:
     """Write a result's file and its line in the journal, with the file's hash.
 
     A line of a new file comes before it, too, with what its hash will be: after a crash in between one knows

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.album.journal import name_of, write_result
-from pipeline.album.units import Unit
+from pipeline.album.units import StyledPhoto
 from pipeline.errors import PipelineError
 from pipeline.progress.display import Display
 from pipeline.progress.events import Ended
@@ -34,11 +34,11 @@ class AlbumBook:
         What decides each unit's look, for the journal; in the album's order.
     """
 
-    def __init__(self, job: Job, keys: Mapping[Unit, str], report: Report, display: Display) -> None:
+    def __init__(self, job: Job, keys: Mapping[StyledPhoto, str], report: Report, display: Display) -> None:
         self._job, self._keys, self._report, self._display = job, keys, report, display
         self._places = {unit: place for place, unit in enumerate(keys)}
 
-    def take(self, unit: Unit, made: PhotoMade) -> None:
+    def take(self, unit: StyledPhoto, made: PhotoMade) -> None:
         """A photo is finished; one that cannot be written has failed."""
         from video.errors import VideoError
 
@@ -51,12 +51,12 @@ class AlbumBook:
         self.tell(unit, made)
         self._display.detail(made.text)
 
-    def fails(self, unit: Unit, reason: str) -> None:
+    def fails(self, unit: StyledPhoto, reason: str) -> None:
         """A photo cannot be done."""
         self._report.failed[name_of(unit, self._job.output)] = reason
         self._display.error(f"failed: {reason}")
 
-    def tell(self, unit: Unit, made: PhotoMade | None = None) -> None:
+    def tell(self, unit: StyledPhoto, made: PhotoMade | None = None) -> None:
         """Tell those who look on; without `made`, an earlier run has made it."""
         ended = Ended(
             name_of(unit, self._job.output), unit.output, found=made is None, source=unit.photo,
@@ -66,6 +66,6 @@ class AlbumBook:
             ended = replace(ended, losses=made.losses, evaluations=made.evaluations, seconds=made.seconds)
         self._display.watchers.tell(ended)
 
-    def succeeded(self, unit: Unit) -> bool:
+    def succeeded(self, unit: StyledPhoto) -> bool:
         """Whether a unit has not failed."""
         return name_of(unit, self._job.output) not in self._report.failed

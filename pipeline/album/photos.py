@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.album.ledger import PhotoMade
-from pipeline.album.units import Unit as AlbumUnit
+from pipeline.album.units import StyledPhoto
 from pipeline.progress.display import Display, Work
 from pipeline.settings.input_files import as_sent, relocated, to_send, worker_inputs
 from pipeline.settings.job import Job, StyleSource
@@ -44,7 +44,7 @@ class PhotoTask:
         Whether its optimisation leaves some.
     """
 
-    unit: AlbumUnit
+    unit: StyledPhoto
     masks: tuple[Path, ...]
     number: int
     count: int
@@ -104,7 +104,7 @@ class AlbumSetup:
         return tuple(dict.fromkeys(path for path in common if path not in single))
 
     @property
-    def signs(self) -> tuple[Path, ...]:
+    def probe_files(self) -> tuple[Path, ...]:
         """The inputs and a photo."""
         return (*self.inputs, self.example)
 

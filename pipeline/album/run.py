@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.album.journal import finished_units, has_common_palette, name_of, unit_keys
 from pipeline.album.ledger import AlbumBook, PhotoMade
 from pipeline.album.photos import AlbumSetup, PhotoTask, PhotoWorker
-from pipeline.album.units import Unit, captions_of, check_folder, common_palette, plan_units
+from pipeline.album.units import StyledPhoto, captions_of, check_folder, common_palette, plan_units
 from pipeline.errors import PipelineError, UsageError
 from pipeline.montage.contact_sheet import Cell, Small, small
 from pipeline.progress.display import Display
@@ -34,8 +34,7 @@ from pipeline.styling.precision import settled
 from pipeline.workers.driver import do_by_workers
 from pipeline.workers.forecast import forecast
 from pipeline.workers.messages import Done, Failed
-from pipeline.workers.protocol import InProcess, as_named
-from pipeline.workers.protocol import Unit as WorkUnit
+from pipeline.workers.protocol import InProcess, Unit, as_named
 from pipeline.workers.staff import Staff, staffed
 from video.names import shown
 
@@ -101,7 +100,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     return report.ended(time.perf_counter() - began, display.warnings)
 
 
-def _checked(job: Job, settings: AlbumSettings, options: RunOptions, display: Display) -> list[Unit]:
+def _checked(job: Job, settings: AlbumSettings, options: RunOptions, display: Display) -> list[StyledPhoto]:
     """Everything that can be checked before the work; gives what is to be done."""
     check_inputs(job)
     check_outputs(job, options, ())
@@ -114,7 +113,7 @@ def _checked(job: Job, settings: AlbumSettings, options: RunOptions, display: Di
 
 
 def _show(
-    units: Sequence[Unit], tasks: Sequence[PhotoTask], book: AlbumBook, snapshots: Path,
+    units: Sequence[StyledPhoto], tasks: Sequence[PhotoTask], book: AlbumBook, snapshots: Path,
     options: RunOptions, report: Report, display: Display,
 ) -> None:  # fmt: skip
     """The progress movie and the contact sheet, if they were asked for."""
@@ -123,7 +122,9 @@ def _show(
     make_contact_sheet(_cells([unit for unit in units if book.succeeded(unit)]), options, report)
 
 
-def _settle(units: Sequence[Unit], finished: set[Unit], homeless: Sequence[Unit], book: AlbumBook) -> None:
+def _settle(
+    units: Sequence[StyledPhoto], finished: set[StyledPhoto], homeless: Sequence[StyledPhoto], book: AlbumBook
+) -> None:
     """Tell of what is there already, and of what can have no place."""
     for unit in units:
         if unit in finished:
@@ -141,30 +142,36 @@ def _do(
     total = price * len(tasks)
     known = {name_of(task.unit, setup.job.output): task for task in tasks}
 
-    def take(unit: WorkUnit, message: Any) -> None:
+    def take(unit: Unit, message: Any) -> None:
         if isinstance(message, PhotoMade):
             book.take(known[unit.name].unit, message)
         elif isinstance(message, Failed):
             book.fails(known[unit.name].unit, message.reason)
 
     if staff is not None:
-        away = [WorkUnit(name, price, task.absolute) for name, task in known.items()]
+        away = [Unit(name, price, task.absolute) for name, task in known.items()]
         do_by_workers(staff, setup.absolute(), "photos", lambda _: away, total, take, snapshots, display)
         return
     display.outlook = Outlook(setup.job, display)
     with display.work(total) as work:
 
-        def hear(unit: WorkUnit, message: Any) -> None:
+        def hear(unit: Unit, message: Any) -> None:
             take(unit, message)
             if isinstance(message, (Done, Failed)):
                 work.move_to(price * known[unit.name].number)
 
-        here = [WorkUnit(name, price, lambda task=task: task) for name, task in known.items()]  # type: ignore[misc]
+        here = [Unit(name, price, lambda task=task: task) for name, task in known.items()]  # type: ignore[misc]
         InProcess(PhotoWorker(setup, as_named, display, work, snapshots)).run(here, hear)
 
 
 def _plan(
-    job: Job, units: Sequence[Unit], staff: Staff | None, weights: Weights, display: Display, *, offline: bool
+    job: Job,
+    units: Sequence[StyledPhoto],
+    staff: Staff | None,
+    weights: Weights,
+    display: Display,
+    *,
+    offline: bool,
 ) -> Plan:
     """Plan from up to three photos that can be read."""
     from video.errors import VideoError
@@ -187,7 +194,7 @@ def _plan(
     return plan
 
 
-def _cells(units: Sequence[Unit]) -> list[Cell]:
+def _cells(units: Sequence[StyledPhoto]) -> list[Cell]:
     """The results for a contact sheet."""
     captions = captions_of(units)
     return [Cell((partial(_read_small, unit.output),), captions[unit]) for unit in units]
@@ -199,7 +206,7 @@ def _read_small(path: Path) -> Small:
     return small(read_image(path))
 
 
-def _table(units: Sequence[Unit], finished: set[Unit], report: Report) -> str:
+def _table(units: Sequence[StyledPhoto], finished: set[StyledPhoto], report: Report) -> str:
     """A line a style: how many photos were done now, found finished, and failed."""
     rows = [("style", "done", "already there", "failed")]
     for style in dict.fromkeys(unit.style for unit in units):

@@ -25,7 +25,7 @@ _PALETTE_PHOTOS, _PALETTE_SIDE = 200, 48
 
 
 @dataclass(frozen=True)
-class Unit:
+class StyledPhoto:
     """One photo to be done in one style; its results' folder within the output if each style has one."""
 
     photo: Path
@@ -34,7 +34,7 @@ class Unit:
     folder: str = ""
 
 
-def plan_units(job: Job, settings: AlbumSettings, display: Display) -> list[Unit]:
+def plan_units(job: Job, settings: AlbumSettings, display: Display) -> list[StyledPhoto]:
     """Which photo is done in which style, and the file it goes to; photos of one style stand together.
 
     Sub-folders that cannot be listed are named, and the rest goes on.
@@ -68,7 +68,7 @@ def plan_units(job: Job, settings: AlbumSettings, display: Display) -> list[Unit
         [Wanted(name, photo.relative_to(job.content), _suffix(settings, photo)) for photo, _, name in pairs]
     )
     return [
-        Unit(photo, style, job.output / result, name)
+        StyledPhoto(photo, style, job.output / result, name)
         for (photo, style, name), result in zip(pairs, results, strict=True)
     ]
 
@@ -81,7 +81,7 @@ def _as_taken(photos: Sequence[Path]) -> list[Path]:
     return sorted(photos, key=lambda photo: (times[photo] is None, times[photo] or datetime.min))
 
 
-def captions_of(units: Sequence[Unit]) -> dict[Unit, str]:
+def captions_of(units: Sequence[StyledPhoto]) -> dict[StyledPhoto, str]:
     """What stands under a unit on a sheet: its photo, and on a second line its style if there are several."""
     several = len({unit.style for unit in units}) > 1
     return {

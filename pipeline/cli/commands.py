@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from pipeline.cli.examples import epilog
-from pipeline.cli.options import Length, NearMissChoice, movie_options
+from pipeline.cli.options import Amount, movie_options, shared_options
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display, printable
+from pipeline.settings.job_settings import VideoSettings
 from pipeline.settings.run_options import MovieOptions
 from video.names import shown
 
@@ -40,16 +41,11 @@ def progress(run: Path, output: Path, overwrite: bool, **movie: Any) -> None:
 @click.option(
     "--style", type=PATH, metavar="PICTURE", help="Also measure how near the output is to this style."
 )
-@click.option("--frames", default="", metavar="A:B", help="The part of CONTENT that OUTPUT shows.")
-@click.option(
-    "--cuts", default="auto", show_default=True, metavar="auto|none|FILE", help="Where shots begin."
-)
-@click.option(
-    "--flow-quality",
-    type=NearMissChoice(("fast", "medium", "fine")),
-    default="medium",
-    show_default=True,
-    help="Work put into the optical flow. Compare only scores of the same quality.",
+@shared_options(
+    VideoSettings,
+    frames="The part of CONTENT that OUTPUT shows.",
+    cuts="Where shots begin.",
+    flow_quality="Work put into the optical flow. Compare only scores of the same quality.",
 )
 @click.option("--csv", "csv_path", type=PATH, metavar="PATH.csv", help="Write a line a frame.")
 @click.option("--overwrite", is_flag=True, help="Replace a table that exists.")
@@ -140,7 +136,7 @@ def weights_list() -> None:
 @weights.command("download")
 @click.option(
     "--timeout",
-    type=Length(1, 3600),
+    type=Amount(1, 3600, "seconds"),
     default=20.0,
     show_default=True,
     help="Seconds to wait for an answer.",

@@ -11,21 +11,14 @@ import click
 from pipeline import __version__
 from pipeline.cli.commands import COMMANDS
 from pipeline.cli.examples import epilog
-from pipeline.cli.options import (
-    as_option,
-    given,
-    movie_asked,
-    require,
-    run_options,
-    setting_options,
-    workers_asked,
-)
+from pipeline.cli.options import as_option, given, require, run_options, setting_options
 from pipeline.cli.streams import OutputError, secure
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display, printable
 from pipeline.progress.signals import Stopped, listen
 from pipeline.settings.job import Job, build_job, parse_style
 from pipeline.settings.job_file import read_job
+from pipeline.settings.run_options import options_of
 from stylize.errors import ConfigError
 from video.names import one_line, shell_line
 
@@ -114,16 +107,12 @@ for _one in COMMANDS:
 def start(job: Job, values: dict[str, Any]) -> None:
     """Run a job with the options in `values`, print its outcome, end with its exit code."""
     from pipeline.api import run_job
-    from pipeline.settings.run_options import RunOptions
 
-    movie = movie_asked(values)
-    workers = workers_asked(values, job.command)
-    as_json = values.pop("as_json")
-    quiet, verbose = values.pop("quiet"), values.pop("verbose")
+    as_json, quiet, verbose = (values.pop(name) for name in ("as_json", "quiet", "verbose"))
+    options = options_of({**values, "command_line": _command(None)}, job.command)
     display = Display(-1 if quiet else int(verbose))
     for note in job.notes:
         display.warn(note)
-    options = RunOptions(movie=movie, workers=workers, command_line=_command(None), **values)
     outcome = run_job(job, options, display)
     try:
         if as_json or not quiet:

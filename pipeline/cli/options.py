@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,11 @@ import click
 
 from pipeline.errors import UsageError
 from pipeline.settings.job_settings import SETTINGS
-from pipeline.settings.run_options import LAYOUTS, LOCAL, MovieOptions, WorkerOptions
+from pipeline.settings.run_options import MovieOptions, Option, RunOptions, options_in
 from stylize.config import StylizeConfig
 from stylize.knobs import Knob, knobs_of, near_miss
 
 Command = Callable[..., Any]
-
-LIVE_PORT = 8686
 
 
 class NearMissChoice(click.Choice):  # type: ignore[type-arg]
@@ -30,13 +29,17 @@ class NearMissChoice(click.Choice):  # type: ignore[type-arg]
         return value
 
 
-class Length(click.FloatRange):
-    """Seconds between two bounds; NaN is no number here."""
+class Amount(click.FloatRange):
+    """A number between two bounds, of a unit; NaN is no number here."""
+
+    def __init__(self, minimum: float | None, maximum: float | None, unit: str = "") -> None:
+        super().__init__(minimum, maximum)
+        self._told = f"number of {unit}" if unit else "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+            self.fail(f"{value!r} is not a {self._told}", param, ctx)
         return number
 
 
@@ -46,15 +49,19 @@ class Count(click.IntRange):
     name = "whole number"
 
 
-class Port(click.ParamType[Any]):
-    """A port of this machine, 0 for any free one."""
+class OptionalNumber(click.ParamType[Any]):
+    """A whole number that may be left out; what follows the option then must not look like its value."""
 
-    name = "port"
+    def __init__(self, details: Knob) -> None:
+        self.name = (details.metavar or "[number]").strip("[]").lower()
+        self._least, self._most = int(details.minimum or 0), int(details.maximum or 0)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if not str(value).isdecimal() or int(value) > 65535:
+        if not str(value).isdecimal() or not self._least <= int(value) <= self._most:
+            flag = "the option" if param is None else param.opts[0]
             self.fail(
-                f"{value!r} is no port from 0 to 65535; without a number put --live last or before an option",
+                f"{value!r} is no {self.name} from {self._least} to {self._most}; "
+                f"without a number put {flag} last or before an option",
                 param,
                 ctx,
             )
@@ -91,15 +98,13 @@ def _all_of(options: Sequence[Callable[[Command], Command]]) -> Callable[[Comman
 def setting_options(command: str) -> Callable[[Command], Command]:
     """One option for every setting of a command, in order; the value is None when it is not given."""
     return _all_of(
-        [
-            _option(name, typing.get_type_hints(cls)[name], field.default, details)
-            for cls in (StylizeConfig, SETTINGS[command])
-            for name, (field, details) in knobs_of(cls).items()
-        ]
+        [_setting_option(option) for cls in (StylizeConfig, SETTINGS[command]) for option in options_in(cls)]
     )
 
 
-def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Command], Command]:
+def _setting_option(option: Option) -> Callable[[Command], Command]:
+    """What presets and job files set, too: a flag has its opposite, and only what is given counts."""
+    name, kind, default, details = option
     flag = "--" + name.replace("_", "-")
     text = details.help
     if details.like is not None:
@@ -122,98 +127,67 @@ def _option(name: str, kind: Any, default: Any, details: Knob) -> Callable[[Comm
 
 
 def run_options(command: str) -> Callable[[Command], Command]:
-    """The options of a job that are not settings: they don't change the picture."""
-    path = click.Path(path_type=Path)
-    alone = command == "image"  # refuses workers, with the reason; its help needs no word of them
-    options = (
-        click.option("--progress-movie", type=path, metavar="PATH",
-                     help="Also make a movie of the optimisation: .mp4, .gif or .webp."),
-        movie_options("movie-"),
-        click.option("--contact-sheet", type=path, metavar="PATH",
-                     help="Also make a sheet of small pictures: .jpg, .png or .webp."),
-        click.option("--report", type=path, metavar="PATH.html",
-                     help="Also make a page for a browser: before and after, losses, flicker, settings."),
-        click.option("--tensorboard", type=path, metavar="FOLDER",
-                     help="Also write losses and pictures for TensorBoard."),
-        click.option("--save-settings", type=path, metavar="PATH",
-                     help="Write a job file that does this run again with `deepfusion run`."),
-        click.option("--keep-run", is_flag=True,
-                     help="Keep the run folder with frames, journal and snapshots."),
-        click.option("--restart", is_flag=True,
-                     help="Discard what an interrupted run has left; begin afresh."),
-        click.option("--overwrite", is_flag=True, help="Replace an output that exists."),
-        click.option("--dry-run", is_flag=True,
-                     help="Check everything, time a few iterations, print time, memory and disk needed."),
-        click.option("--preview", type=Count(1, 60), metavar="N",
-                     help="Only show what to expect: N frames or photos, small, on OUT.preview.png."),
-        click.option("--live", type=Port(), is_flag=False, flag_value=LIVE_PORT, metavar="[PORT]",
-                     help="Show the running job on a page in the browser, which can stop it and let it "
-                     f"go on: http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port."),
-        click.option("--workers", hidden=alone, type=Count(1, 4096), metavar="N",
-                     help="Share shots or photos among N processes, each with a graphics card or a share "
-                     "of the cores."),
-        click.option("--engine-address", hidden=alone, metavar="ADDRESS|local",
-                     help="Workers on a Ray cluster (host:port, auto; local = a Ray started here); "
-                     "see docs/cluster.md."),
-        click.option("--gpus-per-worker", hidden=alone, type=click.FloatRange(0.0, 1.0), metavar="X",
-                     help="Graphics cards that each worker gets, or its share of one. "
-                     "[default: 1 where there are any]"),
-        click.option("--offline", is_flag=True, help="Never fetch a hub model."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("-v", "--verbose", is_flag=True, help="Say more."),
-    )  # fmt: skip
-    return _all_of(options)
-
-
-def movie_options(prefix: str = "") -> Callable[[Command], Command]:
-    """The options of a progress movie, under names that begin with `prefix`."""
-    plain = MovieOptions()
-    options = (
-        click.option(f"--{prefix}seconds", type=Length(0.5, 600), default=plain.seconds, show_default=True,
-                     help="Length of its movement; pauses and the wipe come on top."),
-        click.option(f"--{prefix}layout", type=NearMissChoice(LAYOUTS), default=plain.layout,
-                     metavar="|".join(LAYOUTS), show_default=True,
-                     help="The result; it beside original and style; all photos of an album at once."),
-        click.option(f"--{prefix}captions", is_flag=True,
-                     help="Write title, level and iteration under its pictures, as far as there is room."),
-        click.option(f"--{prefix}wipe", is_flag=True,
-                     help="End the progress movie with a wipe from the original to the result."),
-        click.option(f"--{prefix}losses", is_flag=True,
-                     help="Draw the loss curves under the progress movie."),
-    )  # fmt: skip
-    return _all_of(options)
-
-
-def movie_asked(values: dict[str, Any]) -> MovieOptions:
-    """Takes what was asked of a job's progress movie out of `values`; UsageError if there is to be none."""
-    names = [name for name in values if name.startswith("movie_")]
-    asked = MovieOptions(**{name.removeprefix("movie_"): values.pop(name) for name in names})
-    if values["progress_movie"] is None and asked.changed():
-        raise UsageError(f"--movie-{asked.changed()[0]}: is for a progress movie; add --progress-movie PATH")
-    return asked
-
-
-def workers_asked(values: dict[str, Any], command: str) -> WorkerOptions | None:
-    """Takes what was asked of workers out of `values`; UsageError if there is nothing to share among them."""
-    count, address, cards = (values.pop(name) for name in ("workers", "engine_address", "gpus_per_worker"))
-    asked = WorkerOptions(count, LOCAL if (address or "").lower() == LOCAL else address, cards)
-    if asked == WorkerOptions():
-        return None
-    if asked.address == "":
-        raise UsageError("--engine-address: is empty; give the address of a Ray cluster, or local")
-    if asked.address is not None and asked.address.startswith("ray://"):
-        raise UsageError(
-            f"--engine-address {asked.address}: a command outside the cluster is not served; give it on one "
-            f"of the cluster's machines, with host:port or auto"
+    """The options of a job that are not settings, and those that are about the command line only."""
+    return _all_of(
+        (
+            *(
+                _run_option(option, hidden=command in option.details.hidden)
+                for option in options_in(RunOptions)
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
+            click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+            click.option("-v", "--verbose", is_flag=True, help="Say more."),
         )
-    if asked.count is None and asked.address is None:
-        raise UsageError("--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS")
-    if command == "image":
-        raise UsageError(
-            "workers share shots of a clip or photos of an album; a picture is one piece of work"
-        )
-    return asked
+    )
+
+
+def movie_options() -> Callable[[Command], Command]:
+    """The options of a progress movie alone."""
+    return _all_of([_run_option(option) for option in options_in(MovieOptions)])
+
+
+def shared_options(settings: type[Any], **helps: str) -> Callable[[Command], Command]:
+    """Settings of a job as options of another command, with what they mean there."""
+    known = {option.name: option for option in options_in(settings)}
+    return _all_of(
+        [
+            _run_option(known[name]._replace(details=replace(known[name].details, help=text)))
+            for name, text in helps.items()
+        ]
+    )
+
+
+def _run_option(option: Option, *, hidden: bool = False) -> Callable[[Command], Command]:
+    """What no preset and no job file sets: a flag needs no opposite, and a default is the command's own."""
+    name, kind, default, details = option
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        return click.option(flag, name, is_flag=True, help=details.help, hidden=hidden)
+    return click.option(
+        flag,
+        name,
+        type=_bounded(kind, details),
+        default=default,
+        show_default=default not in (None, ""),
+        metavar=details.metavar,
+        help=details.help,
+        hidden=hidden,
+        **({} if details.bare is None else {"is_flag": False, "flag_value": details.bare}),
+    )
+
+
+def _bounded(kind: Any, details: Knob) -> Any:
+    """The type of an option's value that refuses what is out of bounds."""
+    if details.bare is not None:
+        return OptionalNumber(details)
+    if details.choices:
+        return NearMissChoice(details.choices)
+    if kind is Path:
+        return click.Path(path_type=Path)
+    least, most = details.minimum, details.maximum
+    if kind is int:
+        return Count(None if least is None else int(least), None if most is None else int(most))
+    return Amount(least, most, details.unit) if kind is float else kind
 
 
 def given(values: dict[str, Any], command: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The work of a video job: every frame of a clip stylized, each held to the ones before it."""
+"""Stylizes the frames of a clip pass by pass: resumed, written, counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
 from pipeline.clip.source import Clip
 from pipeline.clip.temporal import LinkedFrame, TemporalModel, linked
-from pipeline.clip.timeline import Timeline, difference, timeline_of
+from pipeline.clip.timeline import Timeline, look_change, timeline_of
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
@@ -176,7 +176,7 @@ class FrameLoop:
         start = self._model.start(
             frame,
             None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
-            0.0 if past_look is None else difference(look, past_look),
+            0.0 if past_look is None else look_change(look, past_look),
         )
         result = optimise(
             self.stylizer, frame.content, self.settings, work, label,

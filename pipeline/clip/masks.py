@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.settings.job_settings import JobSettings, mask_paths
+from pipeline.settings.common_settings import JobSettings
+from pipeline.settings.job_settings import mask_paths
 from pipeline.styling.looks import Masks, _check_shape, _plane
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ def check_clip_masks(settings: JobSettings, clip: Clip) -> None:
 
 
 def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes | None, ...], None, None]:
-    """A mark of each mask's frame (`video.stretch`), in step with the clip's frames, without an end.
+    """A mark of each mask's frame (`video.excerpt`), in step with the clip's frames, without an end.
 
     None for a mask that is no clip, and behind the end of one.
     """
     from video.decode import read_frames
-    from video.stretch import mark_of
+    from video.excerpt import mark_of
 
     with ExitStack() as stack:
         sources: list[Iterator[FloatImage]] = []
@@ -78,8 +79,8 @@ def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes |
 def _planes_of(path: Path, clip: Clip, marks: tuple[bytes, ...], stack: ExitStack) -> Iterator[Plane]:
     """A mask's planes at the clip's size, from the first wanted frame on."""
     from video.decode import read_frames
+    from video.excerpt import read_excerpt
     from video.images import read_image
-    from video.stretch import read_stretch
 
     width, height = clip.size
     if _is_picture(path):
@@ -88,7 +89,7 @@ def _planes_of(path: Path, clip: Clip, marks: tuple[bytes, ...], stack: ExitStac
         return repeat(_plane(picture, width, height))
     source = _moving(path, clip)
     if marks:
-        frames = read_stretch(source, size=clip.size, start=clip.wanted.start, marks=marks)
+        frames = read_excerpt(source, size=clip.size, start=clip.wanted.start, marks=marks)
     else:
         frames = read_frames(source, size=clip.size, frames=clip.wanted)
     return (_plane(frame, width, height) for frame in stack.enter_context(closing(frames)))

@@ -158,10 +158,10 @@ def _plan(
 
 def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:
     """The first wanted frame; `nearly`: or one beside it, if the clip need not be decoded up to there."""
-    from video.glimpse import glimpses
+    from video.sample_frames import sample_frames
 
     if nearly:
-        for _, content in glimpses(clip.source, [clip.wanted.start], clip.size):
+        for _, content in sample_frames(clip.source, [clip.wanted.start], clip.size):
             return content
     with closing(clip.contents(display)) as contents:
         for _, content in contents:

@@ -1,4 +1,4 @@
-"""A clip's shots as units of work: found by the job, stylized by workers."""
+"""A clip's shots as units of work: finds them, and stylizes them in workers."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def find_shots(
 
     `masks` are the marks of its masks' frames, in step with it (`marks_of_masks`), if they are wanted.
     """
+    from video.excerpt import mark_of
     from video.scenes import with_shot_starts
-    from video.stretch import mark_of
 
     number, start = 0, clip.wanted.start
     rows: list[tuple[bytes | None, ...]] = []
@@ -141,7 +141,7 @@ class ClipSetup:
         return worker_inputs(self.job)
 
     @property
-    def signs(self) -> tuple[Path, ...]:
+    def probe_files(self) -> tuple[Path, ...]:
         """The inputs and the run folder, where the finished frames are."""
         return (*self.inputs, self.run / "job.json")
 

@@ -30,7 +30,7 @@ class Clip:
     """A clip or folder of frames, what of it is wanted, at which (width, height), and where shots begin.
 
     `cuts` is "auto", "none", or the numbers of the frames that begin a shot. `marks`, if there are any, are
-    those of the wanted frames (`video.stretch`), which are then read without decoding all that comes before;
+    those of the wanted frames (`video.excerpt`), which are then read without decoding all that comes before;
     `mask_marks` are those of its masks in their order, empty for masks that are no clips.
     """
 
@@ -49,8 +49,8 @@ class Clip:
 
     def as_shown(self) -> Clip:
         """The clip as its frames turned out to be shown: some of what a damaged one tells is not there."""
+        from video.frame_times import shown_at
         from video.probe import ClipInfo
-        from video.shown import shown_at
 
         if not isinstance(self.source, ClipInfo):
             return self
@@ -63,13 +63,13 @@ class Clip:
         the program down with it.
         """
         from video.decode import read_frames
-        from video.stretch import read_stretch
+        from video.excerpt import read_excerpt
 
         start = self.wanted.start
         if start > FAR and not self.marks:
             display.note(f"reading {self.source.path} up to frame {start}, the first that is wanted ...")
         if self.marks:
-            frames = read_stretch(self.source, size=self.size, start=start, marks=self.marks)
+            frames = read_excerpt(self.source, size=self.size, start=start, marks=self.marks)
         else:
             frames = read_frames(
                 self.source, size=self.size, frames=self.wanted, on_warning=display.warn, on_times=self._take

@@ -113,7 +113,7 @@ def missing_shot(number: int, shots: int) -> str:
     return f"--shot {number}: there {_are(shots)} in what was stylized"
 
 
-def difference(one: Look, other: Look) -> float:
+def look_change(one: Look, other: Look) -> float:
     """How far apart two looks of one clip are, in [0, 1]: by strength, or by what changes its style."""
     shares = 0.0
     if one.blend is not None and other.blend is not None:

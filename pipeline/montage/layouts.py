@@ -18,7 +18,7 @@ from video.images import FloatImage, from_uint8
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-Shown = tuple[FloatImage, Caption]
+Captioned = tuple[FloatImage, Caption]
 """A picture and what stands under it."""
 
 WIDE = 16 / 9
@@ -66,7 +66,7 @@ class Layout:
     boxes: tuple[Box, ...]
     type_: int = 0
 
-    def draw(self, shown: Sequence[Shown]) -> FloatImage:
+    def draw(self, shown: Sequence[Captioned]) -> FloatImage:
         """A frame with these pictures, none larger than its box; shape (height, width, 3)."""
         frame = ground(self.size)
         bands = [(box.width, band_height(self.type_)) for box in self.boxes]

@@ -47,7 +47,7 @@ WAIT = Fraction(2, 5)
 WIPE = Fraction(8, 5)
 """Seconds for which the original stands before the wipe, and for which the edge travels."""
 
-LAYOUTS = {"single": single_layout, "side": side_layout, "grid": grid_layout}
+_LAYOUT_OF = {"single": single_layout, "side": side_layout, "grid": grid_layout}
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def write_progress_movie(
     parts = _read(folders, options)
     limit = ANIMATION_LIMITS.get(suffix, CLIP_LIMIT)
     area = Area((limit, limit) if size is None else size, size is not None)
-    layout = LAYOUTS[options.layout]([part[-1].size for part in parts], area, captions=options.captions)
+    layout = _LAYOUT_OF[options.layout]([part[-1].size for part in parts], area, captions=options.captions)
     scenes = [parts] if options.layout == "grid" else [[part] for part in parts]
     share = max(options.seconds / len(scenes), min(options.seconds, SHORTEST_PART))
     plan = _Plan(

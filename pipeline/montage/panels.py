@@ -1,4 +1,4 @@
-"""A picture as it grows: an optimisation's snapshots at every moment of its movie, at an even pace."""
+"""The panels of a progress movie: an optimisation's snapshots at every moment, at an even pace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.montage.captions import Caption
-from pipeline.montage.layouts import Area, Shown, Size, fitted_size, grid_layout
+from pipeline.montage.layouts import Area, Captioned, Size, fitted_size, grid_layout
 from pipeline.montage.snapshots import Loss, Snapshot, content_path, read_losses, style_paths
 from video.images import FloatImage, read_image, resize_image
 
@@ -28,10 +28,10 @@ EDGE = np.float32(0.95)
 class Panel(Protocol):
     """A picture with its caption, at every moment of a movie."""
 
-    def grown(self, moment: float) -> Shown:
+    def grown(self, moment: float) -> Captioned:
         """While the result comes to be: 0 is the beginning, 1 the end."""
 
-    def wiped(self, part: float) -> Shown:
+    def wiped(self, part: float) -> Captioned:
         """While the original turns into the result: 0 is the one, 1 the other."""
 
 
@@ -41,11 +41,11 @@ class Still:
     def __init__(self, picture: FloatImage, title: str) -> None:
         self._shown = picture, Caption(title)
 
-    def grown(self, moment: float) -> Shown:
+    def grown(self, moment: float) -> Captioned:
         """Always the same."""
         return self._shown
 
-    def wiped(self, part: float) -> Shown:
+    def wiped(self, part: float) -> Captioned:
         """Always the same."""
         return self._shown
 
@@ -77,7 +77,7 @@ class Growth:
 
         self._picture = picture
 
-    def grown(self, moment: float) -> Shown:
+    def grown(self, moment: float) -> Captioned:
         """The blend of the snapshots around a moment: 0 is the first one, 1 the last, exactly."""
         number, part = locate(self._times, moment)
         picture = self._picture(number)
@@ -86,7 +86,7 @@ class Growth:
         loss = self.losses[int(self.place(moment))]
         return picture, self._caption(self._counters(loss.level, loss.iteration))
 
-    def wiped(self, part: float) -> Shown:
+    def wiped(self, part: float) -> Captioned:
         """The original, and from the left the result; 0 is the one, 1 the other, exactly."""
         result, caption = self.grown(1.0)
         if part <= 0.0:

@@ -39,7 +39,7 @@ LEVEL_LIMIT = 150
 """Snapshots of one level at most, about."""
 
 VISIBLE_CHANGE = 1 / 255
-"""Root mean square difference under which a picture is too like the last one to be kept."""
+"""Root mean square visible_change under which a picture is too like the last one to be kept."""
 
 MOST_STYLES = 9
 """Style pictures kept beside the snapshots; of more, these are chosen evenly."""
@@ -170,7 +170,7 @@ class SnapshotRecorder:
     def _keep(self, picture: FloatImage, loss: Loss, *, kept: bool = False) -> None:
         """Write the picture and then its line, unless it looks like the last one."""
         picture = picture.clip(0, 1)
-        distance = 0.0 if self._last_picture is None else difference(self._last_picture, picture)
+        distance = 0.0 if self._last_picture is None else visible_change(self._last_picture, picture)
         if self.count and distance < VISIBLE_CHANGE and not kept:
             return
         height, width = picture.shape[:2]
@@ -209,8 +209,8 @@ def next_due(done: int, iterations: int) -> int:
     return done + max(1, math.floor(done * (growth - 1)))
 
 
-def difference(first: FloatImage, second: FloatImage) -> float:
-    """Root mean square difference of two pictures; the first is scaled to the second's size."""
+def visible_change(first: FloatImage, second: FloatImage) -> float:
+    """Root mean square visible_change of two pictures; the first is scaled to the second's size."""
     height, width = second.shape[:2]
     if first.shape != second.shape:
         first = resize_image(first, (width, height))

@@ -27,6 +27,7 @@ from pipeline.styling.factory import build_stylizer, choose_weights
 from pipeline.styling.one_picture import optimise
 from pipeline.styling.precision import settled, suits_full_network
 from stylize.config import StylizeConfig, parse_start
+from stylize.knobs import knobs_of
 from stylize.layers import CONVOLUTIONS_PER_BLOCK, block_of
 from video.names import beside
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 
 COARSE_ITERATIONS, LAST_ITERATIONS = 60, 50
+
+_HEEDED = ("preview", "restart", "overwrite", "offline")
+"""The options of a run that a preview goes by, or that mean nothing to it."""
 
 _MOST_BLOCKS = 2.0
 """Layers move by no more than this: what is left is too little to tell a style."""
@@ -80,17 +84,9 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
 
 def _check_options(options: RunOptions) -> None:
     """UsageError for what a preview does not make."""
-    for flag, given in (
-        ("--dry-run", options.dry_run),
-        ("--progress-movie", options.progress_movie),
-        ("--contact-sheet", options.contact_sheet),
-        ("--save-settings", options.save_settings),
-        ("--tensorboard", options.tensorboard),
-        ("--report", options.report),
-        ("--live", options.live is not None),
-        ("--keep-run", options.keep_run),
-    ):
-        if given:
+    for name, (field, _) in knobs_of(options).items():
+        if name not in _HEEDED and getattr(options, name) != field.default:
+            flag = "--" + name.replace("_", "-")
             raise UsageError(f"{flag}: --preview makes nothing but its sheet; leave one of them out")
 
 

@@ -119,7 +119,7 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     from pipeline.clip.timeline import check_changes, timeline_of
     from pipeline.styling.pictures import pictures_of
     from video.decode import FrameRange
-    from video.glimpse import glimpses
+    from video.sample_frames import sample_frames
 
     settings = job.settings
     assert isinstance(settings, VideoSettings)
@@ -137,7 +137,7 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     def shot_of(index: int) -> int:
         return sum(start <= index for start in starts)
 
-    for index, content in glimpses(clip.source, chosen, clip.size):
+    for index, content in sample_frames(clip.source, chosen, clip.size):
         if palette is None and settings.preserve_color == "histogram":
             palette = content
         with closing(masks_of_clip(settings, replace(clip, wanted=FrameRange(index, index + 1)))) as masks:

@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
+from pipeline.settings.job_settings import setting_details
 from video.drives import remove
 from video.names import beside
 
@@ -252,7 +253,8 @@ def _network_of(known: dict[str, Any], record: dict[str, Any]) -> str:
 
 def _difference(key: str, before: Any, now: Any) -> str:
     """One difference between two records, for people: hashes tell them nothing."""
-    if key in ("content", "styles", "weights", "mask", "mask_preserve"):
+    known = setting_details().get(key)
+    if key in ("content", "styles") or (known is not None and known.path is True):
         return f"other {key.replace('_', '-')}"
     return f"{key}: {json.dumps(before)} there, {json.dumps(now)} now"
 

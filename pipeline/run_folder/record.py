@@ -13,8 +13,8 @@ from pipeline.progress.report import Report
 from pipeline.run_folder.files import content_hash
 from pipeline.run_folder.folder import RunFolder, run_path
 from pipeline.settings.job import Job
-from pipeline.settings.job_settings import VideoSettings, flat
 from pipeline.settings.run_options import RunOptions
+from stylize.knobs import Knob, knobs_of
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -22,17 +22,7 @@ if TYPE_CHECKING:
 
 def record_of(job: Job, weights: Weights) -> dict[str, Any]:
     """Everything that decides a job's pictures, for its run folder; of an album what all photos share."""
-    values = flat(job.stylize, job.settings)
-    for key in ("weights", "weights_sha256", "backbone", "memory", "threads", "crf", "movie_frame"):
-        values.pop(key, None)  # what ran stands below; the last four change no frame, but for rounding
-    if not job.content.is_dir():
-        values.pop("fps", None)
-    if isinstance(job.settings, VideoSettings) and job.settings.cut_file is not None:
-        values["cuts"] = content_hash(job.settings.cut_file)
-    if job.command != "album":  # each photo's own masks are in its key
-        values["mask"] = [content_hash(Path(os.path.expanduser(one))) for one in values["mask"]]
-        if values["mask_preserve"]:
-            values["mask_preserve"] = content_hash(Path(os.path.expanduser(values["mask_preserve"])))
+    values = _deciding(job)
     values["slim_means"] = None
     if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
         from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide
@@ -47,6 +37,30 @@ def record_of(job: Job, weights: Weights) -> dict[str, Any]:
         "weights": weights.sha256,
         **{key: list(value) if isinstance(value, tuple) else value for key, value in values.items()},
     }
+
+
+def _deciding(job: Job) -> dict[str, Any]:
+    """The settings that decide a job's pictures, with what is in files in place of their paths."""
+    left_out = {"nothing"} if job.content.is_dir() else {"nothing", "folder"}
+    values = {}
+    for config in (job.stylize, job.settings):
+        for name, (_, details) in knobs_of(config).items():
+            what_ran_stands_for_it = details.decides == "network" and not details.by_name
+            if details.decides in left_out or what_ran_stands_for_it:
+                continue
+            each_its_own = details.decides == "place" and job.command == "album"  # it is in the photo's key
+            as_written = details.by_name or each_its_own
+            value = getattr(config, name)
+            values[name] = value if as_written else _with_contents(value, details)
+    return values
+
+
+def _with_contents(value: Any, details: Knob) -> Any:
+    """A setting's value with the hash of what is in a file in place of its path."""
+    hashes = {text: content_hash(Path(os.path.expanduser(text))) for text in details.paths_in(value)}
+    if isinstance(value, tuple):
+        return tuple(hashes.get(one, one) for one in value)
+    return hashes.get(value, value)
 
 
 def open_run(

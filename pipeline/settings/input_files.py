@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.settings.job import Job
-from pipeline.settings.job_settings import VideoSettings, build_settings, flat, mask_paths
+from pipeline.settings.job_settings import build_settings, files_named, flat
 from pipeline.settings.paths import with_paths
-from stylize.config import parse_start
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -26,9 +25,10 @@ def relocated(job: Job, place: Callable[[Path], Path]) -> Job:
 
 def worker_inputs(job: Job) -> tuple[Path, ...]:
     """What every worker reads of a job, but the weights, which it is given."""
-    model = job.settings.hub_model
-    local = [Path(model)] if not model.startswith("https://") else []
-    return (*inputs_of(job), *local)
+    models = files_named(
+        job.stylize, job.settings, by=lambda knob: knob.decides == "network" and knob.by_name
+    )
+    return (*inputs_of(job), *models)
 
 
 def to_send(weights: Weights) -> Weights:
@@ -61,9 +61,6 @@ def as_sent(weights: Weights) -> Weights:
 
 
 def inputs_of(job: Job) -> list[Path]:
-    """Every file or folder that a job reads, but the weights."""
-    start = parse_start(job.stylize.init)
-    started = [Path(start.path)] if start.kind == "picture" else []
-    started += mask_paths(job.settings)
-    cuts = job.settings.cut_file if isinstance(job.settings, VideoSettings) else None
-    return [job.content, *(style.path for style in job.styles), *started, *([cuts] if cuts else [])]
+    """Every file or folder that a job reads, but those of its network."""
+    named = files_named(job.stylize, job.settings, by=lambda knob: knob.decides != "network")
+    return [job.content, *(style.path for style in job.styles), *named]

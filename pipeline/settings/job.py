@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.settings.job_settings import JobSettings, build_settings
+from pipeline.settings.common_settings import JobSettings
+from pipeline.settings.job_settings import build_settings
 from pipeline.settings.presets import _LARGEST, read_preset
 from stylize.config import StylizeConfig
 

@@ -1,116 +1,33 @@
-"""Every setting of a job besides those of the optimisation: type, default, bounds and help, once."""
+"""The settings of pictures, clips and albums, and all settings of a command by name."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.keyframes import TABLES, parse_change, table_of, text_of
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
-from stylize.knobs import check_knobs, knob, knobs_of
-
-if TYPE_CHECKING:
-    pass
-
+from stylize.knobs import Knob, details_of, knob, knobs_of
 
 LONGEST_TERM = 32
 """Frames that are kept in memory for the flow, at the most."""
 
 
-@dataclass(frozen=True)
-class JobSettings:
-    """Settings that every job has."""
-
-    size: int = knob(
-        512, "Longer side of the result in pixels; a smaller original is not enlarged.", minimum=16
-    )
-    backbone: str = knob(
-        "vgg19",
-        "Network, both in the package: the full vgg19; or vgg19-slim, rougher, in about a tenth of the time "
-        "(a fifth where bfloat16 is computed).",
-        choices=("vgg19", "vgg19-slim"),
-    )  # fmt: skip
-    engine: str = knob(
-        "optimize",
-        "optimize = by optimisation; hub = in one pass by --hub-model: rougher, in a second.",
-        choices=("optimize", "hub"),
-    )
-    hub_model: str = knob(
-        "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2",
-        "Model for --engine hub and --init hub: an address for tensorflow-hub, or a SavedModel's folder.",
-        metavar="ADDRESS|FOLDER",
-    )
-    strength: float = knob(
-        1.0,
-        "How strongly the style is applied, evenly from 0, the original, to 1.",
-        minimum=0.0,
-        maximum=1.0,
-    )
-    style_scale: float = knob(
-        1.0,
-        "Size of the strokes: the style pictures are enlarged or reduced by this factor.",
-        minimum=0.05,
-        maximum=20.0,
-    )
-    style_crop: float = knob(
-        0.015,
-        "Share of a style picture's width and height to leave out at every edge: photographs of paintings "
-        "show their frame or bare canvas there, which comes back as a strip along the result's border.",
-        minimum=0.0,
-        maximum=0.4,
-    )
-    mask: tuple[str, ...] = knob(
-        (),
-        "Where a style goes: white = there. A picture, for a clip also a folder of frames or a clip, for an "
-        "album also a folder of pictures of the photos' names. Again for the next --style; a style without "
-        "one goes where the others do not, and where none goes it stays as it was.",
-        metavar="PATH",
-        multiple=True,
-    )
-    mask_preserve: str = knob("", "What stays as it was: white = there. Like --mask.", metavar="PATH")
-    preserve_color: str = knob(
-        "none",
-        "luminance = keep the original's colours and take the style in brightness alone; histogram = give "
-        "the style pictures the original's palette first (a clip's first frame's).",
-        choices=("none", "luminance", "histogram"),
-    )
-    precision: str = knob(
-        "auto",
-        "mixed = convolutions in bfloat16, the rest in float32: faster where the hardware computes it, as "
-        "good but for the last percent of long runs; auto = mixed there for the full vgg19, else float32.",
-        choices=("auto", "float32", "mixed"),
-    )
-    memory: float = knob(
-        0.0,
-        "GiB that the job may take; a larger picture is evaluated in windows, exactly but slower. 0 = half "
-        "of what the machine has.",
-        minimum=0.0,
-        maximum=1e6,
-    )
-    threads: int = knob(
-        0,
-        "Threads of the optimisation, in each worker; 0 = one a core, or the worker's share of them. "
-        "Another number rounds otherwise.",
-        minimum=0,
-        maximum=1024,
-    )
-    weights: str = knob(
-        "", "A weights file of your own, used in place of --backbone: .h5, .mat or .npz.", metavar="PATH"
-    )
-    weights_sha256: str = knob("", "The SHA-256 that the weights file must have.", metavar="HEX")
-
-    def __post_init__(self) -> None:
-        check_knobs(self)
+def names_cut_file(cuts: str) -> bool:
+    """Whether a choice of cuts is the path of a file, and none of the words."""
+    return cuts not in ("auto", "none")
 
 
 def cut_file(cuts: str) -> Path | None:
-    """The file that a choice of cuts names, if it is not one of the words."""
-    return None if cuts in ("auto", "none") else Path(os.path.expanduser(cuts))
+    """The file that a choice of cuts names, if it names one."""
+    return Path(os.path.expanduser(cuts)) if names_cut_file(cuts) else None
 
 
 @dataclass(frozen=True)
@@ -157,6 +74,7 @@ class VideoSettings(JobSettings):
         "auto",
         "Where shots begin: auto = find cuts and fades; none = one shot; or a text file of frame numbers.",
         metavar="auto|none|FILE",
+        path=names_cut_file,
     )
     frames: str = knob("", "Only these frames, counted from 0, end excluded: 0:48, 100:, :20.", metavar="A:B")
     keyframe: tuple[str, ...] = knob(
@@ -182,9 +100,13 @@ class VideoSettings(JobSettings):
     allow_gaps: bool = knob(
         False, "Take a folder of frames although numbers are missing, as if the frames followed each other."
     )
-    fps: str = knob("25", "Frame rate of a folder of frames: 25, 23.976, 30000/1001.", metavar="RATE")
-    crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51)
-    movie_frame: int = knob(0, "The frame whose optimisation the progress movie shows.", minimum=0)
+    fps: str = knob(
+        "25", "Frame rate of a folder of frames: 25, 23.976, 30000/1001.", metavar="RATE", decides="folder"
+    )
+    crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51, decides="nothing")
+    movie_frame: int = knob(
+        0, "The frame whose optimisation the progress movie shows.", minimum=0, decides="nothing"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -233,16 +155,19 @@ class AlbumSettings(ImageSettings):
         "same",
         "Format of the results; same = each photo's own (PNG where that cannot be written).",
         choices=("same", "jpg", "png", "webp"),
+        decides="name",
     )
     together: bool = knob(
         False,
         "The photos are one work: in the order they were taken, and with --preserve-color histogram in one "
         "palette, that of all of them.",
+        decides="name",
     )
     pair: str = knob(
         "each",
         "each = every photo in every style; cycle = one style a photo, in turn.",
         choices=("each", "cycle"),
+        decides="name",
     )
 
 
@@ -259,11 +184,12 @@ def known_keys(command: str | None = None) -> tuple[str, ...]:
 
     What has tables of its own in a job file is not among them.
     """
-    classes = SETTINGS.values() if command is None else (SETTINGS[command],)
-    keys = dict.fromkeys(knobs_of(StylizeConfig))
-    for cls in classes:
-        keys.update(dict.fromkeys(knobs_of(cls)))
-    return tuple(key for key in keys if key not in TABLES)
+    return tuple(key for key in setting_details(command) if key not in TABLES)
+
+
+def setting_details(command: str | None = None) -> dict[str, Knob]:
+    """What is known of every setting of a command, or of any command, by name."""
+    return details_of(StylizeConfig, *(SETTINGS.values() if command is None else (SETTINGS[command],)))
 
 
 def build_settings(command: str, values: dict[str, Any]) -> tuple[StylizeConfig, JobSettings]:
@@ -287,7 +213,17 @@ def flat(*configs: Any) -> dict[str, Any]:
     return {key: value for config in configs for key, value in dataclasses.asdict(config).items()}
 
 
+def files_named(*configs: Any, by: Callable[[Knob], bool]) -> list[Path]:
+    """The files and folders that settings name, of those settings that `by` picks, in order."""
+    return [
+        Path(os.path.expanduser(text))
+        for config in configs
+        for name, (_, details) in knobs_of(config).items()
+        if by(details)
+        for text in details.paths_in(getattr(config, name))
+    ]
+
+
 def mask_paths(settings: JobSettings) -> list[Path]:
     """The masks of the styles in order, and after them what is preserved."""
-    kept = [settings.mask_preserve] if settings.mask_preserve else []
-    return [Path(os.path.expanduser(one)) for one in (*settings.mask, *kept)]
+    return files_named(settings, by=lambda details: details.decides == "place")

@@ -1,4 +1,4 @@
-"""Which settings are paths."""
+"""Settings with the paths in them changed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.settings.job_settings import cut_file
-from stylize.config import parse_start
-
-
-def _paths_in(values: dict[str, Any]) -> list[str]:
-    """The keys of `values` that hold the path of a file, or several."""
-    keys = [key for key in ("weights", "mask", "mask_preserve") if values.get(key)]
-    keys += ["cuts"] if cut_file(values.get("cuts", "auto")) is not None else []
-    keys += ["hub_model"] if not values.get("hub_model", "https://").startswith("https://") else []
-    return [*keys, "init"] if parse_start(values.get("init", "content")).kind == "picture" else keys
+from pipeline.settings.job_settings import setting_details
 
 
 def with_paths(values: dict[str, Any], change: Callable[[Path], str]) -> dict[str, Any]:
-    """`values` with every path in them changed."""
-    return {**values, **{key: _each(values[key], change) for key in _paths_in(values)}}
-
-
-def _each(value: Any, change: Callable[[Path], str]) -> Any:
-    """A path, or each of several, changed."""
-    if isinstance(value, tuple):
-        return tuple(_each(one, change) for one in value)
-    return change(Path(os.path.expanduser(value)))
+    """Settings by name, with every path in them changed."""
+    known = setting_details()
+    changed = {}
+    for name, value in values.items():
+        new = {text: change(Path(os.path.expanduser(text))) for text in known[name].paths_in(value)}
+        changed[name] = (
+            tuple(new.get(one, one) for one in value) if isinstance(value, tuple) else new.get(value, value)
+        )
+    return changed

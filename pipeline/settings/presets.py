@@ -14,7 +14,7 @@ from pipeline.settings.job_settings import SETTINGS, known_keys
 from pipeline.settings.paths import with_paths
 from pipeline.settings.toml_files import read_toml
 from stylize.config import StylizeConfig
-from stylize.knobs import knobs_of, near_miss
+from stylize.knobs import kinds_of, near_miss
 
 _LARGEST = 2**63
 
@@ -64,11 +64,7 @@ def _checked(values: dict[str, Any], keys: tuple[str, ...], where: str) -> dict[
 
 def setting_types() -> dict[str, Any]:
     """The type of every setting of every command."""
-    kinds: dict[str, Any] = {}
-    for cls in (StylizeConfig, *SETTINGS.values()):
-        hints = typing.get_type_hints(cls)
-        kinds.update({key: hints[key] for key in knobs_of(cls)})
-    return kinds
+    return {key: kind for cls in (StylizeConfig, *SETTINGS.values()) for key, kind in kinds_of(cls).items()}
 
 
 def _converted(value: Any, kind: Any, where: str) -> Any:

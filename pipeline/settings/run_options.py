@@ -1,18 +1,32 @@
-"""What may be asked of a run besides its settings: workers, movies, pages."""
+"""What may be asked of a run besides its settings: every option's type, default, bounds and help, once.
+
+None of them changes a picture. The options of the command line are derived from these fields, and
+`options_of` makes the same of values by name.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 from pipeline.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
-
+from stylize.errors import ConfigError
+from stylize.knobs import Knob, check_value, kinds_of, knob, knobs_of, near_miss
 
 LAYOUTS = ("single", "side", "grid")
+
+PAGE_SUFFIXES = (".html", ".htm")
+
+LOCAL = "local"
+"""The address that means: start a Ray here, for this job."""
+
+LIVE_PORT = 8686
+
+_GROUP = "group"
 
 
 @dataclass(frozen=True)
@@ -24,8 +38,6 @@ class MovieOptions:
     seconds
         Time of the movement. In a grid everything moves at once; otherwise the pictures share it, and each
         gets at least one second.
-    losses
-        Draw the loss curves below the pictures.
     layout
         "single": one picture after the other. "side": each beside its content and its style. "grid": all
         pictures at once.
@@ -33,6 +45,8 @@ class MovieOptions:
         Titles under the pictures, with the iteration and the pyramid's level.
     wipe
         Every picture ends with an edge that travels across and turns the original into the result.
+    losses
+        Draw the loss curves below the pictures.
 
     Raises
     ------
@@ -40,11 +54,24 @@ class MovieOptions:
         If they do not go together.
     """
 
-    seconds: float = 8.0
-    losses: bool = False
-    layout: str = "single"
-    captions: bool = False
-    wipe: bool = False
+    seconds: float = knob(
+        8.0,
+        "Length of its movement; pauses and the wipe come on top.",
+        minimum=0.5,
+        maximum=600,
+        unit="seconds",
+    )
+    layout: str = knob(
+        "single",
+        "The result; it beside original and style; all photos of an album at once.",
+        choices=LAYOUTS,
+        metavar="|".join(LAYOUTS),
+    )
+    captions: bool = knob(
+        False, "Write title, level and iteration under its pictures, as far as there is room."
+    )
+    wipe: bool = knob(False, "End the progress movie with a wipe from the original to the result.")
+    losses: bool = knob(False, "Draw the loss curves under the progress movie.")
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -56,39 +83,7 @@ class MovieOptions:
 
     def changed(self) -> list[str]:
         """The names of what differs from the defaults."""
-        return [one.name for one in fields(self) if getattr(self, one.name) != one.default]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What was asked of a run besides its settings; `command_line` is how, for its report."""
-
-    progress_movie: Path | None = None
-    movie: MovieOptions = field(default_factory=MovieOptions)
-    contact_sheet: Path | None = None
-    preview: int | None = None
-    tensorboard: Path | None = None
-    report: Path | None = None
-    command_line: str = ""
-    save_settings: Path | None = None
-    keep_run: bool = False
-    restart: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    offline: bool = False
-    live: int | None = None
-    workers: WorkerOptions | None = None
-
-    @property
-    def wants_snapshots(self) -> bool:
-        """Whether the optimisation has to leave pictures behind."""
-        return self.progress_movie is not None or self.keep_run
-
-
-PAGE_SUFFIXES = (".html", ".htm")
-
-LOCAL = "local"
-"""The address that means: start a Ray here, for this job."""
+        return [name for name, (one, _) in knobs_of(self).items() if getattr(self, name) != one.default]
 
 
 @dataclass(frozen=True)
@@ -97,14 +92,201 @@ class WorkerOptions:
 
     Attributes
     ----------
-    count
+    workers
         How many; None: as many as there is room for.
-    address
+    engine_address
         Of a Ray cluster, or "local": a Ray started here; None: processes of this machine.
-    cards
+    gpus_per_worker
         Graphics cards for each, or the share of one; None: one each, where there are any.
+
+    Raises
+    ------
+    UsageError
+        If the address is none, or nothing says that there are to be workers.
     """
 
-    count: int | None = None
-    address: str | None = None
-    cards: float | None = None
+    workers: int | None = knob(
+        None,
+        "Share shots or photos among N processes, each with a graphics card or a share of the cores.",
+        minimum=1,
+        maximum=4096,
+        metavar="N",
+        hidden=("image",),  # it refuses workers, with the reason; its help needs no word of them
+    )
+    engine_address: str | None = knob(
+        None,
+        "Workers on a Ray cluster (host:port, auto; local = a Ray started here); see docs/cluster.md.",
+        metavar="ADDRESS|local",
+        hidden=("image",),
+    )
+    gpus_per_worker: float | None = knob(
+        None,
+        "Graphics cards that each worker gets, or its share of one. [default: 1 where there are any]",
+        minimum=0.0,
+        maximum=1.0,
+        metavar="X",
+        hidden=("image",),
+    )
+
+    def __post_init__(self) -> None:
+        address = self.engine_address
+        if address is not None and address.lower() == LOCAL:
+            object.__setattr__(self, "engine_address", LOCAL)
+        if address == "":
+            raise UsageError("--engine-address: is empty; give the address of a Ray cluster, or local")
+        if address is not None and address.startswith("ray://"):
+            raise UsageError(
+                f"--engine-address {address}: a command outside the cluster is not served; give it on one "
+                f"of the cluster's machines, with host:port or auto"
+            )
+        if self.workers is None and address is None:
+            raise UsageError("--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS")
+
+
+def _group(of: type[Any], prefix: str = "") -> dict[str, Any]:
+    """What marks a field as a group of options, asked for by names that begin with `prefix`."""
+    return {_GROUP: (of, prefix)}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What was asked of a run besides its settings; `command_line` is how, for its report.
+
+    What has `path` set is a file that the run writes.
+    """
+
+    progress_movie: Path | None = knob(
+        None, "Also make a movie of the optimisation: .mp4, .gif or .webp.", metavar="PATH", path=True
+    )
+    movie: MovieOptions = field(default_factory=MovieOptions, metadata=_group(MovieOptions, "movie_"))
+    contact_sheet: Path | None = knob(
+        None, "Also make a sheet of small pictures: .jpg, .png or .webp.", metavar="PATH", path=True
+    )
+    report: Path | None = knob(
+        None,
+        "Also make a page for a browser: before and after, losses, flicker, settings.",
+        metavar="PATH.html",
+        path=True,
+    )
+    tensorboard: Path | None = knob(None, "Also write losses and pictures for TensorBoard.", metavar="FOLDER")
+    save_settings: Path | None = knob(
+        None,
+        "Write a job file that does this run again with `deepfusion run`.",
+        metavar="PATH",
+        path=True,
+    )
+    keep_run: bool = knob(False, "Keep the run folder with frames, journal and snapshots.")
+    restart: bool = knob(False, "Discard what an interrupted run has left; begin afresh.")
+    overwrite: bool = knob(False, "Replace an output that exists.")
+    dry_run: bool = knob(
+        False, "Check everything, time a few iterations, print time, memory and disk needed."
+    )
+    preview: int | None = knob(
+        None,
+        "Only show what to expect: N frames or photos, small, on OUT.preview.png.",
+        minimum=1,
+        maximum=60,
+        metavar="N",
+    )
+    live: int | None = knob(
+        None,
+        "Show the running job on a page in the browser, which can stop it and let it go on: "
+        f"http://127.0.0.1:PORT/, by default {LIVE_PORT}; 0 = any free port.",
+        minimum=0,
+        maximum=65535,
+        metavar="[PORT]",
+        bare=LIVE_PORT,
+    )
+    workers: WorkerOptions | None = field(default=None, metadata=_group(WorkerOptions))
+    offline: bool = knob(False, "Never fetch a hub model.")
+    command_line: str = ""
+
+    @property
+    def wants_snapshots(self) -> bool:
+        """Whether the optimisation has to leave pictures behind."""
+        return self.progress_movie is not None or self.keep_run
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the run is to write besides its result."""
+        named = [getattr(self, name) for name, (_, details) in knobs_of(self).items() if details.path]
+        return tuple(path for path in named if path is not None)
+
+
+class Option(NamedTuple):
+    """A knob with the name by which it is asked for, its type and its default."""
+
+    name: str
+    kind: Any
+    default: Any
+    details: Knob
+
+
+def options_in(cls: type[Any], prefix: str = "") -> Iterator[Option]:
+    """Every option of a class of knobs and of the groups in it, in order."""
+    known, kinds = knobs_of(cls), kinds_of(cls)
+    for one in dataclasses.fields(cls):
+        if one.name in known:
+            yield Option(prefix + one.name, kinds[one.name], one.default, known[one.name][1])
+        elif _GROUP in one.metadata:
+            inner, own_prefix = one.metadata[_GROUP]
+            yield from options_in(inner, prefix + own_prefix)
+
+
+def option_names(command: str) -> tuple[str, ...]:
+    """The names of all run options of a command, as `options_of` takes them: image, video, album or run."""
+    del command  # each has them all; `image` refuses workers, with the reason
+    return tuple(option.name for option in options_in(RunOptions))
+
+
+def options_of(values: dict[str, Any], command: str) -> RunOptions:
+    """The options of a run from values by name; what is not among them, or None, is as usual.
+
+    Parameters
+    ----------
+    values
+        By the names of `option_names`; and `command_line`, if the run came of one.
+    command
+        Of the job: image, video or album.
+
+    Raises
+    ------
+    UsageError
+        For a name or value that is wrong, and for what does not go together.
+    """
+    names = (*option_names(command), "command_line")
+    for name in values:
+        if name not in names:
+            raise UsageError(f"unknown option {name!r}: {near_miss(name, names[:-1])}")
+    asked = {name: value for name, value in values.items() if value is not None}
+    for option in options_in(RunOptions):
+        if option.name in asked:
+            asked[option.name] = _checked(option, asked[option.name])
+    for one in dataclasses.fields(RunOptions):
+        if _GROUP in one.metadata:
+            cls, prefix = one.metadata[_GROUP]
+            inner = {name: asked.pop(prefix + name) for name in knobs_of(cls) if prefix + name in asked}
+            asked |= {one.name: cls(**inner)} if inner else {}
+    options = RunOptions(**asked)
+    if options.progress_movie is None and (changed := options.movie.changed()):
+        raise UsageError(f"--movie-{changed[0]}: is for a progress movie; add --progress-movie PATH")
+    if options.workers is not None and command == "image":
+        raise UsageError(
+            "workers share shots of a clip or photos of an album; a picture is one piece of work"
+        )
+    return options
+
+
+def _checked(option: Option, value: Any) -> Any:
+    """A value of an option, within its bounds and of its type: paths may be texts, `True` asks for a port."""
+    if option.kind is Path:
+        if not isinstance(value, (str, os.PathLike)):
+            raise UsageError(f"{option.name}: {value!r}: expected the path of a file")
+        return Path(value)
+    if value is True and option.details.bare is not None:
+        return option.details.bare
+    try:
+        check_value(option.name, value, option.kind(), option.details)
+    except ConfigError as error:
+        raise UsageError(str(error)) from None
+    return value

@@ -1,4 +1,4 @@
-"""What every job checks before it works: inputs are there, outputs can be written, tools are at hand."""
+"""Checks before the work: inputs exist, outputs can be written, tools are installed."""
 
 from __future__ import annotations
 
@@ -108,10 +108,7 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
         check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
         job_text(job, options.save_settings.parent)
     _check_run_folder(job.output)
-    asked = (
-        job.output, options.progress_movie, options.contact_sheet, options.save_settings, options.report,
-    )  # fmt: skip
-    named = [path for path in asked if path is not None]
+    named = (job.output, *options.files)
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
     for path in named[1:]:

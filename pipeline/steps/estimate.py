@@ -1,4 +1,4 @@
-"""What a job will take: a few iterations are timed at a moderate size, the rest is arithmetic."""
+"""Estimates time, memory and disk of a job: a few iterations are timed, the rest is arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.machine import PROGRAM, peak
 from pipeline.progress.display import Display
 from pipeline.progress.wording import spoken_bytes, spoken_time
 from pipeline.settings.job import Job
-from pipeline.styling.factory import start_picture
+from pipeline.styling.factory import named_start
 from pipeline.workers.forecast import Forecast
 from video.names import shown
 
@@ -108,7 +108,7 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
     began = time.perf_counter()
     config, spent = stylizer.config, 0.0
     prices: list[float] = []
-    start = start_picture(stylizer, content)
+    start = named_start(stylizer, content)
     shapes = [content.shape[:2]] if start is not None else shapes_of(config, *content.shape[:2])
     for height, width in shapes:
         scale = max(_TIMED_SIDE / max(height, width), config.minimum_side / min(height, width))

@@ -1,4 +1,4 @@
-"""How long a job will take on this machine, and what would take less: one line from its first iterations."""
+"""Says from a job's first iterations how long it will take, and what would take less."""
 
 from __future__ import annotations
 

@@ -15,10 +15,7 @@ from video.drives import limits_of
 
 def outputs_of(job: Job, options: RunOptions) -> list[Path]:
     """Every file that a job will leave, the first of them its result, or the folder of an album."""
-    asked = (
-        job.output, options.progress_movie, options.contact_sheet, options.report, options.save_settings,
-    )  # fmt: skip
-    return [path for path in asked if path is not None]
+    return [job.output, *options.files]
 
 
 def rehearse(outputs: Iterable[Path], run: Path | None, display: Display) -> None:

@@ -1,4 +1,4 @@
-"""What a style lets one expect of a clip's steadiness, before the job."""
+"""Warns before the job of styles that make clips flicker."""
 
 from __future__ import annotations
 

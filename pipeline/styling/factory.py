@@ -100,7 +100,7 @@ def _quick_start(handle: str, styles: list[FloatImage], offline: bool) -> Callab
     return lambda content: model.stylize(content, styles[0])
 
 
-def start_picture(stylizer: Stylizer, content: FloatImage) -> FloatImage | None:
+def named_start(stylizer: Stylizer, content: FloatImage) -> FloatImage | None:
     """The picture that `init` names or has made, of the content's shape; None for the other starts."""
     from video.images import read_image, resize_image
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
-from pipeline.settings.job_settings import JobSettings, mask_paths
+from pipeline.settings.common_settings import JobSettings
+from pipeline.settings.job_settings import mask_paths
 
 if TYPE_CHECKING:
     from stylize.look import Look, Plane

@@ -1,4 +1,4 @@
-"""One picture of any job through the optimisation: shown, stoppable, its colours and masks minded."""
+"""Optimises one picture of any job: with progress, snapshots, checkpoint, kept colours and masks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.progress.display import Work
 from pipeline.progress.events import Begun, Iterated
-from pipeline.settings.job_settings import JobSettings
-from pipeline.styling.factory import start_picture, unit_cost
+from pipeline.settings.common_settings import JobSettings
+from pipeline.styling.factory import named_start, unit_cost
 from pipeline.styling.looks import preserved
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def optimise(
         if recorder is not None:
             recorder(replace(progress, picture=finished))
 
-    start = start_picture(stylizer, worked_on.content) if initial is None else initial
+    start = named_start(stylizer, worked_on.content) if initial is None else initial
     with patiently():
         result = stylizer.stylize(
             worked_on.content,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display
+from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.job import StyleSource
-from pipeline.settings.job_settings import ImageSettings, JobSettings
+from pipeline.settings.job_settings import ImageSettings
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage

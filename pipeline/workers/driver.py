@@ -1,4 +1,4 @@
-"""A job's units done by workers, from the first to the last, shown as one job."""
+"""Has a job's units done by workers, and shows them as one job."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Processes:
                 else:
                     heard.append((number, message))
             except (EOFError, OSError):
-                heard.append((number, Died(self._bury(number))))
+                heard.append((number, Died(self._exit_reason(number))))
         return heard
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Processes:
             child.end()
         self._children = {}
 
-    def _bury(self, number: int) -> str:
+    def _exit_reason(self, number: int) -> str:
         """What became of a worker whose pipe has ended."""
         child = self._children.pop(number)
         child.pipe.close()

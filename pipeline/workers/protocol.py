@@ -81,7 +81,7 @@ class Setup(Protocol):
         """Files and folders that every worker reads."""
 
     @property
-    def signs(self) -> tuple[Path, ...]:
+    def probe_files(self) -> tuple[Path, ...]:
         """Files and folders of which a worker that sees them is taken to see all of the job's files."""
 
     def begin(self, places: Places, display: Display) -> Worker:
@@ -120,7 +120,7 @@ class InProcess:
         return failed
 
     def close(self) -> None:
-        """There is nobody to send home."""
+        """Does nothing: there are no processes to end."""
 
 
 def as_named(path: Path) -> Path:

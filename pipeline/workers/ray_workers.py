@@ -112,7 +112,9 @@ class RayActors:
 
         self.count = count
         self._parcels = Parcels(setup.inputs, ray.put)
-        self._setup = ray.put(Given(setup, traits_of(setup.signs), threads, cards, watched, __version__))
+        self._setup = ray.put(
+            Given(setup, traits_of(setup.probe_files), threads, cards, watched, __version__)
+        )
         self._actor = ray.remote(Actor).options(num_cpus=threads, num_gpus=cards, max_restarts=0)
         self._actors: dict[int, Any] = {}
         self._streams: dict[Any, int] = {}

@@ -1,4 +1,4 @@
-"""What workers say, shown as one job: one bar, one log, one picture for those who look on."""
+"""Shows what workers say as one job: one bar, one log, one picture for watchers."""
 
 from __future__ import annotations
 

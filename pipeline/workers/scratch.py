@@ -1,4 +1,4 @@
-"""A worker's own folder for what is temporary: gone when the worker is, or when the next one begins."""
+"""A worker's folder for temporary files: removed when the worker ends, or when the next one begins."""
 
 from __future__ import annotations
 

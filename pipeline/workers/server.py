@@ -1,4 +1,4 @@
-"""What runs where a worker is: set up once, then one unit after another, everything said on the way."""
+"""Runs in a worker: sets it up once, does one unit after another, and passes on what is said."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pipeline.machine import cores, limit_threads
 from pipeline.progress.display import Display
 from pipeline.settings.job import Job
 from pipeline.settings.run_options import LOCAL, WorkerOptions
-from pipeline.workers.crew import Crew
+from pipeline.workers.dispatcher import Dispatcher
 from pipeline.workers.protocol import Setup
 from pipeline.workers.server import NO_CARD
 
@@ -53,7 +53,7 @@ class Staff:
     room: int
     address: str | None
 
-    def hire(self, setup: Setup, display: Display) -> Crew:
+    def hire(self, setup: Setup, display: Display) -> Dispatcher:
         """The workers; each is started when there is a unit for it."""
         watched = bool(display.watchers.each)
         if watched:
@@ -66,11 +66,11 @@ class Staff:
             names = card_names() if self.cards else [NO_CARD]
             cards = [names[int(number * self.cards) % len(names)] for number in range(self.count)]
             shares = [Share(self.threads, card) for card in cards]
-            return Crew(Processes(setup, shares, watched=watched), display)
+            return Dispatcher(Processes(setup, shares, watched=watched), display)
         from pipeline.workers.ray_workers import RayActors
 
         actors = RayActors(setup, self.count, threads=self.threads, cards=self.cards, watched=watched)
-        return Crew(actors, display)
+        return Dispatcher(actors, display)
 
 
 @contextmanager
@@ -88,12 +88,12 @@ def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> It
         yield None
         return
     with ExitStack() as stack:
-        if asked.address is not None and not (plans and asked.address == LOCAL):
+        if asked.engine_address is not None and not (plans and asked.engine_address == LOCAL):
             from pipeline.workers.ray_workers import connect, leave, room
 
             # Ray prints what becomes of actors on standard output, which is for results; it logs it, too.
             stack.enter_context(redirect_stdout(io.StringIO()))
-            connect(asked.address)
+            connect(asked.engine_address)
             stack.callback(leave)
             machines = room()
         else:
@@ -112,24 +112,24 @@ def staff_for(machines: Sequence[tuple[int, float]], asked: WorkerOptions, threa
         If cards are asked for and there are none, or far more workers than cores.
     """
     all_cores, all_cards = sum(one for one, _ in machines), sum(one for _, one in machines)
-    cards = asked.cards if asked.cards is not None else float(all_cards > 0)
-    if cards > 0 and not all_cards and asked.cards is not None:
+    cards = asked.gpus_per_worker if asked.gpus_per_worker is not None else float(all_cards > 0)
+    if cards > 0 and not all_cards and asked.gpus_per_worker is not None:
         raise UsageError(f"--gpus-per-worker {cards:g}: there are no graphics cards; leave it out")
-    count = asked.count
+    count = asked.workers
     if count is None and cards:
         count = max(1, int(all_cards / cards))
     elif count is None:
         count = max(1, all_cores // threads if threads else min(all_cores, max(2, all_cores // _CORES_EACH)))
     assert count is not None
-    if asked.address is None and not cards and count > _MOST_EACH * all_cores:
+    if asked.engine_address is None and not cards and count > _MOST_EACH * all_cores:
         raise UsageError(
             f"--workers {count}: this machine has {all_cores} core{'s' if all_cores > 1 else ''}, and more "
             f"than one worker each gains nothing; give at most {_MOST_EACH * all_cores}"
         )
     threads = threads or _most_threads([one for one, _ in machines], count)
     places = [int(has / cards) if cards else own // threads for own, has in machines]
-    beside = count if asked.address is None else max(1, min(count, max(places)))
-    return Staff(count, threads, cards, beside, max(1, sum(places)), asked.address)
+    beside = count if asked.engine_address is None else max(1, min(count, max(places)))
+    return Staff(count, threads, cards, beside, max(1, sum(places)), asked.engine_address)
 
 
 def card_names() -> list[str]:

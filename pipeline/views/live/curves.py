@@ -9,7 +9,7 @@ POINTS = 300
 """Points of a curve, at the most."""
 
 
-class Curve:
+class ThinnedCurve:
     """Named values along one axis, thinned evenly while they come; the latest are always among them."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline.progress.events import Begun, Ended
 from pipeline.settings.job import Job, StyleSource
 from pipeline.styling.pictures import pictures_of
-from pipeline.views.live.curves import Curve, plain
+from pipeline.views.live.curves import ThinnedCurve, plain
 from pipeline.views.live.pictures import Shown, fitted, read
 from stylize.knobs import default_of, knobs_of
 from video.names import shown, shown_lines
@@ -63,9 +63,9 @@ class State:
         self._result: Shown | None = None
         self._begun: Begun | None = None
         self._place: dict[str, Any] = {"name": "", "width": 4, "height": 3, "iteration": 0, "iterations": 0}
-        self._curve = Curve()
+        self._curve = ThinnedCurve()
         self._levels: list[tuple[int, int]] = []
-        self._frames = Curve()
+        self._frames = ThinnedCurve()
         self._cuts: list[int] = []
         self._count = 0
         self._strip: deque[dict[str, Any]] = deque(maxlen=STRIP)
@@ -108,7 +108,7 @@ class State:
         """Another picture is worked on; the one before stays in sight until then."""
         with self._change():
             self._begun = begun
-            self._curve, self._levels = Curve(), []
+            self._curve, self._levels = ThinnedCurve(), []
 
     def iterated(self, progress: Progress) -> None:
         """Its losses after an iteration."""

@@ -1,4 +1,4 @@
-"""What a report page tells of a job, collected while it runs."""
+"""Collects what a report shows while the job runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers somewhere: each is handed a unit when it is free; what dies with one is done by another."""
+"""Gives the dearest waiting unit to whoever is free; retries units whose worker died."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LAST = (Done, Failed, Broke, Died)
 """What is said last of a unit."""
 
 
-class Hands(Protocol):
+class Transport(Protocol):
     """Workers somewhere, by number from 0.
 
     A worker that is started says `Ready` or `Unfit` once, then of every unit whatever there is to say and one
@@ -50,7 +50,7 @@ class Hands(Protocol):
         """End all of them."""
 
 
-class Crew:
+class Dispatcher:
     """A team of workers somewhere; none is started for whom there is no unit.
 
     The dearest unit known is given out first, so that the last ones are short. A unit whose worker dies or
@@ -58,8 +58,8 @@ class Crew:
     on. Workers that cannot be started `TRIES` times in a row are done without.
     """
 
-    def __init__(self, hands: Hands, display: Display) -> None:
-        self._hands = hands
+    def __init__(self, transport: Transport, display: Display) -> None:
+        self._transport = transport
         self._display = display
         self._free: set[int] = set()
         self._starting: set[int] = set()
@@ -73,7 +73,7 @@ class Crew:
 
     def close(self) -> None:
         """End all workers."""
-        self._hands.close()
+        self._transport.close()
 
     def run(self, units: Iterable[Unit], hear: Hear) -> dict[str, str]:
         """Do all units; they are taken in a thread of their own, so that finding them may take its time."""
@@ -84,8 +84,8 @@ class Crew:
                 while self._free and self._waiting:
                     number, unit = self._free.pop(), heapq.heappop(self._waiting)[2]
                     self._busy[number] = unit
-                    self._hands.give(number, unit.task())
-                for number, message in self._hands.listen(_LISTEN):
+                    self._transport.give(number, unit.task())
+                for number, message in self._transport.listen(_LISTEN):
                     self._heard(number, message, hear)
         return self._failed
 
@@ -102,11 +102,11 @@ class Crew:
     def _hire(self, wanted: int) -> None:
         """Start workers until there are as many as `wanted`, or as there may be."""
         here = self._free | self._starting | set(self._busy) | self._gone
-        for number in range(self._hands.count):
+        for number in range(self._transport.count):
             if len(here) - len(self._gone) >= wanted:
                 return
             if number not in here:
-                self._hands.start(number)
+                self._transport.start(number)
                 self._starting.add(number)
                 here.add(number)
 
@@ -161,7 +161,7 @@ class Crew:
     def _does_without(self, number: int, reason: str, kind: type[PipelineError]) -> None:
         self._starting.discard(number)
         self._gone.add(number)
-        if len(self._gone) == self._hands.count:
+        if len(self._gone) == self._transport.count:
             raise kind(f"no worker could be started: {_last_line(reason)}")
         self._display.warn(f"worker {number + 1} cannot be started: {_last_line(reason)}")
 

@@ -37,7 +37,7 @@ def mark_of(frame: FloatImage) -> bytes:
     return hashlib.blake2b(to_uint8(frame).tobytes(), digest_size=MARK_BYTES).digest()
 
 
-def read_stretch(
+def read_excerpt(
     clip: ClipInfo | FrameFolder, *, size: tuple[int, int], start: int, marks: Sequence[bytes]
 ) -> Generator[FloatImage, None, None]:
     """Yield as many frames as there are marks, from frame `start` on, as `read_frames` does.

@@ -18,7 +18,7 @@ SHORT = 1500
 """Frames up to which a clip is decoded through for exactly the frames asked for."""
 
 
-def glimpses(
+def sample_frames(
     clip: ClipInfo | FrameFolder, indices: Sequence[int], size: tuple[int, int]
 ) -> Iterator[tuple[int, FloatImage]]:
     """Frames of a clip by rising number, each with its number; those that cannot be read are left out.

@@ -12,7 +12,7 @@ from named_units import Named, unit
 
 from pipeline.errors import PipelineError
 from pipeline.progress.display import Display
-from pipeline.workers.crew import TRIES, Crew
+from pipeline.workers.dispatcher import TRIES, Dispatcher
 from pipeline.workers.messages import Broke, Died, Done, Failed, Progressed, Ready, Unfit
 from pipeline.workers.protocol import InProcess, Unit
 
@@ -51,7 +51,7 @@ def run(script: Script, units: Any) -> tuple[dict[str, str], list[tuple[str, Any
     """What failed, what was heard, and what was said."""
     heard: list[tuple[str, Any]] = []
     display = Display(-1)
-    failed = Crew(script, display).run(units, lambda unit, message: heard.append((unit.name, message)))
+    failed = Dispatcher(script, display).run(units, lambda unit, message: heard.append((unit.name, message)))
     return failed, heard, display
 
 

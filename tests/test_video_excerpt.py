@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from video_clips import convert
 
-from video import stretch
+from video import excerpt
 from video.decode import FrameRange, read_frames
+from video.excerpt import mark_of, read_excerpt
 from video.probe import ClipInfo, probe
-from video.stretch import mark_of, read_stretch
 
 SIZE = (64, 48)
 SOURCE = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=8", "-pix_fmt", "yuv420p"]
@@ -40,7 +40,7 @@ def test_a_stretch_is_what_decoding_from_the_start_gives(clip: ClipInfo, start: 
     frames = FrameRange(start, start + 11)
     wanted = list(read_frames(clip, size=SIZE, frames=frames, on_warning=lambda line: None))
     marks = [mark_of(frame) for frame in wanted]
-    found = list(read_stretch(clip, size=SIZE, start=start, marks=marks))
+    found = list(read_excerpt(clip, size=SIZE, start=start, marks=marks))
     assert len(found) == 11
     assert all(np.array_equal(one, other) for one, other in zip(wanted, found, strict=True))
 
@@ -55,22 +55,22 @@ def test_seeking_saves_the_decoding_of_what_comes_before(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the clip was decoded from its start")
 
-    monkeypatch.setattr(stretch, "read_frames", never)
-    found = list(read_stretch(clip, size=SIZE, start=150, marks=marks))
+    monkeypatch.setattr(excerpt, "read_frames", never)
+    found = list(read_excerpt(clip, size=SIZE, start=150, marks=marks))
     assert all(np.array_equal(one, other) for one, other in zip(wanted, found, strict=True))
 
 
 def test_frames_that_are_decoded_otherwise_here_are_taken_by_their_number(tmp_path: Path) -> None:
     clip = probe(convert(FORMATS["long-gop.mp4"], tmp_path / "clip.mp4"))
     wanted = list(read_frames(clip, size=SIZE, frames=FrameRange(150, 155)))
-    found = list(read_stretch(clip, size=SIZE, start=150, marks=[b"another decoder"] * 5))
+    found = list(read_excerpt(clip, size=SIZE, start=150, marks=[b"another decoder"] * 5))
     assert all(np.array_equal(one, other) for one, other in zip(wanted, found, strict=True))
 
 
 def test_a_stretch_that_is_closed_early_leaves_no_decoder(tmp_path: Path) -> None:
     clip = probe(convert(FORMATS["long-gop.mp4"], tmp_path / "clip.mp4"))
     marks = [mark_of(frame) for frame in read_frames(clip, size=SIZE, frames=FrameRange(120, 130))]
-    frames = read_stretch(clip, size=SIZE, start=120, marks=marks)
+    frames = read_excerpt(clip, size=SIZE, start=120, marks=marks)
     first = next(frames)
     assert mark_of(first) == marks[0]
     frames.close()
