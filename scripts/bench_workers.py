@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.progress.display import Display
-from pipeline.workers.dispatcher import Crew
+from pipeline.workers.dispatcher import Dispatcher
 from pipeline.workers.forecast import enough_workers, span
 from pipeline.workers.processes import Processes, Share
 from pipeline.workers.protocol import Places, Tell, Unit
@@ -206,7 +206,7 @@ class Nothing:
 
     files: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
-    signs: tuple[Path, ...] = ()
+    probe_files: tuple[Path, ...] = ()
 
     def begin(self, places: Places, display: Display) -> Nothing:
         del places, display
@@ -230,7 +230,7 @@ def overhead() -> dict[str, float]:
                     if kind == "processes"
                     else RayActors(setup, count, threads=1, cards=0.0, watched=False)
                 )
-                crew = Crew(hands, Display(-1))
+                crew = Dispatcher(hands, Display(-1))
                 slow = [Unit(f"slow {number}", 1.0, partial(Nothing, 5.0)) for number in range(count)]
                 crew.run(slow, lambda unit, message: None)  # for which all workers are started
                 began = time.perf_counter()

@@ -43,7 +43,7 @@ import torture_resume as torture
 from torture_resume import Failed, Job, require
 
 import stylize.stylizer
-from stylize.checkpoint import Done, Standing
+from stylize.checkpoint import Standing, Totals
 from stylize.result import Result
 from video.tools import find_ffmpeg
 
@@ -86,7 +86,7 @@ class Exchange:
                 checkpoint.load()
                 state = {"x": picture}
                 standing = Standing(number, 0, 0, 0.0, {}, {}, {}, state, picture, picture)
-                checkpoint.save(0, Done(2), standing)
+                checkpoint.save(0, Totals(2), standing)
             callback(SimpleNamespace(iteration=number, iterations=2, level=0, loss=1.0, picture=None))
         return Result(picture, {"total": 1.0}, {"total": 1.0}, 2, 2, 0.0, "iterations")
 

@@ -22,7 +22,7 @@ from pipeline.run_folder import files, lock
 from pipeline.run_folder.files import content_hash
 from pipeline.run_folder.folder import RunFolder
 from pipeline.workers.file_copies import traits_of
-from stylize.checkpoint import Checkpoint, Done, Standing
+from stylize.checkpoint import Checkpoint, Standing, Totals
 from video import drives
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
@@ -118,8 +118,8 @@ def test_a_checkpoint_says_so_itself_when_nobody_else_would(
     standing = Standing(0, 0, 0, 0.0, {}, {}, {}, {}, picture, picture)
     monkeypatch.setattr(os, "fsync", failing(errno.EINVAL))
     with pytest.raises(OSError, match="Invalid argument"):
-        Checkpoint(tmp_path / "one", sync=os.fsync).save(0, Done(1), standing)
-    Checkpoint(tmp_path / "two", sync=drives.sync).save(0, Done(1), standing)
+        Checkpoint(tmp_path / "one", sync=os.fsync).save(0, Totals(1), standing)
+    Checkpoint(tmp_path / "two", sync=drives.sync).save(0, Totals(1), standing)
     assert Checkpoint(tmp_path / "two").load() is not None
     assert tree(tmp_path) == ["two"]
 

@@ -16,7 +16,7 @@ from pipeline.montage.layouts import fitted_size, place_on
 from pipeline.montage.loss_curves import TERM_COLORS, LossStrip, across, curves_of, gridlines, strip_height
 from pipeline.montage.movie import write_progress_movie
 from pipeline.montage.panels import locate, pace, places_of
-from pipeline.montage.recorder import SnapshotRecorder, difference
+from pipeline.montage.recorder import SnapshotRecorder, visible_change
 from pipeline.montage.snapshots import Loss, read_losses, read_snapshots
 from pipeline.settings.run_options import MovieOptions
 from stylize.optimize import Progress
@@ -25,7 +25,7 @@ from video.images import from_uint8
 
 
 def steps(frames: list[np.ndarray]) -> np.ndarray:
-    return np.asarray([difference(first, second) for first, second in itertools.pairwise(frames)])
+    return np.asarray([visible_change(first, second) for first, second in itertools.pairwise(frames)])
 
 
 @pytest.mark.parametrize("levels", [1, 2])
