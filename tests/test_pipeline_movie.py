@@ -71,7 +71,7 @@ def test_mp4(tmp_path: Path) -> None:
         frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(stream)]
         assert stream.average_rate == 25 and len(frames) == 35
     assert frames[0].shape == (33 + strip_height(47) + 1, 48, 3)
-    assert difference(from_uint8(frames[-1][:33, :47]), result) < 0.05
+    assert visible_change(from_uint8(frames[-1][:33, :47]), result) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_gif_and_webp(tmp_path: Path, suffix: str, rate: Fraction, frames: int) 
             durations.append(image.info["duration"])
     assert sum(durations) == pytest.approx(1000 * frames / rate, abs=10)
     assert len(durations) >= frames - 5, "equal frames at the end may be one"
-    assert difference(last, result) < 0.05
+    assert visible_change(last, result) < 0.05
 
 
 @pytest.mark.parametrize(
