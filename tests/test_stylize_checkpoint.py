@@ -76,6 +76,7 @@ def check_continued(optimizer: str, stop: int, tmp_path: Path) -> None:
     assert (again.iterations, again.evaluations) == (whole.iterations, whole.evaluations)
 
 
+@pytest.mark.slow
 def test_the_state_is_kept_when_it_is_due_and_not_otherwise(tmp_path: Path) -> None:
     stylizer("adam").stylize(CONTENT, checkpoint=Checkpoint(tmp_path / "never"))
     assert not (tmp_path / "never").exists()

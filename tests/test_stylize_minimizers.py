@@ -180,6 +180,7 @@ def test_one_trace_serves_every_target(kind: str) -> None:
     assert minimizer.traces == 1
 
 
+@pytest.mark.slow
 @both
 def test_one_trace_serves_every_size(kind: str) -> None:
     """And what comes out does not depend on the sizes before."""

@@ -165,6 +165,7 @@ def test_a_loss_that_is_not_finite_after_a_renewal_is_an_error(kind: str, iterat
         renewing.run(MAKERS[kind](bowl), iterations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("iterations", [10, 11])
 def test_a_gradient_that_is_not_finite_is_an_error_in_spite_of_renewals(iterations: int) -> None:
     """As it is without them (test_lbfgs_without_hope_names_the_term)."""

@@ -59,6 +59,7 @@ def looks(height: int, width: int, *, guided: bool) -> list[Look]:
 # --- whole optimisations ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize("guided", [False, True])
 def test_it_styles_pictures_of_every_size_and_look_with_one_trace(name: str, guided: bool) -> None:
@@ -92,6 +93,7 @@ def test_a_share_of_nothing_is_the_other_style(name: str) -> None:
     assert found == pytest.approx(expected, rel=1e-2 if name == "sliced" else 1e-5)
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize(("shape", "guided"), [((21, 23), False), ((22, 25), True)])
 def test_windows_equal_the_whole(name: str, shape: tuple[int, int], guided: bool) -> None:
