@@ -58,6 +58,7 @@ def run(
 # --- known minima -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "iterations"), [("lbfgs", 40), ("adam", 400)])
 def test_a_minimum_inside_the_box(kind: str, iterations: int) -> None:
     target = numbers(0.2, 0.8)

@@ -48,6 +48,7 @@ def test_value_and_gradient_against_numpy(name: str, kind: str) -> None:
         np.testing.assert_allclose(gradient, expected, atol=5e-4 * largest, err_msg=layer)
 
 
+@pytest.mark.slow
 @every
 def test_compiled_equals_eager(name: str) -> None:
     case = case_of("guided")
