@@ -39,6 +39,7 @@ def stylizer(optimizer: str) -> Stylizer:
 both = pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("stop", [1, 4, ITERATIONS, ITERATIONS + 2, LEVELS * ITERATIONS])
 def test_a_stopped_optimisation_goes_on_to_the_same_picture(
