@@ -73,14 +73,17 @@ setup(
         "pipeline.workers",
         "stylize",
         "stylize.statistics",
+        "stylize.weights",
         "video",
     ],
     package_data={
         "configs": ["*.toml"],
-        "pipeline": ["demo/*"],
+        "pipeline": ["demo/*", "py.typed"],
         "pipeline.views.live": ["*.html", "*.css", "*.js", "*.svg"],
         "pipeline.views.report": ["*.html", "*.css", "*.js"],
-        "stylize": ["weights/*.npz"],
+        "stylize": ["py.typed"],
+        "stylize.weights": ["*.npz"],
+        "video": ["py.typed"],
     },
     include_package_data=False,
     zip_safe=False,
@@ -109,7 +112,7 @@ setup(
     extras_require={
         "cluster": [RAY],
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
-        "train": ["matplotlib>=3.9,<4"],  # scripts/train_slim.py draws its curves
+        "train": ["matplotlib>=3.9,<4"],  # scripts/slim/train.py draws its curves
         "dev": [
             "hypothesis>=6.140,<7",
             "mypy>=2.4,<2.5",

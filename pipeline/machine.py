@@ -82,8 +82,9 @@ def limit_threads(count: int) -> None:
     """
     if count == 0:
         return
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(count)
+    if "tensorflow" not in sys.modules:  # it reads them once, and they say what it runs with
+        for name in THREAD_VARIABLES:
+            os.environ[name] = str(count)
     from video.threads import use_threads
 
     use_threads(count)

@@ -18,7 +18,7 @@ from stylize.errors import WeightsError
 from stylize.pyramid import rescale
 from stylize.starts import covering
 from stylize.types import FloatImage
-from stylize.weight_cache import is_offline
+from stylize.weights.cache import is_offline
 
 STYLE_SIDE = 256
 """Magenta's model was trained on style pictures of this size."""

@@ -12,12 +12,12 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
 
 from stylize.errors import ConfigError
 
-_KEY = "knob"
+_KEY, _GROUP = "knob", "group"
 
 Decides = Literal["picture", "place", "folder", "network", "name", "nothing"]
 
@@ -122,6 +122,36 @@ def kinds_of(config: type[Any] | Any) -> dict[str, Any]:
             (kind,) = (one for one in typing.get_args(kind) if one is not type(None))
         kinds[name] = kind
     return kinds
+
+
+class Option(NamedTuple):
+    """A knob with the name by which it is asked for, its type and its default."""
+
+    name: str
+    kind: Any
+    default: Any
+    details: Knob
+
+
+def grouped(cls: type[Any], prefix: str = "") -> dict[str, Any]:
+    """Metadata of a field that holds a class of knobs, asked for by names that begin with `prefix`."""
+    return {_GROUP: (cls, prefix)}
+
+
+def groups_of(config: type[Any]) -> dict[str, tuple[type[Any], str]]:
+    """The classes of knobs in a config class by the names of their fields, each with its prefix."""
+    return {one.name: one.metadata[_GROUP] for one in dataclasses.fields(config) if _GROUP in one.metadata}
+
+
+def options_in(config: type[Any], prefix: str = "") -> Iterator[Option]:
+    """Every knob of a config class and of the groups in it, in order."""
+    known, groups, kinds = knobs_of(config), groups_of(config), kinds_of(config)
+    for field in dataclasses.fields(config):
+        if field.name in known:
+            yield Option(prefix + field.name, kinds[field.name], field.default, known[field.name][1])
+        elif field.name in groups:
+            inner, own_prefix = groups[field.name]
+            yield from options_in(inner, prefix + own_prefix)
 
 
 def default_of(config: Any, name: str) -> Any:

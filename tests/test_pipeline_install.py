@@ -69,11 +69,9 @@ def wanted_data() -> set[str]:
     patterns = (
         "configs/*.toml",
         "pipeline/demo/*",
-        "pipeline/pages/*[!_]",
+        "pipeline/views/*/*.[!p]*",
         "stylize/weights/*.npz",
-        "pipeline/live/page.*",
-        "pipeline/live/*.js",
-        "pipeline/live/*.svg",
+        "*/py.typed",
     )
     return {path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)}
 
@@ -84,6 +82,7 @@ def test_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     assert wanted_data() <= names
+    assert {"pipeline/py.typed", "pipeline/views/live/page.html", "pipeline/views/report/report.css"} <= names
     assert {"stylize/weights/vgg19.npz", "stylize/weights/vgg19-slim.npz"} <= names
     assert wheel.stat().st_size <= 35_000_000
     assert any(name.startswith("configs/") and name.endswith(".toml") for name in names)

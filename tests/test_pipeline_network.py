@@ -59,7 +59,7 @@ def test_the_default_is_the_full_network_and_records_say_which_bytes_ran(
 ) -> None:
     """Whatever is in Keras' cache, and with nobody asked."""
     monkeypatch.setenv("KERAS_HOME", str(place.parent / "keras"))
-    monkeypatch.setattr("stylize.download._open", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr("stylize.weights.download._open", lambda *_: pytest.fail("the network was asked"))
     ran = done(*image(*TINY, "--json", "--keep-run", "--report", "page.html"))
     assert (ran.json["backbone"], ran.json["weights"]) == ("vgg19", "vgg19 inside the package")
     assert (ran.json["weights_sha256"], ran.json["warnings"]) == (EMBEDDED["vgg19"], [])
@@ -97,7 +97,7 @@ def test_a_damaged_installation_is_one_line_with_status_2(
     data = embedded_path("vgg19-slim").read_bytes()
     if harm != "missing":
         path.write_bytes(data[:9999] if harm == "cut" else data)
-    monkeypatch.setattr("stylize.weights.embedded_path", lambda name: path)
+    monkeypatch.setattr("stylize.weights.sources.embedded_path", lambda name: path)
     said = refused(*image(*TINY))
     assert said.startswith(f"{path}: ")
     assert (
@@ -189,7 +189,7 @@ def test_an_album_that_auto_made_on_the_slim_network_is_not_mixed_with_the_full_
 
 def test_the_download_says_how_to_use_what_it_fetched(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place / "my cache" / "vgg19.h5"
-    monkeypatch.setattr("stylize.download.download_vgg19", lambda **_: path)
+    monkeypatch.setattr("stylize.weights.download.download_vgg19", lambda **_: path)
     said = done("weights", "download").out
     assert said == f"Keras' float32 VGG-19 is at {path}; to use it: --weights '{path}'\n"
     monkeypatch.undo()
@@ -229,7 +229,7 @@ def test_workers_are_sent_the_name_of_the_packages_network_and_read_their_own(
     mine = tiny_weights()
     assert to_send(mine) is mine
     assert as_sent(mine) is mine
-    monkeypatch.setattr("stylize.weights.EMBEDDED", {**EMBEDDED, "vgg19-slim": EMBEDDED["vgg19"]})
+    monkeypatch.setattr("stylize.weights.sources.EMBEDDED", {**EMBEDDED, "vgg19-slim": EMBEDDED["vgg19"]})
     with pytest.raises(WeightsError, match="the installation is damaged"):
         as_sent(sent)
     with pytest.raises(

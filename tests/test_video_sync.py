@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from video_clips import make_clip
 
+from scripts.torture import sync
 from video.frame_times import FrameClock, shown_at
 from video.probe import ClipInfo, probe
 from video.timing import TimeTable
-
-
-@pytest.fixture(scope="module")
-def sync() -> ModuleType:
-    """The script that makes such clips, looks and listens."""
-    path = Path(__file__).resolve().parent.parent / "scripts" / "check_sync.py"
-    spec = importlib.util.spec_from_file_location("check_sync", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["check_sync"] = module  # its dataclasses look there for their own module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.slow
@@ -44,7 +30,7 @@ def sync() -> ModuleType:
         ("MXF", ".mp4"),
     ],
 )
-def test_every_flash_has_its_click(sync: ModuleType, name: str, suffix: str, tmp_path: Path) -> None:
+def test_every_flash_has_its_click(name: str, suffix: str, tmp_path: Path) -> None:
     source = sync.SOURCES[name]
     target = tmp_path / f"out{suffix}"
     sync.carry(sync.make(source, tmp_path), target, source.frames)

@@ -66,7 +66,7 @@ def opaque(array: NDArray[Any]) -> FloatImage:
 
 
 def read_image(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     pixel_limit: int = DEFAULT_PIXEL_LIMIT,
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
@@ -100,8 +100,9 @@ def read_image(
 
 
 def write_image(
-    path: Path, picture: FloatImage, *, quality: int = 95, overwrite: bool = True, exif: bytes = b""
-) -> None:
+    path: str | os.PathLike[str], picture: FloatImage, *, quality: int = 95, overwrite: bool = True,
+    exif: bytes = b"",
+) -> None:  # fmt: skip
     """Write a picture as 8-bit sRGB, completely or not at all.
 
     Parameters

@@ -101,7 +101,7 @@ def fine_contrast(style: FloatImage, scale: float = 1.0) -> float:
     The root mean square of the picture less its Gaussian mean, of a 25th of the frames' longer side, over
     pixels and channels, at a longer side of 160 pixels times `scale` (of the strokes). Its rank correlation
     with the warping error of such frames is 0.95 over 12 pictures, and no measure of Gram matrices, with
-    their trace (Gupta et al. 2017) among them, ranks better: scripts/bench_flicker.py.
+    their trace (Gupta et al. 2017) among them, ranks better: scripts/bench/flicker.py.
     """
     height, width = style.shape[:2]
     small = resize_image(style, fit_size(width, height, max(1, round(_JUDGED_SIDE * scale))))

@@ -111,8 +111,6 @@ def start(job: Job, values: dict[str, Any]) -> None:
     as_json, quiet, verbose = (values.pop(name) for name in ("as_json", "quiet", "verbose"))
     options = options_of({**values, "command_line": _command(None)}, job.command)
     display = Display(-1 if quiet else int(verbose))
-    for note in job.notes:
-        display.warn(note)
     outcome = run_job(job, options, display)
     try:
         if as_json or not quiet:

@@ -13,9 +13,9 @@ import click
 
 from pipeline.errors import UsageError
 from pipeline.settings.job_settings import SETTINGS
-from pipeline.settings.run_options import MovieOptions, Option, RunOptions, options_in
+from pipeline.settings.run_options import MovieOptions, RunOptions
 from stylize.config import StylizeConfig
-from stylize.knobs import Knob, knobs_of, near_miss
+from stylize.knobs import Knob, Option, knobs_of, near_miss, options_in
 
 Command = Callable[..., Any]
 

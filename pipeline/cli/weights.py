@@ -26,7 +26,7 @@ def listing() -> list[str]:
 
 def download(timeout: float, display: Display) -> str:
     """Fetch Keras' float32 original of the full network; gives the line to print."""
-    from stylize.download import download_vgg19
+    from stylize.weights.download import download_vgg19
 
     path = download_vgg19(timeout=timeout, progress=display.download("Keras' VGG-19"))
     return f"Keras' float32 VGG-19 is at {shown(path)}; to use it: --weights {shell_line([str(path)])}"

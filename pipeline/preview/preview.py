@@ -3,7 +3,7 @@
 At a part r of the size, block b of the network sees what block b + log2(1/r) sees at full size. So a preview
 takes the coarse levels of the full-size job that are smaller than it, which are the pictures that job passes
 through, and its last level reads layers log2(1/r) blocks shallower, with the weights of style and smoothing
-times r. Measured by scripts/bench_preview.py.
+times r. Measured by scripts/bench/preview.py.
 """
 
 from __future__ import annotations

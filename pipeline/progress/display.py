@@ -150,7 +150,7 @@ class Display:
     Parameters
     ----------
     verbosity
-        -1 errors only, 0 normal, 1 more.
+        -2 nothing, -1 errors only, 0 normal, 1 more.
     stream
         Where to; stderr by default.
     """
@@ -198,7 +198,7 @@ class Display:
             self.note(f"note: {text}")
 
     def error(self, text: str) -> None:
-        """Something failed; always said."""
+        """Something failed; said by all but the silent."""
         self.say(one_line(text), -1)
 
     def download(self, name: str) -> Callable[[int, int | None], None]:
@@ -221,15 +221,21 @@ class Display:
             work.watchers, work.outlook, work.warn = self.watchers, self.outlook, self.warn
             yield work
 
+    def bar_console(self) -> Any:
+        """The rich console that a bar can be drawn on; None where lines must do."""
+        if not self.stream.isatty():
+            return None
+        from rich.console import Console
+
+        return Console(file=self.stream)
+
     @contextmanager
     def _work(self, total: float) -> Iterator[Work]:
         if self.verbosity < 0:
             yield Work(total)
-        elif self.stream.isatty():
-            from rich.console import Console
+        elif (console := self.bar_console()) is not None:
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(file=self.stream)
             columns = (
                 BarColumn(),
                 TextColumn("{task.percentage:>3.0f} %"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.progress.wording import spoken_time
@@ -12,10 +13,13 @@ from video.names import shown
 if TYPE_CHECKING:
     from stylize.weights import Weights
 
+_SHOWN_SIDE = 1024
+"""Pixels of the longer side of what a notebook is given, at the most."""
+
 
 @dataclass
 class Report:
-    """The outcome of a job.
+    """The outcome of a job. A notebook shows the picture of a single one, and the sheet of a preview.
 
     Attributes
     ----------
@@ -94,3 +98,18 @@ class Report:
         lines = [f"{shown(self.output)}  ({', '.join(part for part in parts if part)})"]
         lines += [f"{shown(path)}  ({what})" for what, path in self.also.items()]
         return "\n".join(lines)
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture as a PNG, for notebooks; None for clips and albums, and where the file is gone."""
+        if self.command not in ("image", "preview"):
+            return None
+        from video.decode import fit_size
+        from video.errors import VideoError
+        from video.images import encode_image, read_image, resize_image
+
+        try:
+            picture = read_image(Path(self.output))
+        except (OSError, VideoError):
+            return None
+        height, width = picture.shape[:2]
+        return encode_image(Path("shown.png"), resize_image(picture, fit_size(width, height, _SHOWN_SIDE)))

@@ -29,7 +29,9 @@ _JOB_KEYS = (
 )
 
 
-def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any] | None = None) -> Job:
+def read_job(
+    path: str | os.PathLike[str], *, output: Path | None = None, overrides: dict[str, Any] | None = None
+) -> Job:
     """The job of a job file; paths in it are relative to its folder.
 
     Raises
@@ -37,6 +39,7 @@ def read_job(path: Path, *, output: Path | None = None, overrides: dict[str, Any
     UsageError
         If it cannot be read, a key is unknown or missing, or a value is wrong.
     """
+    path = Path(path)
     document = read_toml(path)
     for key in document:
         if key not in _JOB_KEYS:

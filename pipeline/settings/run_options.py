@@ -6,16 +6,14 @@ None of them changes a picture. The options of the command line are derived from
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.errors import UsageError
 from stylize.errors import ConfigError
-from stylize.knobs import Knob, check_value, kinds_of, knob, knobs_of, near_miss
+from stylize.knobs import Option, check_value, grouped, groups_of, knob, knobs_of, near_miss, options_in
 
 LAYOUTS = ("single", "side", "grid")
 
@@ -25,8 +23,6 @@ LOCAL = "local"
 """The address that means: start a Ray here, for this job."""
 
 LIVE_PORT = 8686
-
-_GROUP = "group"
 
 
 @dataclass(frozen=True)
@@ -143,11 +139,6 @@ class WorkerOptions:
             raise UsageError("--gpus-per-worker: is for workers; add --workers N or --engine-address ADDRESS")
 
 
-def _group(of: type[Any], prefix: str = "") -> dict[str, Any]:
-    """What marks a field as a group of options, asked for by names that begin with `prefix`."""
-    return {_GROUP: (of, prefix)}
-
-
 @dataclass(frozen=True)
 class RunOptions:
     """What was asked of a run besides its settings; `command_line` is how, for its report.
@@ -158,7 +149,7 @@ class RunOptions:
     progress_movie: Path | None = knob(
         None, "Also make a movie of the optimisation: .mp4, .gif or .webp.", metavar="PATH", path=True
     )
-    movie: MovieOptions = field(default_factory=MovieOptions, metadata=_group(MovieOptions, "movie_"))
+    movie: MovieOptions = field(default_factory=MovieOptions, metadata=grouped(MovieOptions, "movie_"))
     contact_sheet: Path | None = knob(
         None, "Also make a sheet of small pictures: .jpg, .png or .webp.", metavar="PATH", path=True
     )
@@ -197,7 +188,7 @@ class RunOptions:
         metavar="[PORT]",
         bare=LIVE_PORT,
     )
-    workers: WorkerOptions | None = field(default=None, metadata=_group(WorkerOptions))
+    workers: WorkerOptions | None = field(default=None, metadata=grouped(WorkerOptions))
     offline: bool = knob(False, "Never fetch a hub model.")
     command_line: str = ""
 
@@ -211,26 +202,6 @@ class RunOptions:
         """Every file that the run is to write besides its result."""
         named = [getattr(self, name) for name, (_, details) in knobs_of(self).items() if details.path]
         return tuple(path for path in named if path is not None)
-
-
-class Option(NamedTuple):
-    """A knob with the name by which it is asked for, its type and its default."""
-
-    name: str
-    kind: Any
-    default: Any
-    details: Knob
-
-
-def options_in(cls: type[Any], prefix: str = "") -> Iterator[Option]:
-    """Every option of a class of knobs and of the groups in it, in order."""
-    known, kinds = knobs_of(cls), kinds_of(cls)
-    for one in dataclasses.fields(cls):
-        if one.name in known:
-            yield Option(prefix + one.name, kinds[one.name], one.default, known[one.name][1])
-        elif _GROUP in one.metadata:
-            inner, own_prefix = one.metadata[_GROUP]
-            yield from options_in(inner, prefix + own_prefix)
 
 
 def option_names(command: str) -> tuple[str, ...]:
@@ -262,11 +233,9 @@ def options_of(values: dict[str, Any], command: str) -> RunOptions:
     for option in options_in(RunOptions):
         if option.name in asked:
             asked[option.name] = _checked(option, asked[option.name])
-    for one in dataclasses.fields(RunOptions):
-        if _GROUP in one.metadata:
-            cls, prefix = one.metadata[_GROUP]
-            inner = {name: asked.pop(prefix + name) for name in knobs_of(cls) if prefix + name in asked}
-            asked |= {one.name: cls(**inner)} if inner else {}
+    for group, (cls, prefix) in groups_of(RunOptions).items():
+        inner = {name: asked.pop(prefix + name) for name in knobs_of(cls) if prefix + name in asked}
+        asked |= {group: cls(**inner)} if inner else {}
     options = RunOptions(**asked)
     if options.progress_movie is None and (changed := options.movie.changed()):
         raise UsageError(f"--movie-{changed[0]}: is for a progress movie; add --progress-movie PATH")

@@ -1,0 +1,1 @@
+"""The slim network: trained, packed, judged. docs/networks.md tells the recipe."""

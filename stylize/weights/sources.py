@@ -1,0 +1,268 @@
+"""The weights of the two backbones: where they come from, what they must be, which of them to use.
+
+Sources: the two files inside the package, ``vgg19`` in eight bits a weight and ``vgg19-slim``; and a local
+``.h5``, ``.mat`` or ``.npz``, such as Keras' official float32 file, which `download_vgg19` fetches when it is
+asked to. All are arrays only, in Keras' convention: kernels (height, width, in, out), the first one for BGR
+input. Nothing here touches the network.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from stylize.errors import WeightsError
+from stylize.layers import LAYERS, block_of
+from stylize.weights.cache import VGG19_PIN, accept, cache_path
+from stylize.weights.files import Array, Fingerprint, Layers, check_file, check_hash, fingerprint
+from stylize.weights.readers import read_layers
+
+WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"vgg19": (64, 128, 256, 512, 512), "vgg19-slim": (16, 32, 64, 128, 128)}
+)
+"""Channels of each of the five blocks, by backbone."""
+
+VGG19_LICENCE = "CC BY 4.0 (K. Simonyan and A. Zisserman)"
+CODED_LICENCE = f"{VGG19_LICENCE}, MIT (quantised by D. Steinberg)"
+SLIM_LICENCE = "MIT (trained for this project)"
+
+EMBEDDED: Mapping[str, str] = MappingProxyType(
+    {
+        "vgg19": "0868ad776e8b2129a67968c17594a17a5635519b96dc5eaa22de60f9410b8487",
+        "vgg19-slim": "91199a1d7f82228a2ff158aad8f0110db4a630e16a0c10ef8fbf53e80d8d1149",
+    }
+)
+"""The SHA-256 of the file of each backbone inside the package."""
+
+KNOWN_FILES: Mapping[str, str] = MappingProxyType(
+    {
+        # MD5 from keras/applications/vgg19.py
+        VGG19_PIN.md5: "Keras' official VGG-19 without its dense layers",
+        # MD5 from MatConvNet's page of pretrained models; of its beta16 copy, from anishathalye/neural-style
+        "106118b7cf60435e6d8e04f6a6dc3657": "MatConvNet's imagenet-vgg-verydeep-19",
+        "8ee3263992981a1d26e73b3ca028a123": "MatConvNet's imagenet-vgg-verydeep-19 (beta16)",
+    }
+)
+"""Files known by their published MD5. Recognition is a courtesy to the user, never a condition."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The weights of a backbone.
+
+    Attributes
+    ----------
+    name
+        "vgg19" or "vgg19-slim" when the widths are theirs, "custom" otherwise.
+    source
+        Where they were read from, for people.
+    sha256
+        Of the file they were read from.
+    layers
+        Keras layer name -> (kernel (3, 3, in, out), bias (out,)), float32, read-only; the first layers of
+        `LAYERS` without a gap, not necessarily all. The first kernel is for BGR input.
+    known_as
+        What the file is, if its published hash is known; None for any other.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    layers: Mapping[str, tuple[Array, Array]]
+    known_as: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Weights, (self.name, self.source, self.sha256, dict(self.layers), self.known_as)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each block there is."""
+        first = {block_of(layer): self.layers[layer][1].size for layer in reversed(list(self.layers))}
+        return tuple(first[block] for block in sorted(first))
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """A line of `deepfusion weights list`. `present` is None for kinds of file only the user can name."""
+
+    name: str
+    where: str
+    present: bool | None
+    size: int | None
+    sha256: str | None
+    licence: str
+    problem: str | None = None
+
+
+def embedded_path(name: str) -> Path:
+    """The file of a backbone inside the package; scripts/pack_vgg19.py and slim/pack.py say what it holds."""
+    return Path(str(resources.files("stylize.weights").joinpath(f"{name}.npz")))
+
+
+def verify(path: Path, *, sha256: str | None = None) -> Weights:
+    """Read a weight file with every check there is.
+
+    Parameters
+    ----------
+    path
+        .h5 (any Keras layout), .mat (MatConvNet), or .npz.
+    sha256
+        What its SHA-256 must be, in hexadecimal.
+
+    Raises
+    ------
+    WeightsError
+        In one line: missing, empty, a web page, cut off, another network, wrong shapes, values that are
+        not finite, another hash.
+    """
+    path = Path(path)
+    check_file(path)
+    found = fingerprint(path)
+    check_hash(path, found, sha256)
+    layers = read_layers(path)
+    name = _check_layers(path, layers)
+    return _frozen(name, str(path), found, layers)
+
+
+def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
+    """Weights by the name of a backbone in the package ("vgg19", "vgg19-slim") or from a file.
+
+    Raises
+    ------
+    WeightsError
+        As `verify`; and for a file of the package that is damaged or missing.
+    """
+    if source in EMBEDDED:
+        return _embedded(str(source))
+    path = Path(os.path.expanduser(source))
+    near = difflib.get_close_matches(str(source).lower(), WIDTHS, n=1)
+    if isinstance(source, str) and near and not path.suffix and not os.path.exists(path):
+        raise WeightsError(f"{source}: neither a backbone nor a file; did you mean {near[0]}?")
+    return verify(path, sha256=sha256)
+
+
+def _embedded(name: str) -> Weights:
+    path = embedded_path(name)
+    mend = "the installation is damaged; install Deep Fusion again as before, with pip's --force-reinstall"
+    if not path.is_file():
+        raise WeightsError(f"{path}: {mend} (the file is missing)")
+    found = fingerprint(path)
+    if found.sha256 != EMBEDDED[name]:
+        got, wanted = found.sha256[:12], EMBEDDED[name][:12]
+        raise WeightsError(f"{path}: {mend} (SHA-256 {got}..., expected {wanted}...)")
+    return _frozen(name, f"{name} inside the package", found, read_layers(path))
+
+
+def choose_weights(
+    backbone: str = "vgg19", *, file: Path | None = None, sha256: str | None = None
+) -> tuple[Weights, str | None]:
+    """The weights to use: what `file` holds, if there is one, else the package's `backbone`.
+
+    Returns
+    -------
+    weights, note
+        `note` is a line for the user where the file holds another network than `backbone`.
+
+    Raises
+    ------
+    WeightsError
+        For a file that will not do, and a hash without a file.
+    """
+    if backbone not in EMBEDDED:
+        raise WeightsError(f"unknown backbone {backbone!r}; use {' or '.join(EMBEDDED)}")
+    if file is None:
+        if sha256 is not None:
+            raise WeightsError("a SHA-256 was given without a file to check; name it with --weights")
+        return load_weights(backbone), None
+    found = load_weights(Path(file), sha256=sha256)
+    note = f"{file}: holds {found.name}, which is used in place of {backbone}"
+    return found, None if found.name == backbone else note
+
+
+def describe_sources() -> list[SourceInfo]:
+    """Every source of weights, with what is there of it now. Nothing is fetched."""
+    return [
+        _describe("vgg19", embedded_path("vgg19"), CODED_LICENCE),
+        _describe("vgg19-slim", embedded_path("vgg19-slim"), SLIM_LICENCE),
+        _describe("Keras float32", cache_path(), VGG19_LICENCE),
+        SourceInfo("Keras .h5", "--weights FILE.h5", None, None, None, VGG19_LICENCE),
+        SourceInfo("MatConvNet .mat", "--weights FILE.mat", None, None, None, VGG19_LICENCE),
+        SourceInfo("NumPy .npz", "--weights FILE.npz", None, None, None, "as its author says"),
+    ]
+
+
+def _describe(name: str, path: Path, licence: str) -> SourceInfo:
+    if name not in EMBEDDED and not path.is_file():
+        return SourceInfo(name, str(path), False, None, None, licence)
+    try:
+        found = Fingerprint(0, _embedded(name).sha256, "") if name in EMBEDDED else accept(path)
+    except WeightsError as error:
+        here = path.is_file()
+        return SourceInfo(
+            name, str(path), here, path.stat().st_size if here else None, None, licence, str(error)
+        )
+    return SourceInfo(name, str(path), True, path.stat().st_size, found.sha256, licence)
+
+
+# --- checks -------------------------------------------------------------------------------------------------
+
+
+def _check_layers(path: Path, layers: Layers) -> str:
+    """The network `layers` are of, once they are known to fit together."""
+    if not layers:
+        raise WeightsError(f"{path}: holds no layers; VGG-19's begin with {LAYERS[0]}")
+    last = max(LAYERS.index(layer) for layer in layers)
+    for layer in LAYERS[:last]:
+        if layer not in layers:
+            hint = "; this looks like VGG-16" if layer == "block3_conv4" else ""
+            raise WeightsError(f"{path}: layer {layer} is missing, though {LAYERS[last]} is there{hint}")
+    present = LAYERS[: last + 1]
+    outputs = [layers[layer][0].shape[-1] if layers[layer][0].ndim == 4 else 0 for layer in present]
+    named = {name: [widths[block_of(layer) - 1] for layer in present] for name, widths in WIDTHS.items()}
+    likely = next((name for name, wanted in named.items() if wanted[0] == outputs[0]), None)
+    try:
+        _check_shapes(path, layers, outputs)
+    except WeightsError:
+        if likely is not None:
+            _check_shapes(path, layers, named[likely])
+        raise
+    _check_finite(path, layers)
+    return next((name for name, wanted in named.items() if wanted == outputs), "custom")
+
+
+def _check_shapes(path: Path, layers: Layers, outputs: list[int]) -> None:
+    """Every kernel must be 3x3 and take what the layer before gives: `outputs` channels, one a layer."""
+    for layer, (inputs, width) in zip(LAYERS, pairwise([3, *outputs]), strict=False):
+        kernel, bias = layers[layer]
+        expected = {"kernel": (3, 3, inputs, width), "bias": (width,)}
+        for what, got in (("kernel", kernel.shape), ("bias", bias.shape)):
+            if got != expected[what]:
+                message = f"the {what} of {layer} has shape {got}, expected {expected[what]}"
+                raise WeightsError(f"{path}: {message}; this is not a VGG-19")
+
+
+def _check_finite(path: Path, layers: Layers) -> None:
+    for layer, parts in layers.items():
+        for what, array in zip(("kernel", "bias"), parts, strict=True):
+            wrong = int(array.size - np.count_nonzero(np.isfinite(array)))
+            if wrong:
+                raise WeightsError(
+                    f"{path}: the {what} of {layer} has {wrong:,} values that are not finite; fetch it again"
+                )
+
+
+def _frozen(name: str, source: str, found: Fingerprint, layers: Layers) -> Weights:
+    ordered = {layer: layers[layer] for layer in LAYERS if layer in layers}
+    for parts in ordered.values():
+        for array in parts:
+            array.flags.writeable = False
+    return Weights(name, source, found.sha256, MappingProxyType(ordered), KNOWN_FILES.get(found.md5))
