@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs Deep Fusion with its development tools into .venv, then runs ruff, mypy and the tests.
-# Arguments are passed on to pytest. Exit 1 when any of the three failed; all three always run.
+# Arguments are passed on to pytest (-m "not slow" for the quick ones). Exit 1 when any of the three failed; all three always run.
 set -euo pipefail
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"

@@ -73,6 +73,7 @@ def test_every_public_name_is_there(package: str) -> None:
 # --- the jobs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "command", "more", "count"),
     [(pipeline.stylize_image, "image", {}, 1), (pipeline.stylize_clip, "video", {"frames": "0:2"}, 2)],
@@ -94,6 +95,7 @@ def test_a_call_does_what_the_command_does(
     assert Path("by", name).read_bytes() == Path(name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_photo_that_fails_is_in_the_report(
     photo: Path, style: Path, place: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_dry_run_gives_a_plan(photo: Path, style: Path, place: Path) -> None:
     assert tree(place) == []
 
 
+@pytest.mark.slow
 def test_progress_is_told_and_what_the_listener_raises_ends_the_job_that_then_goes_on(
     clip: Path, style: Path, place: Path
 ) -> None:
@@ -131,6 +134,7 @@ def test_progress_is_told_and_what_the_listener_raises_ends_the_job_that_then_go
     assert shares[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_a_job_file_is_run_and_its_notes_are_warnings(
     photo: Path, style: Path, place: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -320,6 +324,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stylize, "load_weights", lambda name: slim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
 def test_examples_of_the_pages(
     page: str, quick: None, pictures: Path, clip: Path, place: Path, capsys: pytest.CaptureFixture[str]

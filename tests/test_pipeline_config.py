@@ -298,6 +298,7 @@ VALUES = st.one_of(
 LINES = st.one_of(st.tuples(KEYS, VALUES).map(" = ".join), st.just("[settings]"), st.text(max_size=12))
 
 
+@pytest.mark.slow
 @given(st.one_of(st.binary(max_size=200), st.lists(LINES, max_size=8).map("\n".join)))
 def test_no_bytes_give_anything_but_a_usage_error(
     tmp_path_factory: pytest.TempPathFactory, text: str | bytes

@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("journal")
 
 
+@pytest.mark.slow
 @given(entries=ENTRIES, more=ENTRIES)
 def test_what_was_written_is_read_and_can_be_continued(
     entries: list[dict[str, object]], more: list[dict[str, object]], folder: Path
@@ -53,6 +54,7 @@ def test_what_was_written_is_read_and_can_be_continued(
     assert Journal(path, "other").read() == []
 
 
+@pytest.mark.slow
 @given(entries=ENTRIES.filter(bool), data=st.data())
 def test_damage_leaves_a_beginning_that_is_true(
     entries: list[dict[str, object]], data: st.DataObject, folder: Path

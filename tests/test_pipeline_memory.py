@@ -33,7 +33,6 @@ def test_what_this_machine_tells() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("uncompiled")
 def test_a_picture_in_windows(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stylize import evaluator
     from stylize.tiling import TiledNetwork

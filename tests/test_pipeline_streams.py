@@ -70,6 +70,7 @@ def test_output_that_is_lost_is_one_line(redirection: str, reason: str, argument
     assert (code, said) == (1, f"deepfusion: standard output cannot be written: {reason}\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone_is_no_traceback(place: Path) -> None:
     code, _, said = shell(place, "", "doctor", after=" | true")
     assert (code, said) in (

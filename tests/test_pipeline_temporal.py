@@ -171,6 +171,7 @@ def test_going_backward_the_warping_error_is_the_same() -> None:
     assert errors[0] > 0
 
 
+@pytest.mark.slow
 def test_a_real_stylizer_keeps_a_still_scene_still() -> None:
     """Held to the frame before, frames of one scene with a camera's noise differ less than made alone."""
     noise = np.random.default_rng(3)

@@ -219,6 +219,7 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.workers.staff.cores", lambda: 8)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled", "eight_cores")
 def test_a_plan_counts_shots_and_says_when_more_workers_cannot_help(
     shots: Path, style: Path, tmp_path: Path
@@ -245,12 +246,14 @@ def test_a_plan_counts_shots_and_says_when_more_workers_cannot_help(
     assert not (tmp_path / "out.mp4.run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled", "eight_cores")
 def test_a_plan_of_an_album(photos: Path, style: Path, tmp_path: Path) -> None:
     words = ("album", photos, "--style", style, "-o", tmp_path / "out", *JOB, "--workers", "2", "--dry-run")
     assert "more than 5 cannot help: there are only 5 photos" in done(*words).out
 
 
+@pytest.mark.slow
 def test_what_cannot_be_shared_is_refused(photo: Path, style: Path, clip: Path, tmp_path: Path) -> None:
     image = ("image", photo, "--style", style, "-o", tmp_path / "out.png")
     assert refused(*image, "--workers", "2").startswith("workers share shots of a clip or photos of an album")

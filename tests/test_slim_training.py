@@ -114,6 +114,7 @@ def gram(student: Student, pictures: tf.Tensor) -> np.ndarray:
     return np.einsum("nhwc,nhwd->ncd", found, found)
 
 
+@pytest.mark.slow
 def test_forged_pictures_approach_the_style() -> None:
     student, contents = uneven_student(), images(1)
     styles = tf.reverse(contents, [-1]) ** 2.0
@@ -475,6 +476,7 @@ def assert_answers_are_the_teachers(bank: Bank, count: int, tolerance: float = 2
         assert expected.std() > 0.0
 
 
+@pytest.mark.slow
 def test_bank_draws_crops_places_and_answers() -> None:
     bank = bank_of()
     bank.renew(4)
@@ -522,6 +524,7 @@ def test_new_crops_replace_the_oldest() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_banks_of_one_seed_are_the_same() -> None:
     crops = []
     for seed in ((0, 3), (0, 3), (1, 3)):

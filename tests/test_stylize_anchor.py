@@ -71,6 +71,7 @@ def test_without_an_anchor_the_term_is_zero_and_changes_nothing() -> None:
     assert np.array_equal(with_term.picture, without.picture)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiled")
 def test_other_anchors_need_no_new_trace() -> None:
     engine = anchored()

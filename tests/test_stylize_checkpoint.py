@@ -39,6 +39,7 @@ def stylizer(optimizer: str) -> Stylizer:
 both = pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("stop", [1, 4, ITERATIONS, ITERATIONS + 2, LEVELS * ITERATIONS])
 def test_a_stopped_optimisation_goes_on_to_the_same_picture(
@@ -76,6 +77,7 @@ def check_continued(optimizer: str, stop: int, tmp_path: Path) -> None:
     assert (again.iterations, again.evaluations) == (whole.iterations, whole.evaluations)
 
 
+@pytest.mark.slow
 def test_the_state_is_kept_when_it_is_due_and_not_otherwise(tmp_path: Path) -> None:
     stylizer("adam").stylize(CONTENT, checkpoint=Checkpoint(tmp_path / "never"))
     assert not (tmp_path / "never").exists()

@@ -107,6 +107,7 @@ def test_without_any_memory_it_is_one_clear_error(monkeypatch: pytest.MonkeyPatc
 # --- half precision -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_mixed_precision_is_near_and_comes_out_in_single() -> None:
     single, mixed = (stylizer_of(mixed=mixed) for mixed in (False, True))
     one, two = (

@@ -71,6 +71,7 @@ def test_a_model_stylizes(model: Path) -> None:
     np.testing.assert_allclose(found, 0.5 * content + 0.25, atol=0.02)
 
 
+@pytest.mark.slow
 def test_what_it_gives_is_brought_to_shape_and_range(tmp_path: Path) -> None:
     found = HubModel(str(save(Smaller(), tmp_path))).stylize(picture(0, 20, 31), picture(1, 40, 40))
     assert found.shape == (20, 31, 3)

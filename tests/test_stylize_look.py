@@ -85,6 +85,7 @@ def test_styles_without_a_mask_share_the_rest() -> None:
     np.testing.assert_allclose(regions([ALL, ALL, None], LEFT.shape)[..., 2], 0.0)
 
 
+@pytest.mark.slow
 def test_masks_are_of_every_level(monkeypatch: pytest.MonkeyPatch) -> None:
     from stylize import pyramid
 

@@ -58,6 +58,7 @@ def run(
 # --- known minima -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "iterations"), [("lbfgs", 40), ("adam", 400)])
 def test_a_minimum_inside_the_box(kind: str, iterations: int) -> None:
     target = numbers(0.2, 0.8)
@@ -68,6 +69,7 @@ def test_a_minimum_inside_the_box(kind: str, iterations: int) -> None:
     assert found.picture.dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "iterations"), [("lbfgs", 40), ("adam", 400)])
 def test_bounds_are_kept_at_every_iterate(kind: str, iterations: int) -> None:
     target, seen = numbers(-0.5, 1.5), []
@@ -87,6 +89,7 @@ def coupled(images: Any, targets: Any) -> Any:
     return tf.reshape(0.5 * tf.matmul(x, A @ x, transpose_a=True), (1, 1))
 
 
+@pytest.mark.slow
 def test_lbfgs_on_an_ill_conditioned_quadratic() -> None:
     random = np.random.default_rng(3)
     basis, _ = np.linalg.qr(random.normal(size=(18, 18)))
@@ -137,6 +140,7 @@ def test_a_start_that_is_best_is_returned(kind: str) -> None:
     assert found.loss == 0.0
 
 
+@pytest.mark.slow
 def test_lbfgs_never_rises_and_stops_when_settled() -> None:
     seen: list[Progress] = []
     found = run("lbfgs", bowl, numbers(0.0, 1.0, 1), tf.constant(numbers(0.2, 0.8)), 500, seen.append)
@@ -152,6 +156,7 @@ def test_the_limit_is_the_reason() -> None:
     assert (found.reason, found.iterations, found.evaluations) == ("iterations", 4, 5)
 
 
+@pytest.mark.slow
 @both
 def test_evaluations_are_counted(kind: str) -> None:
     counted = tf.Variable(0)
@@ -164,6 +169,7 @@ def test_evaluations_are_counted(kind: str) -> None:
     assert found.evaluations == int(counted) >= 10
 
 
+@pytest.mark.slow
 @both
 def test_the_same_run_twice_is_equal_to_the_bit(kind: str) -> None:
     minimizer, target = MAKERS[kind](bowl), tf.constant(numbers(0.2, 0.8))
@@ -172,6 +178,7 @@ def test_the_same_run_twice_is_equal_to_the_bit(kind: str) -> None:
     assert (one.loss, one.terms, one.evaluations) == (two.loss, two.terms, two.evaluations)
 
 
+@pytest.mark.slow
 @both
 def test_one_trace_serves_every_target(kind: str) -> None:
     minimizer = MAKERS[kind](bowl)
@@ -180,6 +187,7 @@ def test_one_trace_serves_every_target(kind: str) -> None:
     assert minimizer.traces == 1
 
 
+@pytest.mark.slow
 @both
 def test_one_trace_serves_every_size(kind: str) -> None:
     """And what comes out does not depend on the sizes before."""
@@ -197,6 +205,7 @@ def test_one_trace_serves_every_size(kind: str) -> None:
     assert len(found) == 2
 
 
+@pytest.mark.slow
 @both
 def test_progress(kind: str) -> None:
     seen: list[Progress] = []
@@ -290,6 +299,7 @@ def test_adam_without_hope_names_the_term() -> None:
     assert raised.value.exit_code == 1
 
 
+@pytest.mark.slow
 def test_lbfgs_shortens_its_step_at_the_cliff() -> None:
     seen: list[Progress] = []
     found = run("lbfgs", cliff, HALF, tf.constant(0.9), 40, seen.append)
@@ -298,6 +308,7 @@ def test_lbfgs_shortens_its_step_at_the_cliff() -> None:
     np.testing.assert_allclose(found.picture, 0.75, atol=0.01)
 
 
+@pytest.mark.slow
 def test_lbfgs_without_hope_names_the_term() -> None:
     def no_gradient(images: Any, target: Any) -> Any:
         """Finite, but the gradient of the square root is 0/0."""

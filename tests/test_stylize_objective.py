@@ -126,6 +126,7 @@ def test_every_term_against_numpy(normalization: str, pooling: str) -> None:
     np.testing.assert_allclose(single.numpy()[:, 0], expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_eager_equals_compiled_and_pictures_of_a_batch_do_not_mix(normalization: str) -> None:
     case = Case(normalization)

@@ -161,6 +161,7 @@ def test_a_wheel_that_would_run_code_is_refused(tmp_path: Path) -> None:
         pack.from_wheel(tmp_path / "a.whl")
 
 
+@pytest.mark.slow
 def test_pack_slim(tmp_path: Path) -> None:
     source = write_npz(tmp_path / "trained.npz", make_layers(14, WIDTHS["vgg19-slim"]))
     script = ROOT / "scripts" / "slim" / "pack.py"

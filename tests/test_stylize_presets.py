@@ -272,6 +272,7 @@ def test_losses_with_a_style_of_the_pictures_size_to_the_letter(preset: str) -> 
     compare(preset, TINY, same_size=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["neural-style", "video"])
 def test_losses_of_neural_style_on_a_network_as_wide_as_its_own(preset: str) -> None:
     """Here C is the number of filters there are: nothing of its formula is adapted to a narrow network."""

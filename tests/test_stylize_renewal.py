@@ -66,6 +66,7 @@ class Renewing:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @both
 def test_a_minimizer_goes_on_from_the_best_with_the_loss_and_gradient_of_the_new_targets(kind: str) -> None:
     minimizer = MAKERS[kind](bowl)
@@ -85,6 +86,7 @@ def test_a_minimizer_goes_on_from_the_best_with_the_loss_and_gradient_of_the_new
     assert int(minimizer.evaluations) == before + 1
 
 
+@pytest.mark.slow
 @both
 def test_targets_are_renewed_every_so_many_iterations_but_not_at_the_end(kind: str) -> None:
     minimizer = MAKERS[kind](bowl)
@@ -99,6 +101,7 @@ def test_targets_are_renewed_every_so_many_iterations_but_not_at_the_end(kind: s
     assert minimizer.traces == 1
 
 
+@pytest.mark.slow
 @both
 def test_the_best_loss_is_that_of_the_last_targets(kind: str) -> None:
     """Though with the first ones it was much lower; it begins at the best picture before the renewal."""
@@ -147,6 +150,7 @@ def test_never_settling_there_is_no_renewal_before_it_is_due() -> None:
     assert renewing.at == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before_settling", [0, 2])
 def test_where_no_step_helps_it_ends_after_its_renewals(before_settling: int) -> None:
     """L-BFGS in the minimum, and renewed targets that are the same."""
@@ -157,6 +161,7 @@ def test_where_no_step_helps_it_ends_after_its_renewals(before_settling: int) ->
     assert len(renewing.at) <= before_settling
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("iterations", [60, 61])
 def test_a_loss_that_is_not_finite_after_a_renewal_is_an_error(kind: str, iterations: int) -> None:
@@ -165,6 +170,7 @@ def test_a_loss_that_is_not_finite_after_a_renewal_is_an_error(kind: str, iterat
         renewing.run(MAKERS[kind](bowl), iterations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("iterations", [10, 11])
 def test_a_gradient_that_is_not_finite_is_an_error_in_spite_of_renewals(iterations: int) -> None:
     """As it is without them (test_lbfgs_without_hope_names_the_term)."""

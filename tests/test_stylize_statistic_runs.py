@@ -59,6 +59,7 @@ def looks(height: int, width: int, *, guided: bool) -> list[Look]:
 # --- whole optimisations ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize("guided", [False, True])
 def test_it_styles_pictures_of_every_size_and_look_with_one_trace(name: str, guided: bool) -> None:
@@ -73,6 +74,7 @@ def test_it_styles_pictures_of_every_size_and_look_with_one_trace(name: str, gui
     assert engine.evaluator.minimizer(24, 32).traces == 1
 
 
+@pytest.mark.slow
 @every
 def test_looks_differ_and_less_strength_moves_less(name: str) -> None:
     for guided in (False, True):
@@ -92,6 +94,7 @@ def test_a_share_of_nothing_is_the_other_style(name: str) -> None:
     assert found == pytest.approx(expected, rel=1e-2 if name == "sliced" else 1e-5)
 
 
+@pytest.mark.slow
 @every
 @pytest.mark.parametrize(("shape", "guided"), [((21, 23), False), ((22, 25), True)])
 def test_windows_equal_the_whole(name: str, shape: tuple[int, int], guided: bool) -> None:
@@ -120,6 +123,7 @@ class EnoughError(Exception):
     """What a callback raises to stop an optimisation."""
 
 
+@pytest.mark.slow
 @every
 def test_a_stopped_optimisation_goes_on_to_the_same_picture(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +186,7 @@ def test_renewed_targets_are_for_the_picture_as_it_stands(name: str, asked: list
     assert result.losses["style"] == pytest.approx(terms[1], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RENEWED)
 def test_held_to_an_anchor_targets_are_not_renewed(name: str, asked: list[tuple[int, Array]]) -> None:
     """From a warm start without one they are."""

@@ -53,6 +53,7 @@ def test_every_statistic_has_its_formulas() -> None:
     assert set(REFERENCES) == set(SUITED)
 
 
+@pytest.mark.slow
 @every
 def test_compiled_equals_eager(name: str) -> None:
     case = case_of("guided")

@@ -136,6 +136,7 @@ def test_the_networks_in_the_package(name: str, layers: tuple[str, ...], limit: 
     assert (read.name, read.sha256, tuple(read.layers)) == (name, weights.sha256, layers)
 
 
+@pytest.mark.slow
 def test_the_full_network_has_eight_bits_a_weight_and_float_biases() -> None:
     layers = load_weights("vgg19").layers
     assert all(np.unique(kernel).size <= 256 for kernel, _ in layers.values())
@@ -215,6 +216,7 @@ def test_matconvnet_layouts(tmp_path: Path, layout: str) -> None:
     assert_same(verify(write_mat(tmp_path / "vgg.mat", layers, layout)), layers)
 
 
+@pytest.mark.slow
 def test_matconvnet_orientation(tmp_path: Path) -> None:
     """Values of the real .mat, as published print-outs show them, land where the real Keras file has them."""
     in_mat = np.zeros((3, 3, 3, 1), np.float32)
@@ -489,6 +491,7 @@ def test_hdf5_that_would_not_end_or_fit_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "huge.h5", "block1_conv1/kernel:0 has shape (3, 3, 3, 100000000)")
 
 
+@pytest.mark.slow
 def test_files_of_other_networks(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"x": np.zeros(3)})
     refused(tmp_path / "a.mat", "no variable named 'layers'")
@@ -692,6 +695,7 @@ def test_a_cached_file_that_changed_is_refused(server: Server, cache: Path) -> N
 # --- the choice ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_without_a_file_it_is_the_packages_network(
     name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -724,6 +728,7 @@ def test_a_file_replaces_the_packages_network_and_another_one_is_noted(tmp_path:
             choose_weights(name)
 
 
+@pytest.mark.slow
 def test_sources(server: Server, cache: Path) -> None:
     full, slim, keras, *kinds = describe_sources()
     for name, source in (("vgg19", full), ("vgg19-slim", slim)):
