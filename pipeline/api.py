@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -18,11 +18,9 @@ from pipeline.progress.events import JobEnded, Moved, Watcher
 from pipeline.progress.notebook import NotebookDisplay, in_notebook
 from pipeline.progress.report import Report
 from pipeline.settings.job import Job, build_job, parse_style
-from pipeline.settings.job_settings import SETTINGS
-from pipeline.settings.run_options import RunOptions, option_names, options_of
+from pipeline.settings.keywords import name_of_file, plain, settings_in
+from pipeline.settings.run_options import RunOptions, options_of
 from pipeline.steps.estimate import Plan
-from stylize.config import StylizeConfig
-from stylize.knobs import knobs_of, near_miss
 
 FileName = str | PathLike[str]
 
@@ -173,9 +171,11 @@ def run_job(job: Job, options: RunOptions | None = None, display: Display | None
         display.note("a dry run only plans: no live page, no report, nothing for TensorBoard")
     if options.preview and options.workers is not None:
         display.note("a preview is made in this process, without workers")
-    if options.dry_run or options.preview:
-        return _do_job(job, options, display)
-    return _do_watched(job, options, display)
+    if not options.dry_run and not options.preview:
+        return _do_watched(job, options, display)
+    spent = time.process_time() if "tensorflow" in sys.modules else 0.0  # a second job starts up no more
+    outcome = _do_job(job, options, display)
+    return outcome.started(spent) if isinstance(outcome, Plan) else outcome
 
 
 def _do_watched(job: Job, options: RunOptions, display: Display) -> Report | Plan:
@@ -253,43 +253,22 @@ def _stylize(
     options: dict[str, Any],
 ) -> Report | Plan:
     """Do the job that a call asks for."""
-    given = {name: _plain(value) for name, value in options.items() if value is not None}
+    if on_progress is not None and not callable(on_progress):
+        raise UsageError(f"on_progress: expected a function, got {on_progress!r}")
+    given = {name: plain(value) for name, value in options.items() if value is not None}
     preset = given.pop("preset", "default")
-    overrides = _settings_in(given, command)
-    several = [styles] if isinstance(styles, (str, PathLike)) else styles
+    overrides = settings_in(given, command)
+    several = [styles] if isinstance(styles, (str, PathLike)) or not isinstance(styles, Sequence) else styles
     job = build_job(
-        command, Path(content), tuple(parse_style(os.fspath(style)) for style in several), Path(output),
-        preset=preset, overrides=overrides,
-    )  # fmt: skip
+        command,
+        Path(name_of_file(content, "the original")),
+        tuple(parse_style(name_of_file(style, "a style")) for style in several),
+        Path(name_of_file(output, "the output")),
+        preset=name_of_file(preset, "preset"),
+        overrides=overrides,
+    )
     display = _display_for(on_progress)
     threads = job.settings.threads
     if threads and "tensorflow" in sys.modules and os.environ.get("TF_NUM_INTRAOP_THREADS") != str(threads):
         display.warn(f"threads: TensorFlow runs in this process already, and not with {threads} threads")
     return run_job(job, options_of(given, command), display)
-
-
-def _settings_in(given: dict[str, Any], command: str) -> dict[str, Any]:
-    """Takes the settings of a command out of what was given; UsageError for what is no option of it."""
-    knobs = {**knobs_of(StylizeConfig), **knobs_of(SETTINGS[command])}
-    known = ("preset", *knobs, *option_names(command))
-    for name in given:
-        if name not in known:
-            raise UsageError(f"{name}: there is no such option of {command}: {near_miss(name, known)}")
-    overrides = {name: given.pop(name) for name in knobs if name in given}
-    for name, value in overrides.items():
-        if knobs[name][1].multiple and isinstance(value, str):
-            overrides[name] = (value,)
-    return overrides
-
-
-def _plain(value: Any) -> Any:
-    """An option's value in Python's own types: a path becomes a text, a list a tuple, NumPy's 3 a 3."""
-    if isinstance(value, PathLike):
-        return os.fspath(value)
-    if isinstance(value, (list, tuple)):
-        return tuple(_plain(one) for one in value)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    return float(value) if isinstance(value, Real) else value

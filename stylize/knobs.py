@@ -19,6 +19,8 @@ from stylize.errors import ConfigError
 
 _KEY, _GROUP = "knob", "group"
 
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "True or False"}
+
 Decides = Literal["picture", "place", "folder", "network", "name", "nothing"]
 
 
@@ -185,7 +187,7 @@ def check_value(name: str, value: Any, like: Any, details: Knob) -> None:
     """Check the value of one setting, which is to be of the kind of `like`; ConfigError if it is wrong."""
     kinds = (int, float) if isinstance(like, float) else type(like)
     if not isinstance(value, kinds) or (isinstance(value, bool) and not isinstance(like, bool)):
-        raise ConfigError(f"{name}: {value!r}: expected a value of the kind of {like!r}")
+        raise ConfigError(f"{name}: expected {_KINDS.get(type(like), 'a list')}, got {value!r}")
     if details.choices and value not in details.choices:
         raise ConfigError(f"{name}: unknown value {value!r}: {near_miss(str(value), details.choices)}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -87,6 +87,7 @@ class Stylizer:
         self.styles = _checked(styles, config)
         backbone = Vgg19(weights, pooling=config.pooling, mixed=mixed)
         self.backbone = backbone.rescaled(self.styles) if config.rescale_activations else backbone
+        self.temporal_weight = temporal_weight
         self.objective: Objective = build_objective(config, temporal_weight, guided=guided)
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
@@ -163,7 +164,9 @@ class Stylizer:
             if initial is None:
                 raise ConfigError("an anchor was given without the picture to start from")
             if "temporal" not in self.objective.names:
-                raise ConfigError("an anchor was given to a stylizer whose temporal weight is 0")
+                raise ConfigError(
+                    "an anchor was given to a stylizer whose temporal weight is 0; make it with another"
+                )
             check_anchor(anchor, content)
         check_look(look, content, len(self.styles), guided=self.guided)
         iterations = self.config.iterations if iterations is None else iterations

@@ -102,6 +102,23 @@ def test_other_settings_in_the_same_folder_are_refused(photos: Path, style: Path
     assert done(*run(photos, style, output, "--seed", "1", "--init", "noise", "--json")).json["skipped"] == 2
 
 
+def test_a_photo_that_has_changed_is_named_and_the_rest_goes_on(
+    photos: Path, style: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    done(*run(photos, style, output))
+    before = pixels(output / "b.jpg")
+    save(photos / "b.jpg", (40, 60))
+    save(photos / "new.png")
+    ran = done(*run(photos, style, output))
+    assert f"{photos}/b.jpg: has changed since {output}/b.jpg was made, which stays" in ran.err
+    assert (output / "new.png").exists()
+    assert np.array_equal(pixels(output / "b.jpg"), before)
+    assert done(*run(photos, style, output, "--overwrite", "--json")).json["done"] == 1
+    assert pixels(output / "b.jpg").shape != before.shape
+    assert "has changed" not in done(*run(photos, style, output)).err
+
+
 def test_somebodys_files_in_the_output_folder_are_not_replaced(
     photos: Path, style: Path, tmp_path: Path
 ) -> None:
@@ -280,7 +297,7 @@ def test_a_result_that_cannot_be_written_is_named(photos: Path, style: Path, tmp
     (output / "Sea side").write_text("a file where a folder should be")
     ran = deepfusion(*run(photos, style, output))
     assert ran.code == 1
-    assert f"failed: {output}/Sea side: the folder cannot be made: File exists\n" in ran.err
+    assert f"failed: {output}/Sea side: the folder cannot be made: File exists; move what is in " in ran.err
     assert (output / "b.jpg").exists()
 
 

@@ -159,12 +159,12 @@ def test_a_job_file_is_run_and_its_notes_are_warnings(
         ({"overwrit": True}, pipeline.UsageError, "did you mean overwrite?"),
         ({"long_term": (1, 2)}, pipeline.UsageError, "long_term: there is no such option of image"),
         ({"quiet": True}, pipeline.UsageError, "quiet: there is no such option of image: choose"),
-        ({"size": "large"}, ConfigError, "size: 'large': expected a value of the kind of 512"),
+        ({"size": "large"}, ConfigError, "size: expected a whole number, got 'large'"),
         ({"optimizer": "adan"}, ConfigError, "optimizer: unknown value 'adan': did you mean adam?"),
         ({"preset": "fien"}, pipeline.UsageError, "did you mean fine?"),
         ({"movie_losses": True}, pipeline.UsageError, "is for a progress movie"),
         ({"workers": 2}, pipeline.UsageError, "a picture is one piece of work"),
-        ({"live": "yes"}, pipeline.UsageError, "live: 'yes'"),
+        ({"live": "yes"}, pipeline.UsageError, "live: expected a whole number, got 'yes'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_an_exception_of_one_line(
@@ -175,6 +175,27 @@ def test_what_is_wrong_is_an_exception_of_one_line(
     assert isinstance(caught.value, ValueError)
     assert "\n" not in str(caught.value)
     assert tree(place) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ((3, "style.png", "out.png"), "the original: expected a path, got 3"),
+        ((b"photo.png", "style.png", "out.png"), "the original: expected a path, got b'photo.png'"),
+        (("photo.png", None, "out.png"), "a style: expected a path, got None"),
+        (("photo.png", [["style.png"]], "out.png"), "a style: expected a path, got ['style.png']"),
+        (("photo.png", "style.png", None), "the output: expected a path, got None"),
+        (("photo.png", "style.png", "a\0b.png"), "the output: expected a path"),
+    ],
+)
+def test_what_is_no_path_is_named(call: tuple[Any, Any, Any], said: str) -> None:
+    with pytest.raises(pipeline.UsageError, match=re.escape(said)):
+        pipeline.stylize_image(*call)
+
+
+def test_what_cannot_be_called_is_no_progress() -> None:
+    with pytest.raises(pipeline.UsageError, match="on_progress: expected a function, got 3"):
+        pipeline.stylize_image("a.png", "b.png", "c.png", on_progress=3)  # type: ignore[call-overload]
 
 
 @pytest.fixture

@@ -128,3 +128,10 @@ def test_a_level_down_costs_a_quarter() -> None:
 
 def test_memory_is_told() -> None:
     assert peak() > 10_000_000
+
+
+def test_a_plan_in_a_process_that_is_warm() -> None:
+    """What the process did for other jobs is no start-up of this one."""
+    plan = Plan("image", "o.png", 1, 64, 48, "vgg19", 20.0, 1, 1, start_up=12.0)
+    assert (plan.started(0.0), plan.started(9.0).seconds, plan.started(9.0).start_up) == (plan, 11.0, 3.0)
+    assert (plan.started(99.0).seconds, plan.started(99.0).start_up) == (8.0, 0.0)

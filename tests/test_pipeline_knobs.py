@@ -159,7 +159,7 @@ def test_keys_of_job_files_and_the_paths_in_them(tmp_path: Path) -> None:
         ({"grain_shet": "a"}, "unknown option 'grain_shet': did you mean grain_sheet?"),
         ({"grain_rows": 12}, "grain_rows: 12 is over the maximum of 9"),
         ({"grain_sheet": 3}, "grain_sheet: 3: expected the path of a file"),
-        ({"overwrite": "yes"}, "overwrite: 'yes': expected a value of the kind of False"),
+        ({"overwrite": "yes"}, "overwrite: expected True or False, got 'yes'"),
         ({"movie_seconds": 0.1, "progress_movie": "m.mp4"}, "movie_seconds: 0.1 is under the minimum of 0.5"),
         ({"movie_wipe": True}, "--movie-wipe: is for a progress movie; add --progress-movie PATH"),
         ({"workers": 2}, "workers share shots of a clip or photos of an album; a picture is one piece of work"),

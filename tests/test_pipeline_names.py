@@ -323,6 +323,21 @@ def test_files_with_a_byte_order_mark_are_read(photo: Path, style: Path, tmp_pat
     assert refused("presets", preset).endswith("; save it as UTF-8")
 
 
+def test_a_pipe_is_no_preset_and_a_link_to_itself_no_output(photo: Path, style: Path, tmp_path: Path) -> None:
+    """The one would be waited for, the other replaced."""
+    pipe, link = tmp_path / "pipe.toml", tmp_path / "link.png"
+    os.mkfifo(pipe)
+    link.symlink_to(link.name)
+    words = ("image", photo, "--style", style, "-o")
+    for command in ((*words, tmp_path / "o.png", "--preset", pipe), ("run", pipe), ("presets", pipe)):
+        assert refused(*command) == f"{pipe}: is no plain file; name a file of settings"
+    assert (
+        refused(*words, link)
+        == f"cannot write {link}: it is a link that leads to itself; choose another name"
+    )
+    assert link.is_symlink()
+
+
 def test_a_job_file_with_a_nul_in_a_name_is_refused(tmp_path: Path) -> None:
     job = tmp_path / "job.toml"
     job.write_text('command = "album"\ncontent = "a"\nstyle = "b"\noutput = "o\\u0000"\n')

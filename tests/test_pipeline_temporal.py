@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +18,7 @@ from tiny_encoder import tiny_config, tiny_weights
 from pipeline.clip.temporal import StylizedFrame, TemporalModel, linked, stylize_frames
 from pipeline.settings.job_settings import VideoSettings
 from stylize.anchor import Anchor
-from stylize.errors import ConfigError
+from stylize.errors import ConfigError, ShapeError
 from stylize.look import Look
 from stylize.result import Result
 from stylize.stylizer import Stylizer
@@ -45,6 +46,7 @@ class Painter:
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     config: Any = field(default_factory=lambda: SimpleNamespace(iterations=80))
+    temporal_weight: float = 1000.0
 
     def stylize(
         self,
@@ -185,3 +187,40 @@ def test_a_real_stylizer_keeps_a_still_scene_still() -> None:
         made = [one.picture for one in stylize_frames(stylizer, frames, cuts="none", temporal=temporal)]
         change[temporal] = float(np.mean([np.abs(a - b).mean() for a, b in pairwise(made)]))
     assert change["flow"] < 0.8 * change["off"]
+
+
+def test_a_source_may_use_one_buffer_and_what_is_given_may_be_changed() -> None:
+    """As cameras do, and as people do."""
+
+    def camera() -> Iterator[FloatImage]:
+        buffer = np.empty_like(pan()[0])
+        for frame in pan():
+            buffer[:] = frame
+            yield buffer
+
+    expected = [one.picture for one in painted(pan())[0]]
+    for number, made in enumerate(stylize_frames(Painter(), camera())):  # type: ignore[arg-type]
+        np.testing.assert_array_equal(made.picture, expected[number])
+        made.picture[:] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("frames", "settings", "error", "message"),
+    [
+        ([np.zeros((8, 8, 3), np.uint8)], {}, ShapeError, "frame 0: expected floats in [0, 1], got uint8"),
+        ([*pan(count=1), pan(count=1)[0][:40]], {}, ShapeError, "frame 1: shape (40, 96, 3) differs from"),
+        (pan(), {"temporal_weight": 5.0}, ConfigError, "temporal_weight: is no setting of stylize_frames"),
+        (pan(), {"cuts": "cuts.txt"}, ConfigError, "cuts: expected 'auto', 'none' or a set of frame numbers"),
+    ],
+)
+def test_what_cannot_be_is_named(
+    frames: list[FloatImage], settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        painted(frames, **settings)
+
+
+def test_a_stylizer_that_holds_nothing_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="make it with temporal_weight=1000"):
+        next(stylize_frames(Painter(temporal_weight=0.0), pan()))  # type: ignore[arg-type]
+    assert next(stylize_frames(Painter(temporal_weight=0.0), pan(), temporal="off"))  # type: ignore[arg-type]

@@ -147,6 +147,8 @@ def encode_image(path: Path, picture: FloatImage, *, quality: int = 95, exif: by
 
     if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
         raise EncodeError(f"cannot write {path}: expected a picture of shape (H, W, 3), got {picture.shape}")
+    if picture.dtype.kind != "f":
+        raise EncodeError(f"cannot write {path}: expected floats in [0, 1], got {picture.dtype}")
     image = Image.fromarray(to_uint8(picture))
     buffer = io.BytesIO()
     options = _save_options(path.suffix.lower(), quality)

@@ -36,6 +36,8 @@ def check_target(path: Path, suffixes: Collection[str], *, overwrite: bool) -> P
         raise InputError(f"cannot write {path}: {given} is not supported; use one of {', '.join(suffixes)}")
     try:
         target = Path(os.path.realpath(path))
+        if os.path.islink(target):
+            raise InputError(f"cannot write {path}: it is a link that leads to itself; choose another name")
         check_length(path, target)
         if target.is_dir():
             raise InputError(f"cannot write {path}: it is a folder; give the name of a file")

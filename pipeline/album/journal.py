@@ -85,7 +85,7 @@ def finished_units(
     """Units whose result is there and came of the same settings; a result of others is in the way.
 
     One that was changed since is left as it is, and named: somebody may have worked on it. The result of a
-    photo that cannot be read any more stays, too.
+    photo that was changed since, or cannot be read any more, stays, too.
     """
     entries = {entry["output"]: entry for entry in journal_lines(folder)}  # the last one of each counts
     existing = [unit for unit in units if os.path.exists(unit.output)]
@@ -93,7 +93,14 @@ def finished_units(
     for unit in existing:
         entry = entries.get(name_of(unit, folder))
         if entry is None or keys[unit] not in ("", entry["key"]):
-            other.append(unit)
+            if entry is None or overwrite or not _photo_changed(unit, entry):
+                other.append(unit)
+                continue
+            display.warn(
+                f"{unit.photo}: has changed since {unit.output} was made, which stays; "
+                "--overwrite makes it again"
+            )
+            same.add(unit)
         elif keys[unit] and _is_done(unit, entry, display):
             same.add(unit)
     if other and not overwrite:
@@ -103,6 +110,11 @@ def finished_units(
             "give the settings and the network it was made with, --overwrite to replace it, or another folder"
         )
     return same
+
+
+def _photo_changed(unit: StyledPhoto, entry: dict[str, Any]) -> bool:
+    """Whether a result was made of what was in its photo then, and is not now."""
+    return entry.get("photo_sha256", "") not in ("", _hash_of(unit.photo))
 
 
 def _is_done(unit: StyledPhoto, entry: dict[str, Any], display: Display) -> bool:
@@ -130,12 +142,15 @@ def write_result(job: Job, unit: StyledPhoto, key: str, data: bytes) -> None:
 
     folder = job.output
     entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key}
+    entry["photo_sha256"] = _hash_of(unit.photo)
     if unit.folder:
         entry.update(style=str(unit.style.path.absolute()), folder=unit.folder)
     try:
         unit.output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PipelineError(f"{unit.output.parent}: the folder cannot be made: {error.strerror}") from None
+        raise PipelineError(
+            f"{unit.output.parent}: the folder cannot be made: {error.strerror}; move what is in its way"
+        ) from None
     new = not os.path.exists(unit.output)
     if new:
         will_be = hashlib.sha256(data).hexdigest()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.clip.motion import FlowTracker, Link, MotionModel, Picture, loosened
 from pipeline.settings.job_settings import VideoSettings
+from stylize.errors import ConfigError, ShapeError
+from stylize.knobs import near_miss
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -199,7 +201,8 @@ def stylize_frames(
         Made with `temporal_weight=VideoSettings().temporal_weight`, or another that is not 0, for frames to
         be held to the ones before.
     frames
-        Originals of one size, shape (H, W, 3), float32 RGB in [0, 1]; taken one at a time.
+        Originals of one size, shape (H, W, 3), float32 RGB in [0, 1]. Each is copied when it is taken, one at
+        a time; looking for cuts takes two ahead.
     cuts
         Where shots begin: "auto" finds cuts and fades, "none" has one shot, or a set of numbers.
     look
@@ -215,7 +218,9 @@ def stylize_frames(
     Raises
     ------
     ConfigError
-        For a setting that is unknown or out of range.
+        For a setting that is unknown or out of range, or a stylizer that cannot hold frames.
+    ShapeError
+        For a frame that is no picture, or has another size than the first.
 
     Examples
     --------
@@ -227,10 +232,10 @@ def stylize_frames(
     from video.images import from_uint8, to_uint8
     from video.scenes import with_shot_starts
 
-    chosen = VideoSettings(**settings)
+    chosen = _chosen(stylizer, cuts, settings)
     look = Look() if look is None else look
     model = TemporalModel(chosen, stylizer.config.iterations)
-    for frame in linked(with_shot_starts(enumerate(frames), cuts), chosen):
+    for frame in linked(with_shot_starts(enumerate(_checked(frames)), cuts), chosen):
         model.enter(frame)
         start = model.start(frame)
         result = stylizer.stylize(
@@ -238,8 +243,41 @@ def stylize_frames(
         )
         saved = from_uint8(to_uint8(result.picture))
         shown = look.over(frame.content, saved)
-        yield StylizedFrame(frame.index, shown, result, frame.begins, model.error(frame, shown, look.over))
+        error = model.error(frame, shown, look.over)
+        yield StylizedFrame(frame.index, shown.copy(), result, frame.begins, error)
         model.remember(frame, partial(_itself, saved))
+
+
+_TEMPORAL = ("temporal", "frame_iterations", "long_term", "flow_quality")
+
+
+def _chosen(stylizer: Stylizer, cuts: str | frozenset[int], settings: dict[str, Any]) -> VideoSettings:
+    """The settings that were asked for; ConfigError for others, which would do nothing here."""
+    for name in settings:
+        if name not in _TEMPORAL:
+            raise ConfigError(f"{name}: is no setting of stylize_frames: {near_miss(name, _TEMPORAL)}")
+    if isinstance(cuts, str) and cuts not in ("auto", "none"):
+        raise ConfigError(f"cuts: expected 'auto', 'none' or a set of frame numbers, got {cuts!r}")
+    chosen = VideoSettings(**settings)
+    if chosen.follows_flow and stylizer.temporal_weight == 0.0:
+        raise ConfigError(
+            "temporal: the stylizer holds no frames; make it with temporal_weight="
+            f"{VideoSettings.temporal_weight:g}, or ask for temporal='previous' or 'off'"
+        )
+    return chosen
+
+
+def _checked(frames: Iterable[FloatImage]) -> Iterator[FloatImage]:
+    """Copies of frames, each seen to be a picture of the first one's size."""
+    from stylize.types import check_picture
+
+    shape = None
+    for number, frame in enumerate(frames):
+        picture = check_picture(frame, f"frame {number}").copy()
+        shape = picture.shape if shape is None else shape
+        if picture.shape != shape:
+            raise ShapeError(f"frame {number}: shape {picture.shape} differs from the first frame's {shape}")
+        yield picture
 
 
 def _itself(picture: FloatImage) -> FloatImage:

@@ -83,5 +83,5 @@ def append_durably(path: Path, line: str) -> None:
                 raise
     except OSError as error:
         raise PipelineError(
-            f"{path}: cannot be written: {error.strerror}; mend that and run it again"
+            f"{path}: cannot be written: {error.strerror or error}; mend that and run it again"
         ) from None

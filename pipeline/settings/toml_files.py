@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ def read_text(path: Path) -> str:
 
     A byte order mark, which some editors write, is no part of it.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UsageError(f"{path}: is no plain file; name a file of settings")
     try:
         with path.open("rb") as file:
             data = file.read(_FILE_LIMIT + 1)

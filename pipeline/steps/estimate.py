@@ -68,6 +68,11 @@ class Plan:
         many = min(neighbours, forecast.units)
         return replace(self, forecast=forecast, seconds=forecast.seconds, memory=self.memory * many)
 
+    def started(self, seconds: float) -> Plan:
+        """The plan in a process that had taken so long for other work before it was asked for this one."""
+        spent = min(seconds, self.start_up)
+        return replace(self, seconds=self.seconds - spent, start_up=self.start_up - spent)
+
     def to_json(self) -> str:
         """One JSON object on one line."""
         values = asdict(self)
