@@ -282,7 +282,7 @@ def test_a_missing_or_unreadable_job_file_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}/no.toml: there is no such file; check the name"
     with pytest.raises(UsageError) as caught:
         read_job(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory"
+    assert str(caught.value) == f"{tmp_path}: is no plain file; name a file of settings"
 
 
 KEYS = st.sampled_from(

@@ -69,7 +69,7 @@ def wanted_data() -> set[str]:
     patterns = (
         "configs/*.toml",
         "pipeline/demo/*",
-        "pipeline/views/*/*.[!p]*",
+        *(f"pipeline/views/*/*.{kind}" for kind in ("html", "css", "js", "svg")),
         "stylize/weights/*.npz",
         "*/py.typed",
     )

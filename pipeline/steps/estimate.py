@@ -69,7 +69,12 @@ class Plan:
         return replace(self, forecast=forecast, seconds=forecast.seconds, memory=self.memory * many)
 
     def started(self, seconds: float) -> Plan:
-        """The plan in a process that had taken so long for other work before it was asked for this one."""
+        """The plan in a process that had taken so long for other work before it was asked for this one.
+
+        Workers start up by themselves, whatever this process has done.
+        """
+        if self.forecast is not None:
+            return self
         spent = min(seconds, self.start_up)
         return replace(self, seconds=self.seconds - spent, start_up=self.start_up - spent)
 
