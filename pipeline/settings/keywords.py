@@ -31,8 +31,11 @@ def settings_in(given: dict[str, Any], command: str) -> dict[str, Any]:
             raise UsageError(f"{name}: there is no such option of {command}: {near_miss(name, known)}")
     overrides = {name: given.pop(name) for name in knobs if name in given}
     for name, value in overrides.items():
-        if knobs[name][1].multiple and isinstance(value, str):
+        field, details = knobs[name]
+        if details.multiple and isinstance(value, str):
             overrides[name] = (value,)
+        elif isinstance(field.default, str) and type(value) in (int, float):
+            overrides[name] = str(value)  # a rate is a text that may be a fraction
     return overrides
 
 
