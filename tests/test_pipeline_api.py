@@ -212,8 +212,8 @@ def test_values_may_be_what_python_has_for_them(
     pipeline.stylize_clip(
         place / "in.mp4", ["a.jpg:0.7", place / "b.jpg"], "out.mp4", mask=Path("m.png"), long_term=[1, 2],
         size=np.int64(96), strength=np.float32(0.5), style_layers=["relu1_1"], keyframe="2s strength=1",
-        cuts=None, fps=24, preset=Path("fine"), report="page.html", progress_movie=Path("movie.mp4"), movie_wipe=True,
-        workers=np.int32(3), live=True, overwrite=True,
+        cuts=None, fps=24, preset=Path("fine"), report="page.html", progress_movie=Path("movie.mp4"),
+        movie_wipe=True, workers=np.int32(3), live=True, overwrite=True,
     )  # fmt: skip
     ((job, options, _),) = asked
     assert [(style.path.name, style.weight) for style in job.styles] == [("a.jpg", 0.7), ("b.jpg", 1.0)]
