@@ -222,7 +222,7 @@ def test_of_an_album_each_photo_is_compared_by_looks_alone() -> None:
         made = job("album", **settings)
         unit = StyledPhoto(Path("photos/1.png"), made.styles[0], Path("out.png/1.png"))
         masks = {unit.photo: [Path("area.png")] if "grain_area" in settings else []}
-        return unit_keys([unit], made, masks, tiny_weights())[unit]
+        return unit_keys([unit], made, masks, tiny_weights())[unit].look
 
     assert key() == key(grain_order="last") == key(grain_cache=2) != key(grain=0.5)
     before = key(grain_area=("area.png",))

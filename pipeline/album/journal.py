@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +24,26 @@ if TYPE_CHECKING:
     from stylize.weights import Weights
 
 
+@dataclass(frozen=True)
+class UnitKey:
+    """A hash of everything that decides a unit's look, and that of its photo; empty: it cannot be read."""
+
+    look: str
+    photo: str
+
+
 def unit_keys(
     units: Sequence[StyledPhoto], job: Job, masks: dict[Path, list[Path]], weights: Weights
-) -> dict[StyledPhoto, str]:
-    """For each unit a hash of everything that decides its look; empty when its files cannot be read.
-
-    Of a folder of masks only the photo's own count.
-    """
+) -> dict[StyledPhoto, UnitKey]:
+    """The key of each unit; of a folder of masks only the photo's own count."""
     styles = dict.fromkeys(unit.style for unit in units)
     records = {
         style: record_of(replace(job, content=style.path, styles=(style,)), weights) for style in styles
     }
     photos = {photo: _hash_of(photo) for photo in dict.fromkeys(unit.photo for unit in units)}
     palette = sorted(photos.values()) if has_common_palette(job) else []
-    knobs, keys = details_of(job.stylize, job.settings), {}
+    knobs = details_of(job.stylize, job.settings)
+    keys: dict[StyledPhoto, UnitKey] = {}
     for unit in units:
         record = {**records[unit.style], "content": photos[unit.photo]}
         for key, details in knobs.items():
@@ -54,7 +60,8 @@ def unit_keys(
             }
         text = json.dumps(record, sort_keys=True)
         known = record["content"] and "" not in record.get("masks", [])
-        keys[unit] = hashlib.sha256(text.encode()).hexdigest() if known else ""
+        look = hashlib.sha256(text.encode()).hexdigest() if known else ""
+        keys[unit] = UnitKey(look, photos[unit.photo])
     return keys
 
 
@@ -77,7 +84,7 @@ def has_common_palette(job: Job) -> bool:
 def finished_units(
     folder: Path,
     units: Sequence[StyledPhoto],
-    keys: dict[StyledPhoto, str],
+    keys: dict[StyledPhoto, UnitKey],
     display: Display,
     *,
     overwrite: bool,
@@ -91,18 +98,19 @@ def finished_units(
     existing = [unit for unit in units if os.path.exists(unit.output)]
     same, other = set(), []
     for unit in existing:
-        entry = entries.get(name_of(unit, folder))
-        if entry is None or keys[unit] not in ("", entry["key"]):
-            if entry is None or overwrite or not _photo_changed(unit, entry):
-                other.append(unit)
-                continue
+        entry, key = entries.get(name_of(unit, folder)), keys[unit]
+        if entry is None:
+            other.append(unit)
+        elif key.look == entry["key"]:
+            same.update([unit] if _is_done(unit, entry, display) else [])
+        elif key.look and not overwrite and entry.get("photo_sha256", key.photo) != key.photo:
             display.warn(
                 f"{unit.photo}: has changed since {unit.output} was made, which stays; "
                 "--overwrite makes it again"
             )
             same.add(unit)
-        elif keys[unit] and _is_done(unit, entry, display):
-            same.add(unit)
+        elif key.look:
+            other.append(unit)
     if other and not overwrite:
         raise UsageError(
             f"{other[0].output}: exists already and is not of this job"
@@ -110,11 +118,6 @@ def finished_units(
             "give the settings and the network it was made with, --overwrite to replace it, or another folder"
         )
     return same
-
-
-def _photo_changed(unit: StyledPhoto, entry: dict[str, Any]) -> bool:
-    """Whether a result was made of what was in its photo then, and is not now."""
-    return entry.get("photo_sha256", "") not in ("", _hash_of(unit.photo))
 
 
 def _is_done(unit: StyledPhoto, entry: dict[str, Any], display: Display) -> bool:
@@ -132,7 +135,7 @@ def name_of(unit: StyledPhoto, folder: Path) -> str:
     return unit.output.relative_to(folder).as_posix()
 
 
-def write_result(job: Job, unit: StyledPhoto, key: str, data: bytes) -> None:
+def write_result(job: Job, unit: StyledPhoto, key: UnitKey, data: bytes) -> None:
     """Write a result's file and its line in the journal, with the file's hash.
 
     A line of a new file comes before it, too, with what its hash will be: after a crash in between one knows
@@ -141,8 +144,8 @@ def write_result(job: Job, unit: StyledPhoto, key: str, data: bytes) -> None:
     from video.images import write_whole
 
     folder = job.output
-    entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key}
-    entry["photo_sha256"] = _hash_of(unit.photo)
+    entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key.look}
+    entry["photo_sha256"] = key.photo
     if unit.folder:
         entry.update(style=str(unit.style.path.absolute()), folder=unit.folder)
     try:

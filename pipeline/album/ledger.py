@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pipeline.album.journal import name_of, write_result
+from pipeline.album.journal import UnitKey, name_of, write_result
 from pipeline.album.units import StyledPhoto
 from pipeline.errors import PipelineError
 from pipeline.progress.display import Display
@@ -34,7 +34,9 @@ class AlbumBook:
         What decides each unit's look, for the journal; in the album's order.
     """
 
-    def __init__(self, job: Job, keys: Mapping[StyledPhoto, str], report: Report, display: Display) -> None:
+    def __init__(
+        self, job: Job, keys: Mapping[StyledPhoto, UnitKey], report: Report, display: Display
+    ) -> None:
         self._job, self._keys, self._report, self._display = job, keys, report, display
         self._places = {unit: place for place, unit in enumerate(keys)}
 
