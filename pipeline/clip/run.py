@@ -83,7 +83,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             if staff is None:
                 there = dict(book.frames)
                 display.outlook = Outlook(job, display)
-                stylizer = _fitting(make(), clip, settings.memory, display)
+                stylizer = make()
+                warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
                 FrameLoop(job, settings, clip, stylizer, run, there, book.take, display, shown).run()
             else:
                 setup = ClipSetup(
@@ -102,12 +103,6 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     close_run(run, options, report)
     report.warping_error = book.warping_error()
     return report.ended(time.perf_counter() - began, display.warnings)
-
-
-def _fitting(stylizer: Stylizer, clip: Clip, memory: float, display: Display) -> Stylizer:
-    """The stylizer; a word if a frame needs more than it may take."""
-    warn_of_excess(stylizer, clip.size[1], clip.size[0], memory, display)
-    return stylizer
 
 
 def _write(
