@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display
-from pipeline.progress.events import Ended, JobBegun
+from pipeline.progress.events import Ended
 from pipeline.progress.report import Report
-from pipeline.run_folder.folder import run_path
-from pipeline.run_folder.record import close_run, open_run
 from pipeline.settings.job import Job
 from pipeline.settings.run_options import RunOptions
+from pipeline.steps.begin import begun, run_of
 from pipeline.steps.checks import check_inputs, check_outputs, warn_of_excess
 from pipeline.steps.estimate import Plan, plan_pictures
 from pipeline.steps.finish import make_movie, save_settings
 from pipeline.steps.outlook import Outlook
-from pipeline.steps.rehearsal import outputs_of, rehearse
-from pipeline.styling.factory import build_stylizer, choose_weights, unit_cost
+from pipeline.steps.rehearsal import outputs_of
+from pipeline.styling.factory import build_stylizer, on_network, unit_cost
 from pipeline.styling.looks import Masks, look_of, mask_files, masks_of_picture
 from pipeline.styling.one_picture import optimise, result_line
 from pipeline.styling.pictures import exif_for, note_pages, read_picture
-from pipeline.styling.precision import settled
 from video.drives import remove
 from video.names import shown
 
@@ -42,18 +40,16 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
 
     began = time.perf_counter()
     content, masks = _checked(job, options, display)
-    weights = choose_weights(job, display)
-    job = settled(job, weights)
+    job, weights = on_network(job, display)
     stylizer = build_stylizer(
         job, job.styles, max(content.shape[:2]), weights, display, palette=content, offline=options.offline
     )
     warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
-    report = Report("image", str(job.output), frames=1).ran_on(weights)
-    display.watchers.tell(JobBegun(job, weights.name))
-    run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
-    try:
+    report = begun(job, weights, display)
+    report.frames = 1
+    with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
         snapshots = run.snapshots / "picture" if options.wants_snapshots else None
         if run.checkpoint.exists():
             display.note(f"continuing where an earlier run stopped (in {shown(run.path)})")
@@ -70,11 +66,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         display.detail(result_line(result))
         if snapshots is not None:
             make_movie([snapshots], options, report, display)
-    except BaseException:
-        run.remove_if_empty()
-        raise
-    remove(run.checkpoint)
-    close_run(run, options, report)
+        remove(run.checkpoint)
     save_settings(job, options, report)
     return report.ended(time.perf_counter() - began, display.warnings)
 
@@ -88,8 +80,7 @@ def _checked(job: Job, options: RunOptions, display: Display) -> tuple[FloatImag
         raise UsageError(
             f"{job.content}: is a folder, not a picture; for all pictures in it use `deepfusion album`"
         )
-    check_outputs(job, options, tuple(WRITABLE_SUFFIXES))
-    rehearse(outputs_of(job, options), run_path(job.output), display)
+    check_outputs(job, options, tuple(WRITABLE_SUFFIXES), display)
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
     files = mask_files(job.settings, [job.content], job.content.parent)

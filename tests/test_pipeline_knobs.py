@@ -19,6 +19,7 @@ from pipeline.album.units import StyledPhoto
 from pipeline.cli import options as cli_options
 from pipeline.cli.options import given, run_options, setting_options
 from pipeline.errors import UsageError
+from pipeline.progress.display import Display
 from pipeline.progress.report import Report
 from pipeline.run_folder.folder import RunFolder
 from pipeline.run_folder.record import record_of
@@ -253,7 +254,7 @@ def test_its_outputs_are_rehearsed_and_no_two_have_one_name() -> None:
     made = job()
     assert outputs_of(made, options_of({"grain_sheet": "s.png"}, "image"))[1:] == [Path("s.png")]
     with pytest.raises(UsageError, match=r"out\.png: is named for two outputs; give each a name of its own"):
-        check_outputs(made, options_of({"grain_sheet": "out.png"}, "image"), (".png",))
+        check_outputs(made, options_of({"grain_sheet": "out.png"}, "image"), (".png",), Display(-2))
 
 
 # --- where it is told -------------------------------------------------------------------------------------

@@ -11,26 +11,23 @@ from typing import TYPE_CHECKING, Any
 from pipeline.album.journal import finished_units, has_common_palette, name_of, unit_keys
 from pipeline.album.ledger import AlbumBook, PhotoMade
 from pipeline.album.photos import AlbumSetup, PhotoTask, PhotoWorker
-from pipeline.album.units import StyledPhoto, captions_of, check_folder, common_palette, plan_units
+from pipeline.album.units import StyledPhoto, captions_of, common_palette, plan_units
 from pipeline.errors import PipelineError, UsageError
 from pipeline.montage.contact_sheet import Cell, Small, small
 from pipeline.progress.display import Display
-from pipeline.progress.events import JobBegun
 from pipeline.progress.report import Report
-from pipeline.run_folder.folder import run_path
-from pipeline.run_folder.record import close_run, open_run
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import AlbumSettings
 from pipeline.settings.run_options import RunOptions
+from pipeline.steps.begin import begun, run_of
 from pipeline.steps.checks import check_inputs, check_outputs
 from pipeline.steps.estimate import Plan, plan_pictures
 from pipeline.steps.finish import make_contact_sheet, make_movie, save_settings
 from pipeline.steps.outlook import Outlook
-from pipeline.steps.rehearsal import outputs_of, rehearse
-from pipeline.styling.factory import build_stylizer, choose_weights, unit_cost
+from pipeline.steps.rehearsal import outputs_of
+from pipeline.styling.factory import build_stylizer, on_network, unit_cost
 from pipeline.styling.looks import mask_files
 from pipeline.styling.pictures import read_picture
-from pipeline.styling.precision import settled
 from pipeline.workers.driver import do_by_workers
 from pipeline.workers.forecast import forecast
 from pipeline.workers.messages import Done, Failed
@@ -61,8 +58,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     units = _checked(job, settings, options, display)
     masks = mask_files(job.settings, (unit.photo for unit in units), job.content)
     with staffed(job, options.workers, plans=options.dry_run) as staff:
-        weights = choose_weights(job, display)
-        job = settled(job, weights)
+        job, weights = on_network(job, display)
         keys = unit_keys(units, job, masks, weights)
         finished = finished_units(job.output, units, keys, display, overwrite=options.overwrite)
         if options.restart:
@@ -71,17 +67,17 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         todo = [unit for unit in units if unit not in finished and unit not in homeless]
         if options.dry_run:
             return _plan(job, todo, staff, weights, display, offline=options.offline)
-        report = Report("album", str(job.output), frames=len(units), skipped=len(finished)).ran_on(weights)
+        report = begun(job, weights, display)
+        report.frames, report.skipped = len(units), len(finished)
         book = AlbumBook(job, keys, report, display)
-        display.watchers.tell(JobBegun(job, weights.name))
         _settle(units, finished, homeless, book)
         tried = [*outputs_of(job, options), job.output / job.output.name]  # the rehearsal, in either place
-        run = open_run(job, weights, display, [*tried, *(unit.output for unit in todo)], restart=True)
+        tried += (unit.output for unit in todo)
         tasks = [
             PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots)
             for number, unit in enumerate(todo, start=1)
         ]
-        try:
+        with run_of(job, weights, options, tried, report, display) as run:
             if tasks:
                 palette = common_palette(list(masks)) if has_common_palette(job) else None
                 styles = tuple(dict.fromkeys(unit.style for unit in todo))
@@ -91,10 +87,6 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 _do(setup, tasks, staff, run.snapshots, book, display)
             report.frames = report.done + report.skipped
             _show(units, tasks, book, run.snapshots, options, report, display)
-        except BaseException:  # what is finished lies in the output folder
-            run.remove()
-            raise
-    close_run(run, options, report)
     save_settings(job, options, report)
     display.note(_table(units, finished, report))
     return report.ended(time.perf_counter() - began, display.warnings)
@@ -103,9 +95,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
 def _checked(job: Job, settings: AlbumSettings, options: RunOptions, display: Display) -> list[StyledPhoto]:
     """Everything that can be checked before the work; gives what is to be done."""
     check_inputs(job)
-    check_outputs(job, options, ())
-    check_folder(job.output)
-    rehearse(outputs_of(job, options), run_path(job.output), display)
+    check_outputs(job, options, (), display)
     units = plan_units(job, settings, display)
     for style in dict.fromkeys(unit.style for unit in units):  # a bad one ends it here
         read_picture(style.path, settings.size, job.stylize.minimum_side, style=True)

@@ -153,25 +153,3 @@ def _suffix(settings: AlbumSettings, photo: Path) -> str:
     if photo.suffix.lower() == suffix.lower():
         suffix = photo.suffix
     return suffix if suffix.lower() in WRITABLE_SUFFIXES else ".png"
-
-
-def check_folder(folder: Path) -> None:
-    """The output folder can be made or written to.
-
-    Raises
-    ------
-    UsageError
-        Otherwise.
-    """
-    from video.outputs import is_writable
-
-    parent = folder.absolute()
-    while not os.path.exists(parent):
-        parent = parent.parent
-    if not parent.is_dir():
-        raise UsageError(
-            f"{folder}: {'' if parent == folder.absolute() else f'{parent} '}is a file; "
-            f"an album needs a folder as its output"
-        )
-    if not is_writable(parent):
-        raise UsageError(f"{folder}: {parent} is not writable; choose another output folder")

@@ -18,21 +18,19 @@ from pipeline.clip.timeline import check_changes, missing_shot, timeline_of
 from pipeline.errors import UsageError
 from pipeline.montage.contact_sheet import Cell, evenly, small
 from pipeline.progress.display import Display
-from pipeline.progress.events import JobBegun, Written
+from pipeline.progress.events import Written
 from pipeline.progress.report import Report
-from pipeline.run_folder.folder import run_path
-from pipeline.run_folder.record import close_run, open_run
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.settings.run_options import RunOptions
+from pipeline.steps.begin import begun, run_of
 from pipeline.steps.checks import check_inputs, check_outputs, warn_of_excess
 from pipeline.steps.estimate import Plan, plan_pictures
 from pipeline.steps.finish import make_contact_sheet, make_movie, save_settings
 from pipeline.steps.outlook import Outlook
-from pipeline.steps.rehearsal import outputs_of, rehearse
+from pipeline.steps.rehearsal import outputs_of
 from pipeline.steps.steadiness import expected, warn_of_flicker
-from pipeline.styling.factory import build_stylizer, choose_weights
-from pipeline.styling.precision import settled
+from pipeline.styling.factory import build_stylizer, on_network
 from pipeline.workers.forecast import forecast
 from pipeline.workers.staff import Staff, staffed
 from video import names
@@ -63,8 +61,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     assert isinstance(settings, VideoSettings)
     clip = _check(job, settings, options, display)
     with staffed(job, options.workers, plans=options.dry_run) as staff:
-        weights = choose_weights(job, display)
-        job = settled(job, weights)
+        job, weights = on_network(job, display)
         first = partial(_first_frame, clip, display, nearly=options.dry_run)
         palette = first() if settings.preserve_color == "histogram" else None
         make = partial(
@@ -73,10 +70,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         )  # fmt: skip
         if options.dry_run:
             return _plan(job, settings, clip, make(), first(), staff, display)
-        report = Report("video", str(job.output)).ran_on(weights)
-        display.watchers.tell(JobBegun(job, weights.name))
-        run = open_run(job, weights, display, outputs_of(job, options), restart=options.restart)
-        try:
+        report = begun(job, weights, display)
+        with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
             book = ClipBook(run, settings.passes, report, display)
             book.say_what_is_there(clip)
             shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
@@ -92,15 +87,11 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 )
                 do_shots(staff, setup, book, run, display)
             frames = _pictures(job, settings, clip, book, display)
-        except BaseException:
-            run.remove_if_empty()
-            raise
-    make_contact_sheet(_write(job, settings, clip, options, frames, display), options, report)
-    report.frames = len(frames)
-    movie = run.snapshots / "frame"
-    make_movie([movie] if movie.exists() else [], options, report, display)
-    save_settings(job, options, report)
-    close_run(run, options, report)
+            make_contact_sheet(_write(job, settings, clip, options, frames, display), options, report)
+            report.frames = len(frames)
+            movie = run.snapshots / "frame"
+            make_movie([movie] if movie.exists() else [], options, report, display)
+            save_settings(job, options, report)
     report.warping_error = book.warping_error()
     return report.ended(time.perf_counter() - began, display.warnings)
 
@@ -170,8 +161,7 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     from video.tools import find_ffmpeg
 
     check_inputs(job)
-    check_outputs(job, options, tuple(VIDEO_FORMATS))
-    rehearse(outputs_of(job, options), run_path(job.output), display)
+    check_outputs(job, options, tuple(VIDEO_FORMATS), display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
     writer = _writer(job, settings, clip, options, None)  # what it refuses is better heard now

@@ -23,9 +23,9 @@ from pipeline.settings.job import Job
 from pipeline.settings.run_options import RunOptions
 from pipeline.steps.checks import check_inputs
 from pipeline.steps.rehearsal import rehearse
-from pipeline.styling.factory import build_stylizer, choose_weights
+from pipeline.styling.factory import build_stylizer, on_network
 from pipeline.styling.one_picture import optimise
-from pipeline.styling.precision import settled, suits_full_network
+from pipeline.styling.precision import suits_full_network
 from stylize.config import StylizeConfig, parse_start
 from stylize.knobs import knobs_of
 from stylize.layers import CONVOLUTIONS_PER_BLOCK, block_of
@@ -208,5 +208,4 @@ def _affordable(job: Job, display: Display) -> tuple[Job, Weights]:
     if not settings.weights and not suits_full_network():
         settings = replace(settings, backbone="vgg19-slim", precision="float32")
     job = replace(job, settings=settings, stylize=replace(job.stylize, optimizer="lbfgs"))
-    weights = choose_weights(job, display)
-    return settled(job, weights), weights
+    return on_network(job, display)

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
 from pipeline.progress.display import Display
-from pipeline.progress.report import Report
 from pipeline.run_folder.files import content_hash
 from pipeline.run_folder.folder import RunFolder, run_path
 from pipeline.settings.job import Job
-from pipeline.settings.run_options import RunOptions
 from stylize.knobs import Knob, knobs_of
 
 if TYPE_CHECKING:
@@ -78,12 +76,3 @@ def open_run(
     for output in outputs:
         remove_partials(output)
     return run
-
-
-def close_run(run: RunFolder, options: RunOptions, report: Report) -> None:
-    """Remove the folder of a finished run, or leave it to others when it was asked for."""
-    if options.keep_run:
-        report.also["run folder"] = str(run.path)
-        run.close()
-    else:
-        run.remove()

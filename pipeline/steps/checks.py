@@ -17,6 +17,7 @@ from pipeline.settings.job import Job
 from pipeline.settings.job_file import job_text
 from pipeline.settings.job_settings import mask_paths
 from pipeline.settings.run_options import PAGE_SUFFIXES, RunOptions
+from pipeline.steps.rehearsal import outputs_of, rehearse
 from pipeline.styling.looks import check_masks
 from stylize.config import parse_start
 
@@ -71,8 +72,10 @@ def check_exists(path: Path) -> None:
     raise UsageError(f"{path}: there is no such file; {hint}")
 
 
-def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> None:
-    """The output and everything else asked for can be written, with the tools it takes.
+def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...], display: Display) -> None:
+    """The output and everything else asked for can be written, with the tools it takes; its drives are tried.
+
+    Without `suffixes` the output is a folder.
 
     Raises
     ------
@@ -108,12 +111,31 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...]) -> N
         check_target(options.save_settings, (".toml",), overwrite=options.overwrite)
         job_text(job, options.save_settings.parent)
     _check_run_folder(job.output)
-    named = (job.output, *options.files)
+    named = outputs_of(job, options)
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
     for path in named[1:]:
         if any(_same(path, given) for given in inputs_of(job)):
             raise UsageError(f"{path}: is an input of this job; give the output another name")
+    if not suffixes:
+        _check_folder(job.output)
+    rehearse(named, run_path(job.output), display)
+
+
+def _check_folder(folder: Path) -> None:
+    """The output folder of an album can be made or written to."""
+    from video.outputs import is_writable
+
+    parent = folder.absolute()
+    while not os.path.exists(parent):
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UsageError(
+            f"{folder}: {'' if parent == folder.absolute() else f'{parent} '}is a file; "
+            f"an album needs a folder as its output"
+        )
+    if not is_writable(parent):
+        raise UsageError(f"{folder}: {parent} is not writable; choose another output folder")
 
 
 def _check_run_folder(output: Path) -> None:

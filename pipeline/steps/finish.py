@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.montage.contact_sheet import Cell
@@ -14,9 +13,6 @@ from pipeline.run_folder.files import write_durably
 from pipeline.settings.job import Job
 from pipeline.settings.job_file import job_text
 from pipeline.settings.run_options import RunOptions
-
-if TYPE_CHECKING:
-    pass
 
 
 def make_movie(folders: Sequence[Path], options: RunOptions, report: Report, display: Display) -> None:

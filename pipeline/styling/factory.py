@@ -12,6 +12,7 @@ from pipeline.progress.display import Display
 from pipeline.settings.job import Job, StyleSource
 from pipeline.settings.job_settings import VideoSettings, mask_paths
 from pipeline.styling.pictures import pictures_of, read_style
+from pipeline.styling.precision import settled
 from stylize.config import StylizeConfig, parse_start
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from stylize.weights import Weights
 
 
-def choose_weights(job: Job, display: Display) -> Weights:
-    """The weights a job runs on; says so when its file holds another network than it names."""
+def on_network(job: Job, display: Display) -> tuple[Job, Weights]:
+    """The job with its precision settled, and the weights it runs on.
+
+    Says so when their file holds another network than the job names.
+    """
     from stylize.weights import choose_weights
 
     settings = job.settings
@@ -33,7 +37,7 @@ def choose_weights(job: Job, display: Display) -> Weights:
     )
     if note:
         display.warn(note)
-    return weights
+    return settled(job, weights), weights
 
 
 def build_stylizer(

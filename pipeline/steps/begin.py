@@ -1,0 +1,48 @@
+"""What jobs do alike when their work begins: those who look on are told, the run folder is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.progress.display import Display
+from pipeline.progress.events import JobBegun
+from pipeline.progress.report import Report
+from pipeline.run_folder.folder import RunFolder
+from pipeline.run_folder.record import open_run
+from pipeline.settings.job import Job
+from pipeline.settings.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from stylize.weights import Weights
+
+
+def begun(job: Job, weights: Weights, display: Display) -> Report:
+    """The report of a job whose checks are done; those who look on are told of it."""
+    display.watchers.tell(JobBegun(job, weights.name))
+    return Report(job.command, str(job.output)).ran_on(weights)
+
+
+@contextmanager
+def run_of(
+    job: Job, weights: Weights, options: RunOptions, outputs: Sequence[Path], report: Report, display: Display
+) -> Iterator[RunFolder]:
+    """The job's run folder for as long as the work takes; what a killed run left of `outputs` is removed.
+
+    It stays, for the same command to continue, where the work ends before its end, but for that of an album:
+    what is finished of one lies in its output. And it stays where it was asked for.
+    """
+    album = job.command == "album"
+    run = open_run(job, weights, display, outputs, restart=options.restart or album)
+    try:
+        yield run
+    except BaseException:
+        run.remove() if album else run.remove_if_empty()
+        raise
+    if options.keep_run:
+        report.also["run folder"] = str(run.path)
+        run.close()
+    else:
+        run.remove()
