@@ -16,12 +16,17 @@ from conftest import FRAMES
 from pipeline_runs import QUICK, deepfusion, done, frames_of, pixels, refused, sound_of, tree
 from video_clips import convert
 
+from pipeline.clip.ledger import ClipBook
 from pipeline.clip.source import parse_rate
+from pipeline.clip.timeline import Timeline
 from pipeline.errors import UsageError
+from stylize.look import Look
 from stylize.stylizer import Stylizer
 from video.decode import FrameRange, read_frames
+from video.encode import FrameWriter
 from video.images import from_uint8, read_image, to_uint8, write_image
 from video.probe import probe
+from video.rehearsal import rehearse
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
@@ -482,6 +487,42 @@ def test_what_cannot_be_carried_over_is_known_before_the_work(
     ran = deepfusion(*arguments)
     assert [line for line in ran.err.splitlines() if "odd.mkv:" in line] == notes
     assert "the frames were asked for" in ran.err
+
+
+def test_the_end_is_rehearsed_once_where_the_frames_are_shown_as_the_clip_tells(
+    clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearsed = []
+
+    def counted(writer: FrameWriter) -> None:
+        rehearsed.append(writer)
+        rehearse(writer)
+
+    monkeypatch.setattr("video.rehearsal.rehearse", counted)
+    output = tmp_path / "out.mp4"
+    done(*run(clip, style, output, "--frames", "0:2"))
+    assert len(rehearsed) == 1
+    assert len(probe(output).audio) == len(probe(clip).audio) > 0
+
+
+def test_what_has_taken_the_name_meanwhile_is_not_replaced(
+    clip: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was planned before the work is held against what is there at its end."""
+    output = tmp_path / "out.mp4"
+    whole = ClipBook.pictures
+
+    def slow(book: ClipBook, timeline: Timeline) -> list[tuple[Path, Look]]:
+        output.write_bytes(b"another's")
+        return whole(book, timeline)
+
+    monkeypatch.setattr(ClipBook, "pictures", slow)
+    ran = deepfusion(*run(clip, style, output, "--frames", "0:2"))
+    assert f"{output} exists already; give --overwrite to replace it" in ran.err
+    assert output.read_bytes() == b"another's"
+    monkeypatch.undo()
+    ran = done(*run(clip, style, output, "--frames", "0:2", "--overwrite", "--json"))
+    assert (ran.json["done"], ran.json["skipped"]) == (0, 2)
 
 
 def test_a_dry_run_does_not_decode_all_that_comes_before(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING
 from pipeline.clip.frame_loop import FrameCosts, FrameLoop
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
+from pipeline.clip.output import ClipOutput
 from pipeline.clip.shots import ClipSetup, cost_of, do_shots, find_shots
 from pipeline.clip.source import Clip, open_clip
 from pipeline.clip.timeline import check_changes, missing_shot, timeline_of
 from pipeline.errors import UsageError
-from pipeline.montage.contact_sheet import Cell, evenly, small
+from pipeline.montage.contact_sheet import evenly
 from pipeline.progress.display import Display
-from pipeline.progress.events import Written
 from pipeline.progress.report import Report
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import VideoSettings
@@ -33,13 +32,11 @@ from pipeline.steps.steadiness import expected, warn_of_flicker
 from pipeline.styling.factory import build_stylizer, on_network
 from pipeline.workers.forecast import forecast
 from pipeline.workers.staff import Staff, staffed
-from video import names
 
 if TYPE_CHECKING:
     from stylize.look import Look
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
-    from video.encode import FrameWriter
 
 
 SHEET_FRAMES = 24
@@ -59,7 +56,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, VideoSettings)
-    clip = _check(job, settings, options, display)
+    clip, output = _check(job, settings, options, display)
     with staffed(job, options.workers, plans=options.dry_run) as staff:
         job, weights = on_network(job, display)
         first = partial(_first_frame, clip, display, nearly=options.dry_run)
@@ -87,25 +84,14 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 )
                 do_shots(staff, setup, book, run, display)
             frames = _pictures(job, settings, clip, book, display)
-            make_contact_sheet(_write(job, settings, clip, options, frames, display), options, report)
+            marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
+            make_contact_sheet(output.write(frames, marked, display), options, report)
             report.frames = len(frames)
             movie = run.snapshots / "frame"
             make_movie([movie] if movie.exists() else [], options, report, display)
             save_settings(job, options, report)
     report.warping_error = book.warping_error()
     return report.ended(time.perf_counter() - began, display.warnings)
-
-
-def _write(
-    job: Job, settings: VideoSettings, clip: Clip, options: RunOptions,
-    frames: Sequence[tuple[Path, Look]], display: Display,
-) -> list[Cell]:  # fmt: skip
-    """Write the output, and give what a contact sheet shows of it."""
-    display.note(f"writing {names.shown(job.output)}")
-    marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
-    writer = _writer(job, settings, clip.as_shown(), options, len(frames))
-    _rehearse(writer, display)  # what cannot be carried over is left out, as was said at the beginning
-    return _encode(writer, frames, clip, display, marked)
 
 
 def _pictures(
@@ -155,8 +141,10 @@ def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> Float
     raise UsageError(f"{clip.source.path}: no frame could be decoded; the clip is damaged")
 
 
-def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Display) -> Clip:
-    """Everything that can be checked before the work; gives the clip."""
+def _check(
+    job: Job, settings: VideoSettings, options: RunOptions, display: Display
+) -> tuple[Clip, ClipOutput]:
+    """Everything that can be checked before the work; gives the clip and its rehearsed output."""
     from video.encode import VIDEO_FORMATS
     from video.tools import find_ffmpeg
 
@@ -164,10 +152,10 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
     check_outputs(job, options, tuple(VIDEO_FORMATS), display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
-    writer = _writer(job, settings, clip, options, None)  # what it refuses is better heard now
+    output = ClipOutput(job.output, clip, crf=settings.crf, overwrite=options.overwrite)
     for note in clip.source.notes:
         display.warn(note)
-    _rehearse(writer, display)
+    output.rehearse(display)
     check_clip_masks(settings, clip)
     check_changes(settings, len(job.styles), clip)
     if len(clip.indices) > 1:
@@ -180,65 +168,4 @@ def _check(job: Job, settings: VideoSettings, options: RunOptions, display: Disp
         display.warn("--long-term works with --temporal flow only")
     if not job.content.is_dir() and settings.fps != VideoSettings.fps:
         display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
-    return clip
-
-
-def _rehearse(writer: FrameWriter, display: Display) -> None:
-    """Find out on a moment of it what of the clip can be written, and say what cannot."""
-    from video.rehearsal import rehearse
-
-    rehearse(writer)
-    for note in writer.notes:
-        display.warn(note)
-
-
-def _encode(
-    writer: FrameWriter,
-    frames: Sequence[tuple[Path, Look]],
-    clip: Clip,
-    display: Display,
-    shown: Sequence[int],
-) -> list[Cell]:
-    """Put the frames together with the source's sound, each laid over its content as its look says.
-
-    Gives those whose place is in `shown`, for a contact sheet.
-    """
-    from video.images import read_image
-
-    cells = []
-    watchers = display.watchers
-    faint = any(look.strength < 1.0 for _, look in frames)
-    decodes = faint or any(one.wants_originals for one in watchers.each)
-    with writer, closing(clip.contents(display)) as contents:
-        for number, (path, look) in enumerate(frames):
-            picture = read_image(path)
-            content = next(contents)[1] if decodes else None
-            picture = picture if content is None else look.over(content, picture)
-            writer.write(picture)
-            name = f"frame {clip.wanted.start + number}"
-            watchers.tell(Written(number, len(frames), name, picture, content))
-            if number in shown:
-                cells.append(Cell((small(picture),), name))
-    for note in writer.notes:
-        display.warn(note)
-    return cells
-
-
-def _writer(
-    job: Job, settings: VideoSettings, clip: Clip, options: RunOptions, frames: int | None
-) -> FrameWriter:
-    """The writer of the output; nothing is written before it is entered."""
-    from video.encode import FrameWriter
-    from video.probe import ClipInfo
-
-    source = clip.source
-    return FrameWriter(
-        job.output,
-        clip.size,
-        source.rate,
-        sound=source if isinstance(source, ClipInfo) else None,
-        sound_range=clip.wanted.seconds(source.rate),
-        crf=settings.crf,
-        overwrite=options.overwrite,
-        expected_frames=frames,
-    )
+    return clip, output
