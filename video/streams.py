@@ -114,12 +114,13 @@ def read_with_ffprobe(path: Path, tool: Tool) -> Streams:
     """Look into `path` with ffprobe; VideoError with ffprobe's reason when it cannot be opened."""
     common = ["-protocol_whitelist", PROTOCOL_WHITELIST, "-format_whitelist", FORMAT_WHITELIST]
     show = ["-show_format", "-show_streams", "-show_chapters", "-of", "json"]
-    seen = run_ffprobe(tool, [*common, *show, file_url(path)], timeout=FFPROBE_SECONDS)
+    url = file_url(path)
+    seen = run_ffprobe(tool, [*common, *show, url], timeout=FFPROBE_SECONDS)
     if not seen.ok:
         refused = any("not on whitelist" in line for line in seen.stderr)
         raise (KindError if refused else VideoError)(seen.reason)
     entries = ["-show_entries", "packet=stream_index,pts,duration,flags", "-of", "json=compact=1"]
-    packets = run_ffprobe(tool, [*common, *entries, file_url(path)], timeout=FFPROBE_SECONDS)
+    packets = run_ffprobe(tool, [*common, *entries, url], timeout=FFPROBE_SECONDS)
     found = json.loads(packets.stdout or b"{}").get("packets", [])
     told = seen.stdout.decode("utf-8", "replace")  # names and tags are in it as they are
     return from_ffprobe(path, json.loads(told), found, damaged=bool(packets.stderr))
@@ -214,11 +215,10 @@ def read_with_pyav(path: Path) -> Streams:
     """Look into `path` with PyAV; VideoError with the library's reason when it cannot be opened."""
     import av
 
+    url = file_url(path)
     with ExitStack() as stack:
         try:
-            container = stack.enter_context(
-                av.open(file_url(path), options=PYAV_OPTIONS, metadata_errors="replace")
-            )
+            container = stack.enter_context(av.open(url, options=PYAV_OPTIONS, metadata_errors="replace"))
         except (av.error.FFmpegError, OSError) as error:
             refused = error.errno == errno.EINVAL  # what ffmpeg says of a kind that is not on the whitelist
             reason = getattr(error, "strerror", None) or str(error)
@@ -244,7 +244,7 @@ def read_with_pyav(path: Path) -> Streams:
         found = Streams(container.format.name, end, list(tracks.values()), damaged, chapters)
     for track in found.tracks:
         if track.kind == "video" and not track.attached and track.packets.shown:
-            track.rotation = _rotation_from_pyav(path, track.index)
+            track.rotation = _rotation_from_pyav(url, track.index)
     return found
 
 
@@ -276,12 +276,12 @@ def _track_from_pyav(stream: Any) -> Track:
     return track
 
 
-def _rotation_from_pyav(path: Path, index: int) -> float:
+def _rotation_from_pyav(url: str, index: int) -> float:
     """Degrees from the first picture's display matrix (PyAV shows the matrix on decoded pictures only)."""
     import av
 
     try:
-        with av.open(file_url(path), options=PYAV_OPTIONS, metadata_errors="replace") as container:
+        with av.open(url, options=PYAV_OPTIONS, metadata_errors="replace") as container:
             frame = next(container.decode(container.streams[index]), None)
             return 0.0 if frame is None else _finite(frame.rotation)
     except (av.error.FFmpegError, OSError, NotImplementedError):

@@ -135,7 +135,7 @@ def name_of(unit: StyledPhoto, folder: Path) -> str:
     return unit.output.relative_to(folder).as_posix()
 
 
-def write_result(job: Job, unit: StyledPhoto, key: UnitKey, data: bytes) -> None:
+def write_result(folder: Path, unit: StyledPhoto, key: UnitKey, data: bytes) -> None:
     """Write a result's file and its line in the journal, with the file's hash.
 
     A line of a new file comes before it, too, with what its hash will be: after a crash in between one knows
@@ -143,7 +143,6 @@ def write_result(job: Job, unit: StyledPhoto, key: UnitKey, data: bytes) -> None
     """
     from video.images import write_whole
 
-    folder = job.output
     entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key.look}
     entry["photo_sha256"] = key.photo
     if unit.folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipeline.album.journal import UnitKey, name_of, write_result
 from pipeline.album.units import StyledPhoto
@@ -11,7 +12,6 @@ from pipeline.errors import PipelineError
 from pipeline.progress.display import Display
 from pipeline.progress.events import Ended
 from pipeline.progress.report import Report
-from pipeline.settings.job import Job
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,16 @@ class AlbumBook:
 
     Parameters
     ----------
+    folder
+        Where the results go.
     keys
         What decides each unit's look, for the journal; in the album's order.
     """
 
     def __init__(
-        self, job: Job, keys: Mapping[StyledPhoto, UnitKey], report: Report, display: Display
+        self, folder: Path, keys: Mapping[StyledPhoto, UnitKey], report: Report, display: Display
     ) -> None:
-        self._job, self._keys, self._report, self._display = job, keys, report, display
+        self._folder, self._keys, self._report, self._display = folder, keys, report, display
         self._places = {unit: place for place, unit in enumerate(keys)}
 
     def take(self, unit: StyledPhoto, made: PhotoMade) -> None:
@@ -45,7 +47,7 @@ class AlbumBook:
         from video.errors import VideoError
 
         try:
-            write_result(self._job, unit, self._keys[unit], made.data)
+            write_result(self._folder, unit, self._keys[unit], made.data)
         except (VideoError, PipelineError) as error:
             self.fails(unit, str(error))
             return
@@ -55,13 +57,13 @@ class AlbumBook:
 
     def fails(self, unit: StyledPhoto, reason: str) -> None:
         """A photo cannot be done."""
-        self._report.failed[name_of(unit, self._job.output)] = reason
+        self._report.failed[name_of(unit, self._folder)] = reason
         self._display.error(f"failed: {reason}")
 
     def tell(self, unit: StyledPhoto, made: PhotoMade | None = None) -> None:
         """Tell those who look on; without `made`, an earlier run has made it."""
         ended = Ended(
-            name_of(unit, self._job.output), unit.output, found=made is None, source=unit.photo,
+            name_of(unit, self._folder), unit.output, found=made is None, source=unit.photo,
             style=unit.style.path.stem, index=self._places[unit],
         )  # fmt: skip
         if made is not None:
@@ -70,4 +72,4 @@ class AlbumBook:
 
     def succeeded(self, unit: StyledPhoto) -> bool:
         """Whether a unit has not failed."""
-        return name_of(unit, self._job.output) not in self._report.failed
+        return name_of(unit, self._folder) not in self._report.failed

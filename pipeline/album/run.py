@@ -57,7 +57,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     assert isinstance(settings, AlbumSettings)
     units = _checked(job, settings, options, display)
     masks = mask_files(job.settings, (unit.photo for unit in units), job.content)
-    with staffed(job, options.workers, plans=options.dry_run) as staff:
+    with staffed(settings.threads, options.workers, plans=options.dry_run) as staff:
         job, weights = on_network(job, display)
         keys = unit_keys(units, job, masks, weights)
         finished = finished_units(job.output, units, keys, display, overwrite=options.overwrite)
@@ -69,7 +69,7 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             return _plan(job, todo, staff, weights, display, offline=options.offline)
         report = begun(job, weights, display)
         report.frames, report.skipped = len(units), len(finished)
-        book = AlbumBook(job, keys, report, display)
+        book = AlbumBook(job.output, keys, report, display)
         _settle(units, finished, homeless, book)
         tried = [*outputs_of(job, options), job.output / job.output.name]  # the rehearsal, in either place
         tried += (unit.output for unit in todo)

@@ -15,17 +15,17 @@ from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
 from pipeline.clip.source import Clip
 from pipeline.clip.temporal import LinkedFrame, TemporalModel, linked
-from pipeline.clip.timeline import Timeline, look_change, timeline_of
+from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
-from pipeline.settings.job import Job
 from pipeline.settings.job_settings import VideoSettings, mask_paths
 from pipeline.styling.factory import unit_cost
 from pipeline.styling.looks import Masks, look_of
 from pipeline.styling.one_picture import optimise, result_line
 
 if TYPE_CHECKING:
+    from stylize.config import StylizeConfig
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
@@ -50,6 +50,8 @@ class FrameLoop:
     ----------
     clip
         What is to be done; all of it is in these hands.
+    timeline
+        The looks of the frames of the whole job.
     store
         Where frames are written and read.
     finished
@@ -64,9 +66,9 @@ class FrameLoop:
         What the clip is a part of the job's as, for people; empty: it is all of it.
     """
 
-    job: Job
     settings: VideoSettings
     clip: Clip
+    timeline: Timeline
     stylizer: Stylizer
     store: FrameStore
     finished: dict[tuple[int, int], Frame]
@@ -75,16 +77,14 @@ class FrameLoop:
     movie_frame: int | None = None
     shots_before: int = 0
     name: str = ""
-    _timeline: Timeline = field(init=False)
     _contents: KeptContents = field(init=False)
     _model: TemporalModel = field(init=False)
     _costs: FrameCosts = field(init=False)
 
     def __post_init__(self) -> None:
-        self._model = TemporalModel(self.settings, self.job.stylize.iterations)
+        self._model = TemporalModel(self.settings, self.stylizer.config.iterations)
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
-        self._timeline = timeline_of(self.job, self.settings, self.clip)
-        self._costs = FrameCosts.of(self.job, self.settings, self.clip)
+        self._costs = FrameCosts.of(self.stylizer.config, self.settings, self.clip.size)
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
@@ -170,9 +170,9 @@ class FrameLoop:
         done, frame, index = work.done, seen.frame, seen.frame.index
         label = self._label(index, sweep)
         look = look_of(
-            self.settings, len(self.stylizer.styles), seen.masks, self._timeline.at(index, seen.shot)
+            self.settings, len(self.stylizer.styles), seen.masks, self.timeline.at(index, seen.shot)
         )
-        past_look = None if before is None else self._timeline.at(before, seen.shot)
+        past_look = None if before is None else self.timeline.at(before, seen.shot)
         start = self._model.start(
             frame,
             None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
@@ -223,10 +223,9 @@ class FrameCosts:
     later: float
 
     @classmethod
-    def of(cls, job: Job, settings: VideoSettings, clip: Clip) -> FrameCosts:
-        """The costs in a job on a clip."""
-        width, height = clip.size
-        alone = unit_cost(job.stylize, (height, width))
+    def of(cls, config: StylizeConfig, settings: VideoSettings, size: tuple[int, int]) -> FrameCosts:
+        """The costs of frames of this (width, height)."""
+        alone = unit_cost(config, size[::-1])
         return cls(alone, float(settings.frame_iterations) if settings.steady else alone)
 
     def together(self, count: int) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import PipelineError, UsageError
 from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.job_settings import mask_paths
-from pipeline.styling.looks import Masks, _check_shape, _plane
+from pipeline.styling.looks import Masks, check_shape, plane_of
 
 if TYPE_CHECKING:
     from pipeline.clip.source import Clip
@@ -60,7 +60,6 @@ def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes |
 
     None for a mask that is no clip, and behind the end of one.
     """
-    from video.decode import read_frames
     from video.excerpt import mark_of
 
     with ExitStack() as stack:
@@ -68,8 +67,7 @@ def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes |
         for path in mask_paths(settings):
             frames: Iterator[FloatImage] = iter(())
             if not _is_picture(path) and not path.is_dir():
-                source = _moving(path, clip)
-                frames = stack.enter_context(closing(read_frames(source, size=clip.size, frames=clip.wanted)))
+                frames = stack.enter_context(closing(clip.frames_of(_moving(path, clip))))
             sources.append(frames)
         while True:
             row = [next(source, None) for source in sources]
@@ -78,21 +76,15 @@ def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes |
 
 def _planes_of(path: Path, clip: Clip, marks: tuple[bytes, ...], stack: ExitStack) -> Iterator[Plane]:
     """A mask's planes at the clip's size, from the first wanted frame on."""
-    from video.decode import read_frames
-    from video.excerpt import read_excerpt
     from video.images import read_image
 
     width, height = clip.size
     if _is_picture(path):
         picture = read_image(path)
-        _check_shape(path, picture.shape[1], picture.shape[0], clip.source.width, clip.source.height)
-        return repeat(_plane(picture, width, height))
-    source = _moving(path, clip)
-    if marks:
-        frames = read_excerpt(source, size=clip.size, start=clip.wanted.start, marks=marks)
-    else:
-        frames = read_frames(source, size=clip.size, frames=clip.wanted)
-    return (_plane(frame, width, height) for frame in stack.enter_context(closing(frames)))
+        check_shape(path, picture.shape[1], picture.shape[0], clip.source.width, clip.source.height)
+        return repeat(plane_of(picture, width, height))
+    frames = stack.enter_context(closing(clip.frames_of(_moving(path, clip), marks)))
+    return (plane_of(frame, width, height) for frame in frames)
 
 
 def _is_picture(path: Path) -> bool:
@@ -108,7 +100,7 @@ def _moving(path: Path, clip: Clip) -> ClipInfo | FrameFolder:
     from video.sequence import open_folder
 
     source: ClipInfo | FrameFolder = open_folder(path) if path.is_dir() else probe(path)
-    _check_shape(path, source.width, source.height, clip.source.width, clip.source.height)
+    check_shape(path, source.width, source.height, clip.source.width, clip.source.height)
     wanted = clip.indices
     if source.frames and wanted and source.frames <= wanted[-1]:
         raise UsageError(

@@ -12,9 +12,9 @@ from pipeline.clip.frame_loop import FrameCosts, FrameLoop
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
-from pipeline.clip.shots import ClipSetup, cost_of, do_shots, find_shots
+from pipeline.clip.shots import ClipSetup, do_shots, find_shots
 from pipeline.clip.source import Clip, open_clip
-from pipeline.clip.timeline import check_changes, missing_shot, timeline_of
+from pipeline.clip.timeline import Timeline, check_changes, missing_shot, timeline_of
 from pipeline.errors import UsageError
 from pipeline.montage.contact_sheet import evenly
 from pipeline.progress.display import Display
@@ -57,7 +57,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     settings = job.settings
     assert isinstance(settings, VideoSettings)
     clip, output = _check(job, settings, options, display)
-    with staffed(job, options.workers, plans=options.dry_run) as staff:
+    with staffed(settings.threads, options.workers, plans=options.dry_run) as staff:
         job, weights = on_network(job, display)
         first = partial(_first_frame, clip, display, nearly=options.dry_run)
         palette = first() if settings.preserve_color == "histogram" else None
@@ -71,19 +71,20 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
             book = ClipBook(run, settings.passes, report, display)
             book.say_what_is_there(clip)
+            timeline = timeline_of(job.styles, settings, clip)
             shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
             if staff is None:
                 there = dict(book.frames)
                 display.outlook = Outlook(job, display)
                 stylizer = make()
                 warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
-                FrameLoop(job, settings, clip, stylizer, run, there, book.take, display, shown).run()
+                FrameLoop(settings, clip, timeline, stylizer, run, there, book.take, display, shown).run()
             else:
                 setup = ClipSetup(
-                    job, clip, weights, palette, shown, run.path, staff.neighbours, options.offline
+                    job, clip, timeline, weights, palette, shown, run.path, staff.neighbours, options.offline
                 )
                 do_shots(staff, setup, book, run, display)
-            frames = _pictures(job, settings, clip, book, display)
+            frames = _pictures(timeline, job.content, book, display)
             marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
             make_contact_sheet(output.write(frames, marked, display), options, report)
             report.frames = len(frames)
@@ -94,13 +95,10 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     return report.ended(time.perf_counter() - began, display.warnings)
 
 
-def _pictures(
-    job: Job, settings: VideoSettings, clip: Clip, book: ClipBook, display: Display
-) -> list[tuple[Path, Look]]:
+def _pictures(timeline: Timeline, clip: Path, book: ClipBook, display: Display) -> list[tuple[Path, Look]]:
     """The files and looks of all frames; says so if a shot is named that is not there."""
-    timeline = timeline_of(job, settings, clip)
     if not book.shots:
-        raise UsageError(f"{job.content}: no frame could be decoded; the clip is damaged")
+        raise UsageError(f"{clip}: no frame could be decoded; the clip is damaged")
     if timeline.last_shot > book.shots:
         display.warn(missing_shot(timeline.last_shot, book.shots))
     return book.pictures(timeline)
@@ -118,11 +116,13 @@ def _plan(
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
         sweeps=settings.passes,
     )  # fmt: skip
-    plan.fine_contrast = expected(job)
+    plan.fine_contrast = expected(job.styles, settings.style_scale)
     if staff is not None:
         display.note("looking for shots ...")
-        costs = [cost_of(shot, job, settings, clip) for shot in find_shots(clip, display)]
-        whole = FrameCosts.of(job, settings, clip).together(len(clip.indices) * settings.passes)
+        prices = FrameCosts.of(job.stylize, settings, clip.size)
+        shots = find_shots(clip, display)
+        costs = [prices.together(len(shot.marks) * settings.passes) for shot in shots]
+        whole = prices.together(len(clip.indices) * settings.passes)
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan
@@ -158,8 +158,8 @@ def _check(
     output.rehearse(display)
     check_clip_masks(settings, clip)
     check_changes(settings, len(job.styles), clip)
-    if len(clip.indices) > 1:
-        warn_of_flicker(job, settings, display)
+    if len(clip.indices) > 1 and settings.anchor_weight == 0.0:
+        warn_of_flicker(job.styles, settings.style_scale, display)
     if settings.engine == "hub" and len(clip.indices) > 1:
         display.warn(
             "--engine hub makes every frame by itself, so the clip will flicker; the default does not"

@@ -16,6 +16,7 @@ from pipeline.clip.frames import FrameMade
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks
 from pipeline.clip.source import Clip
+from pipeline.clip.timeline import Timeline
 from pipeline.errors import PipelineError
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.folder import Frame, RunFolder, content_name, frame_name
@@ -83,11 +84,6 @@ def find_shots(
         yield shot()
 
 
-def cost_of(shot: Shot, job: Job, settings: VideoSettings, clip: Clip) -> float:
-    """What a shot costs, in full-size iterations."""
-    return FrameCosts.of(job, settings, clip).together(len(shot.marks) * settings.passes)
-
-
 @dataclass(frozen=True)
 class ShotTask:
     """A shot to be stylized.
@@ -116,6 +112,8 @@ class ClipSetup:
 
     Attributes
     ----------
+    timeline
+        The looks of all frames.
     palette
         Whose colours the style pictures get, if they get any.
     movie_frame
@@ -128,6 +126,7 @@ class ClipSetup:
 
     job: Job
     clip: Clip
+    timeline: Timeline
     weights: Weights
     palette: FloatImage | None
     movie_frame: int | None
@@ -156,12 +155,13 @@ class ClipSetup:
         from pipeline.styling.factory import build_stylizer
 
         job = relocated(self.job, places)
+        assert isinstance(job.settings, VideoSettings)
         clip = replace(self.clip, source=self.clip.source.moved(places))
         stylizer = build_stylizer(
             job, job.styles, max(clip.size), as_sent(self.weights), display,
             palette=self.palette, offline=self.offline, neighbours=self.neighbours,
         )  # fmt: skip
-        return _ShotWorker(job, clip, stylizer, self.movie_frame, display)
+        return _ShotWorker(job.settings, clip, self.timeline, stylizer, self.movie_frame, display)
 
 
 def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, display: Display) -> None:
@@ -174,7 +174,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     """
     job, clip, settings = setup.job, setup.clip, setup.job.settings
     assert isinstance(settings, VideoSettings)
-    costs = FrameCosts.of(job, settings, clip)
+    costs = FrameCosts.of(job.stylize, settings, clip.size)
     setup = setup.absolute()
     known: dict[str, Shot] = {}
     complete: list[Shot] = []
@@ -191,7 +191,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         ):
             for shot in shots:
                 known[shot.name] = shot
-                cost = cost_of(shot, job, settings, clip)
+                cost = costs.together(len(shot.marks) * settings.passes)
                 if shot.number > 1:
                     work.grow(costs.alone - costs.later)
                 if book.has_all(shot.indices):
@@ -223,8 +223,9 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
 class _ShotWorker:
     """Stylizes shots."""
 
-    job: Job
+    settings: VideoSettings
     clip: Clip
+    timeline: Timeline
     stylizer: Stylizer
     movie_frame: int | None
     display: Display
@@ -233,8 +234,7 @@ class _ShotWorker:
         """Stylize what is not finished of a shot; tells every frame as soon as it is."""
         from video.decode import FrameRange
 
-        settings, shot = self.job.settings, task.shot
-        assert isinstance(settings, VideoSettings)
+        settings, shot = self.settings, task.shot
         part = FrameRange(shot.start, shot.indices.stop)
         clip = replace(self.clip, wanted=part, cuts="none", marks=shot.marks, mask_marks=shot.mask_marks)
         there = {(one.sweep, one.index): one for one in task.finished}
@@ -249,7 +249,7 @@ class _ShotWorker:
                 tell(made if made.found else replace(made, data=path.read_bytes()))
 
             loop = FrameLoop(
-                self.job, settings, clip, self.stylizer, store, there, made, self.display,
+                settings, clip, self.timeline, self.stylizer, store, there, made, self.display,
                 movie_frame=self.movie_frame, shots_before=shot.number - 1, name=shot.name,
             )  # fmt: skip
             loop.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -17,6 +17,7 @@ from pipeline.settings.job_settings import VideoSettings
 if TYPE_CHECKING:
     from stylize.types import FloatImage
     from video.decode import FrameRange
+    from video.frame_times import FrameTimes
     from video.probe import ClipInfo
     from video.sequence import FrameFolder
 
@@ -62,20 +63,32 @@ class Clip:
         Close it when it is not read to its end: a decoder that is left to the interpreter's own end takes
         the program down with it.
         """
-        from video.decode import read_frames
-        from video.excerpt import read_excerpt
-
         start = self.wanted.start
         if start > FAR and not self.marks:
             display.note(f"reading {self.source.path} up to frame {start}, the first that is wanted ...")
-        if self.marks:
-            frames = read_excerpt(self.source, size=self.size, start=start, marks=self.marks)
-        else:
-            frames = read_frames(
-                self.source, size=self.size, frames=self.wanted, on_warning=display.warn, on_times=self._take
-            )
+        frames = self.frames_of(self.source, self.marks, on_warning=display.warn, on_times=self._take)
         with closing(frames):
             yield from enumerate(frames, start=start)
+
+    def frames_of(
+        self,
+        source: ClipInfo | FrameFolder,
+        marks: Sequence[bytes] = (),
+        on_warning: Callable[[str], None] | None = None,
+        on_times: Callable[[FrameTimes], None] | None = None,
+    ) -> Generator[FloatImage, None, None]:
+        """The wanted frames at the clip's size, of itself or of a mask, which follows it frame by frame.
+
+        Those with `marks` are sought, and nobody is told of them: all was said when the marks were made.
+        """
+        from video.decode import read_frames
+        from video.excerpt import read_excerpt
+
+        if marks:
+            return read_excerpt(source, size=self.size, start=self.wanted.start, marks=marks)
+        return read_frames(
+            source, size=self.size, frames=self.wanted, on_warning=on_warning, on_times=on_times
+        )
 
     def _take(self, times: Sequence[Fraction | None]) -> None:
         self.seen[:] = times

@@ -13,7 +13,7 @@ from pipeline.settings.keyframes import TABLES, parse_change
 
 if TYPE_CHECKING:
     from pipeline.clip.source import Clip
-    from pipeline.settings.job import Job
+    from pipeline.settings.job import StyleSource
     from pipeline.settings.job_settings import VideoSettings
     from stylize.look import Look
 
@@ -70,12 +70,12 @@ class Timeline:
         )
 
 
-def timeline_of(job: Job, settings: VideoSettings, clip: Clip) -> Timeline:
+def timeline_of(styles: Sequence[StyleSource], settings: VideoSettings, clip: Clip) -> Timeline:
     """The timeline of a job; a style that is a folder stands for the pictures in it."""
     from pipeline.styling.pictures import pictures_of
     from stylize.look import Look
 
-    counts = [len(pictures_of(style)) for style in job.styles]
+    counts = [len(pictures_of(style)) for style in styles]
     return Timeline(Look(settings.strength), settings.keyframe, settings.shot, clip, counts)
 
 

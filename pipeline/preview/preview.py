@@ -77,9 +77,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
         raise PipelineError(f"{job.content}: there is nothing that a preview could be made of")
     write_contact_sheet(cells, sheet, overwrite=True)
     report.frames = report.done
-    report.seconds = time.perf_counter() - began
-    report.warnings = display.warnings
-    return report
+    return report.ended(time.perf_counter() - began, display.warnings)
 
 
 def _check_options(options: RunOptions) -> None:

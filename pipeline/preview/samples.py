@@ -128,7 +128,7 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     longer = max(clip.size)
     side = sample_side(*clip.size, settings.size)
     clip = replace(clip, size=frame_size(job.content, clip.source, side, job.stylize.minimum_side))
-    timeline = timeline_of(job, settings, clip)
+    timeline = timeline_of(job.styles, settings, clip)
     styles = sum(len(pictures_of(style)) for style in job.styles)
     chosen = [clip.indices[place] for place in evenly(len(clip.indices), count)] or [clip.wanted.start]
     palette: FloatImage | None = None

@@ -114,8 +114,9 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...], disp
     named = outputs_of(job, options)
     if len({os.path.realpath(path) for path in named}) < len(named):
         raise UsageError(f"{job.output}: is named for two outputs; give each a name of its own")
+    inputs = inputs_of(job)
     for path in named[1:]:
-        if any(_same(path, given) for given in inputs_of(job)):
+        if any(_same(path, given) for given in inputs):
             raise UsageError(f"{path}: is an input of this job; give the output another name")
     if not suffixes:
         _check_folder(job.output)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display
-from pipeline.settings.job import Job
-from pipeline.settings.job_settings import VideoSettings
+from pipeline.settings.job import StyleSource
 from pipeline.steps.checks import check_exists
 from video.names import shown
 
@@ -59,19 +58,17 @@ def ranking(paths: Sequence[Path]) -> Iterator[str]:
     yield "of frames made alone; with --temporal flow, the default, they are held to each other"
 
 
-def expected(job: Job) -> dict[str, float]:
+def expected(styles: Sequence[StyleSource], scale: float) -> dict[str, float]:
     """The fine contrast of each style of a job, by its file's name, at the job's size of strokes."""
-    found = fine_contrasts([style.path for style in job.styles], job.settings.style_scale)
+    found = fine_contrasts([style.path for style in styles], scale)
     return {path.name: value for path, value in found.items()}
 
 
-def warn_of_flicker(job: Job, settings: VideoSettings, display: Display) -> None:
-    """Say which styles flicker more than most, if nothing holds the frames."""
+def warn_of_flicker(styles: Sequence[StyleSource], scale: float, display: Display) -> None:
+    """Say which styles flicker more than most, where nothing holds the frames."""
     from video.metrics import LIVELY
 
-    if settings.anchor_weight > 0.0:
-        return
-    for name, value in expected(job).items():
+    for name, value in expected(styles, scale).items():
         if value > LIVELY:
             display.warn(
                 f"{name}: a style of fine contrast {value:.3f} {verdict(value)} (over {LIVELY:g}); "

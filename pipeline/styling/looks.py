@@ -113,12 +113,12 @@ def masks_of_picture(files: Sequence[Path], content: FloatImage) -> Masks:
     planes = []
     for file in files:
         picture = read_image(file)
-        _check_shape(file, picture.shape[1], picture.shape[0], content.shape[1], content.shape[0])
-        planes.append(_plane(picture, content.shape[1], content.shape[0]))
+        check_shape(file, picture.shape[1], picture.shape[0], content.shape[1], content.shape[0])
+        planes.append(plane_of(picture, content.shape[1], content.shape[0]))
     return tuple(planes)
 
 
-def _plane(picture: FloatImage, width: int, height: int) -> Plane:
+def plane_of(picture: FloatImage, width: int, height: int) -> Plane:
     """A mask picture's brightness at a size."""
     import numpy as np
 
@@ -130,7 +130,8 @@ def _plane(picture: FloatImage, width: int, height: int) -> Plane:
     return np.clip(grey(picture)[..., 0], 0.0, 1.0)
 
 
-def _check_shape(path: Path, width: int, height: int, wide: int, high: int) -> None:
+def check_shape(path: Path, width: int, height: int, wide: int, high: int) -> None:
+    """UsageError if a mask of `width` x `height` is of another shape than the `wide` x `high` it is for."""
     if abs(width * high / (height * wide) - 1.0) > _SAME_SHAPE:
         raise UsageError(
             f"{path}: is {width}x{height}, of another shape than what it is a mask for ({wide}x{high} here); "

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.machine import cores, limit_threads
 from pipeline.progress.display import Display
-from pipeline.settings.job import Job
 from pipeline.settings.run_options import LOCAL, WorkerOptions
 from pipeline.workers.dispatcher import Dispatcher
 from pipeline.workers.protocol import Setup
@@ -74,10 +73,10 @@ class Staff:
 
 
 @contextmanager
-def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> Iterator[Staff | None]:
+def staffed(threads: int, asked: WorkerOptions | None, *, plans: bool = False) -> Iterator[Staff | None]:
     """The staff of a job, None without workers; a Ray is joined or started for as long as the block runs.
 
-    One that only `plans` starts none.
+    `threads` each, or 0: what there are. One that only `plans` starts none.
 
     Raises
     ------
@@ -98,7 +97,7 @@ def staffed(job: Job, asked: WorkerOptions | None, *, plans: bool = False) -> It
             machines = room()
         else:
             machines = [(cores(), float(len(card_names())))]
-        staff = staff_for(machines, asked, job.settings.threads)
+        staff = staff_for(machines, asked, threads)
         limit_threads(staff.threads)  # what is done or timed here is like what is done there
         yield staff
 
