@@ -14,7 +14,7 @@ from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
 from pipeline.clip.shots import ClipSetup, do_shots, find_shots
 from pipeline.clip.source import Clip, open_clip
-from pipeline.clip.timeline import Timeline, check_changes, missing_shot, timeline_of
+from pipeline.clip.timeline import Timeline, missing_shot, timeline_of
 from pipeline.errors import UsageError
 from pipeline.montage.contact_sheet import evenly
 from pipeline.progress.display import Display
@@ -56,7 +56,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     began = time.perf_counter()
     settings = job.settings
     assert isinstance(settings, VideoSettings)
-    clip, output = _check(job, settings, options, display)
+    clip, timeline, output = _check(job, settings, options, display)
     with staffed(settings.threads, options.workers, plans=options.dry_run) as staff:
         job, weights = on_network(job, display)
         first = partial(_first_frame, clip, display, nearly=options.dry_run)
@@ -71,7 +71,6 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
             book = ClipBook(run, settings.passes, report, display)
             book.say_what_is_there(clip)
-            timeline = timeline_of(job.styles, settings, clip)
             shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
             if staff is None:
                 there = dict(book.frames)
@@ -143,8 +142,8 @@ def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> Float
 
 def _check(
     job: Job, settings: VideoSettings, options: RunOptions, display: Display
-) -> tuple[Clip, ClipOutput]:
-    """Everything that can be checked before the work; gives the clip and its rehearsed output."""
+) -> tuple[Clip, Timeline, ClipOutput]:
+    """Everything that can be checked before the work; gives the clip, its looks and its rehearsed output."""
     from video.encode import VIDEO_FORMATS
     from video.tools import find_ffmpeg
 
@@ -157,7 +156,7 @@ def _check(
         display.warn(note)
     output.rehearse(display)
     check_clip_masks(settings, clip)
-    check_changes(settings, len(job.styles), clip)
+    timeline = timeline_of(job.styles, settings, clip)
     if len(clip.indices) > 1 and settings.anchor_weight == 0.0:
         warn_of_flicker(job.styles, settings.style_scale, display)
     if settings.engine == "hub" and len(clip.indices) > 1:
@@ -168,4 +167,4 @@ def _check(
         display.warn("--long-term works with --temporal flow only")
     if not job.content.is_dir() and settings.fps != VideoSettings.fps:
         display.warn(f"--fps {settings.fps} is for a folder of frames; {job.content} keeps its own rate")
-    return clip, output
+    return clip, timeline, output

@@ -71,16 +71,22 @@ class Timeline:
 
 
 def timeline_of(styles: Sequence[StyleSource], settings: VideoSettings, clip: Clip) -> Timeline:
-    """The timeline of a job; a style that is a folder stands for the pictures in it."""
+    """The timeline of a job; a style that is a folder stands for the pictures in it.
+
+    Raises
+    ------
+    UsageError
+        For shares that do not fit the styles, or a place behind the clip's end.
+    """
     from pipeline.styling.pictures import pictures_of
     from stylize.look import Look
 
+    _check_changes(settings, len(styles), clip)
     counts = [len(pictures_of(style)) for style in styles]
     return Timeline(Look(settings.strength), settings.keyframe, settings.shot, clip, counts)
 
 
-def check_changes(settings: VideoSettings, styles: int, clip: Clip) -> None:
-    """UsageError for shares that do not fit the styles, or a place behind the clip's end."""
+def _check_changes(settings: VideoSettings, styles: int, clip: Clip) -> None:
     for setting in TABLES:
         for text in getattr(settings, setting):
             change = parse_change(setting, text)

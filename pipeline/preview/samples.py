@@ -116,7 +116,7 @@ def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[
 def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     """Frames spread over a clip, each like a picture of its own, with the look of its place."""
     from pipeline.clip.source import frame_size, open_clip
-    from pipeline.clip.timeline import check_changes, timeline_of
+    from pipeline.clip.timeline import timeline_of
     from pipeline.styling.pictures import pictures_of
     from video.decode import FrameRange
     from video.sample_frames import sample_frames
@@ -124,11 +124,10 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     settings = job.settings
     assert isinstance(settings, VideoSettings)
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
-    check_changes(settings, len(job.styles), clip)
+    timeline = timeline_of(job.styles, settings, clip)
     longer = max(clip.size)
     side = sample_side(*clip.size, settings.size)
     clip = replace(clip, size=frame_size(job.content, clip.source, side, job.stylize.minimum_side))
-    timeline = timeline_of(job.styles, settings, clip)
     styles = sum(len(pictures_of(style)) for style in job.styles)
     chosen = [clip.indices[place] for place in evenly(len(clip.indices), count)] or [clip.wanted.start]
     palette: FloatImage | None = None
