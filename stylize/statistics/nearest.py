@@ -27,10 +27,10 @@ _TONE = 1.0
 _MOST_CONTRAST = 1.5
 """The picture's luminance is given the painting's mean and deviation, enlarged by no more than this."""
 
-_FIRMNESS, _FIRMNESS_WHERE_EVEN = 0.04, 0.1
+_FIRMNESS, _FIRMNESS_WHERE_EVEN = 0.03, 0.1
 """How much cosine a match may lose for each neighbour that agrees: everywhere, and besides in even parts."""
 
-_EVEN = 0.03
+_EVEN = 0.015
 """The deviation of luminance at which a part counts half as even."""
 
 _EVEN_SIDE = 5
