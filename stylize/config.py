@@ -124,6 +124,13 @@ class StylizeConfig:
         "the filters' correlations (gram), means and covariances (wasserstein), distribution (sliced).",
         choices=tuple(SUITED),
     )
+    style_coherence: float = knob(
+        1.0,
+        "Of nearest: how firmly neighbours take neighbours of the painting: 0 = every place by itself, "
+        "1 = whole strokes, 2 = pieces of the painting.",
+        minimum=0.0,
+        maximum=10.0,
+    )
     style_layers: tuple[str, ...] = suited(
         (), "the statistic's own", "Layers that carry the style, separated by commas."
     )

@@ -127,7 +127,7 @@ class Objective:
 
 def build_statistic(config: StylizeConfig) -> Statistic:
     """The statistic of style of a configuration, with its formula for Gram matrices."""
-    return statistic_of(config.style_statistic, FORMULAS[config.normalization].style)
+    return statistic_of(config.style_statistic, FORMULAS[config.normalization].style, config.style_coherence)
 
 
 def build_objective(

@@ -56,6 +56,7 @@ class StyleTargets:
         self._minimum_side = minimum_side
         self._guided = guided
         self._known: dict[int, list[Mapping[str, Tensor]]] = {}
+        self._toned: dict[int, list[Tensor]] = {}
         self._last: tuple[Any, dict[str, Any]] | None = None
 
     def of(
@@ -76,7 +77,7 @@ class StyleTargets:
             scene = Scene(self._described(level), shares, places, renewal=renewal)
             if self.statistic.matches:
                 seen, own = (self._evaluator.seen(self._term, one) for one in (picture, content))
-                scene = replace(scene, picture=seen, content=own)
+                scene = replace(scene, picture=seen, content=own, tones=self._tones(level, content))
             targets = self.statistic.targets(scene)
             self._last = (key, targets) if shared else None
         return {SCALE: tf.constant(look.factor), **targets}
@@ -85,14 +86,28 @@ class StyleTargets:
         """The description of each style at 1/2^level of its size; made once."""
         if level not in self._known:
             each = []
-            for style in self._styles:
-                height, width = (max(self._minimum_side, round(side / 2**level)) for side in style.shape[:2])
-                seen = self._evaluator.seen(self._term, rescale(style, height, width))
+            for style in self._scaled(level):
+                seen = self._evaluator.seen(self._term, style)
                 if self._guided:
                     seen = {layer: self.statistic.represent(features) for layer, features in seen.items()}
                 each.append(seen)
             self._known[level] = each
         return self._known[level]
+
+    def _tones(self, level: int, content: FloatImage) -> tuple[Tensor, list[Tensor]]:
+        """The luminance of a content, and of the styles at 1/2^level of their size; see `Tones`."""
+        halvings = min(self._term.spacing(layer).bit_length() - 1 for layer, _ in self._term.layers)
+        if level not in self._toned:
+            self._toned[level] = [halved(luminance(one), halvings) for one in self._scaled(level)]
+        return halved(luminance(content), halvings), self._toned[level]
+
+    def _scaled(self, level: int) -> list[FloatImage]:
+        """The styles at 1/2^level of their size."""
+        sides = (
+            [max(self._minimum_side, round(side / 2**level)) for side in style.shape[:2]]
+            for style in self._styles
+        )
+        return [rescale(style, *side) for style, side in zip(self._styles, sides, strict=True)]
 
     def _places(self, look: Look, content: FloatImage) -> dict[str, Tensor]:
         """Where each style goes at each layer's positions, shape (1, H', W', R)."""
@@ -103,3 +118,8 @@ class StyleTargets:
             places = tf.clip_by_value(tf.image.resize(places, shape, antialias=True), 0.0, 1.0)
         halvings = {layer: self._term.spacing(layer).bit_length() - 1 for layer, _ in self._term.layers}
         return {layer: halved(places, times) for layer, times in halvings.items()}
+
+
+def luminance(picture: FloatImage) -> Tensor:
+    """Of a picture, shape (H, W, 3): shape (1, H, W, 1)."""
+    return tf.tensordot(tf.constant(picture), tf.constant([0.299, 0.587, 0.114]), 1)[None, ..., None]

@@ -19,8 +19,13 @@ from stylize.statistics.sliced import Sliced
 __all__ = ["Scene", "Statistic", "halved", "statistic_of"]
 
 
-def statistic_of(name: str, compare_grams: Callable[[Any, Any], Any]) -> Statistic:
-    """The statistic that a setting names; Gram matrices are compared by the given formula."""
+def statistic_of(name: str, compare_grams: Callable[[Any, Any], Any], coherence: float = 1.0) -> Statistic:
+    """The statistic that a setting names; Gram matrices are compared by the given formula.
+
+    `coherence` is of nearest neighbours: see :class:`Nearest`.
+    """
     if name == "gram":
         return Gram(compare_grams)
-    return {"wasserstein": Wasserstein, "sliced": Sliced, "nearest": Nearest}[name]()
+    if name == "nearest":
+        return Nearest(coherence)
+    return {"wasserstein": Wasserstein, "sliced": Sliced}[name]()

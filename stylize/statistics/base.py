@@ -13,6 +13,9 @@ from stylize.types import Tensor
 Maps = Mapping[str, Tensor]
 """By layer."""
 
+Tones = tuple[Tensor, Sequence[Tensor]]
+"""Luminance of a picture's content and of each style, shape (1, H', W', 1), at the finest map's positions."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -29,6 +32,8 @@ class Scene:
     picture, content
         Activations, shape (1, H', W', C), of the picture as it stands and of its content; only for
         statistics that match.
+    tones
+        The luminance of the content and of each style; only for statistics that match.
     renewal
         How often these targets have been renewed before.
     """
@@ -38,6 +43,7 @@ class Scene:
     places: Maps | None = None
     picture: Maps | None = None
     content: Maps | None = None
+    tones: Tones | None = None
     renewal: int = 0
 
     @property
