@@ -194,6 +194,11 @@ class StylizeConfig:
                 f"normalization: {self.normalization}: is a formula for Gram matrices; with style_statistic "
                 f"{self.style_statistic} set normalization to relative, or choose style_statistic gram"
             )
+        if self.style_statistic != "nearest" and self.style_coherence != StylizeConfig.style_coherence:
+            raise ConfigError(
+                f"style_coherence: {self.style_coherence:g}: is of style_statistic nearest, not "
+                f"{self.style_statistic}; leave it out"
+            )
         for name in ("content_layers", "style_layers"):
             layers = tuple(layer_name(layer) for layer in getattr(self, name))
             if len(set(layers)) != len(layers):

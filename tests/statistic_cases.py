@@ -66,8 +66,8 @@ def compared(statistic: Statistic, value: Any, target: Any, *, guided: bool = Fa
 
 
 def distances(name: str, case: Case, of: Maps | None = None) -> dict[str, float]:
-    """Of each layer the distance of a picture from what is aimed at for the case's."""
-    statistic = statistic_of(name, losses.relative_squared_error)
+    """Of each layer the distance of a picture from what is aimed at, each position matched for itself."""
+    statistic = statistic_of(name, losses.relative_squared_error, coherence=0.0)
     targets, guided = targets_of(statistic, case), case.places is not None
     return {
         layer: float(compared(statistic, value, targets[layer], guided=guided))

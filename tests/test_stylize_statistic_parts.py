@@ -11,7 +11,8 @@ import tensorflow as tf
 from numpy_statistics import Case, centres, weighted_quantiles
 from statistic_cases import COARSE, FINE, activations, case_of, distances, single, targets_of
 
-from stylize.statistics import Scene, moments, nearest, sliced
+from stylize.statistics import Scene, likeness, moments, nearest, sliced
+from stylize.statistics.columns import Columns
 
 Array = np.ndarray
 
@@ -142,19 +143,18 @@ def unit_vectors(count: int, seed: int) -> Array:
 
 def test_matches_against_brute_force() -> None:
     query, candidates = unit_vectors(50, 0), unit_vectors(31, 1)
-    alike, rows = nearest.matches(tf.constant(query), tf.constant(candidates))
+    rows = likeness.matches(tf.constant(query), tf.constant(candidates))
     expected = [max(range(31), key=lambda row: float(one @ candidates[row])) for one in query]
     np.testing.assert_array_equal(rows, expected)
-    np.testing.assert_allclose(alike, (query * candidates[expected]).sum(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["one", "blended", "guided"])
 @pytest.mark.parametrize("chunk", [1, 7, 56])
 def test_matching_in_parts_changes_nothing(kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     case = case_of(kind)
-    expected = targets_of(nearest.Nearest(), case)
-    monkeypatch.setattr(nearest, "_CHUNK", chunk)
-    for layer, aims in targets_of(nearest.Nearest(), case).items():
+    expected = targets_of(nearest.Nearest(coherence=0.0), case)
+    monkeypatch.setattr(likeness, "_CHUNK", chunk)
+    for layer, aims in targets_of(nearest.Nearest(coherence=0.0), case).items():
         for one, other in zip(aims, expected[layer], strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-6)
 
@@ -162,10 +162,10 @@ def test_matching_in_parts_changes_nothing(kind: str, chunk: int, monkeypatch: p
 def test_a_painting_of_many_positions_has_fewer_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evenly, to the last; and of these each position has still the most alike."""
     case = case_of("one")
-    monkeypatch.setattr(nearest, "_MOST_CANDIDATES", 8)
+    monkeypatch.setattr(likeness, "_MOST_CANDIDATES", 8)
     painting = case.styles[0][FINE].reshape(-1, 4)
     few = painting[np.linspace(0, len(painting) - 1, 8).astype(int)]
-    matched = targets_of(nearest.Nearest(), case)[FINE][0].numpy().reshape(-1, 1, 4)
+    matched = targets_of(nearest.Nearest(coherence=0.0), case)[FINE][0].numpy().reshape(-1, 1, 4)
     apart = np.abs(matched - few).max(axis=2)
     np.testing.assert_allclose(apart.min(axis=1), 0.0, atol=1e-6)
     assert len(set(apart.argmin(axis=1))) > 4
@@ -178,7 +178,7 @@ def test_columns_take_each_layer_where_it_is_and_average_it_back() -> None:
         str(times): np.arange(float(height * width)).reshape(height, width, 1)
         for times, (height, width) in enumerate(zip(heights, widths, strict=True))
     }
-    columns = nearest.Columns(single(maps))
+    columns = Columns(single(maps))
     rows, across = np.divmod(np.arange(9 * 13), 13)
     for times, (layer, value) in enumerate(maps.items()):
         found = columns.at(layer, np.arange(9 * 13)).numpy()
@@ -209,7 +209,9 @@ def test_one_style_takes_all() -> None:
 
 def test_a_picture_like_the_painting_is_matched_with_itself() -> None:
     own = activations(9, 6, 3)
-    found = targets_of(nearest.Nearest(), Case(own, own, [activations(7, 11, 4), own], (0.0, 1.0)))
+    found = targets_of(
+        nearest.Nearest(coherence=0.0), Case(own, own, [activations(7, 11, 4), own], (0.0, 1.0))
+    )
     for layer, value in own.items():
         matched, weights, _ = found[layer]
         np.testing.assert_allclose(matched[0], value, rtol=1e-6)
@@ -220,7 +222,7 @@ def test_half_of_what_is_matched_is_the_content() -> None:
     """The same picture of two contents has other matches, and so has the content of two pictures."""
     case = case_of("one")
     cases = (case, replace(case, content=activations(8, 7, 6)), replace(case, picture=activations(8, 7, 6)))
-    one, two, three = (targets_of(nearest.Nearest(), each)[FINE][0].numpy() for each in cases)
+    one, two, three = (targets_of(nearest.Nearest(coherence=0.0), each)[FINE][0].numpy() for each in cases)
     for other in (two, three):
         changed = np.any(one != other, axis=-1).mean()
         assert 0.2 < changed < 1.0
@@ -230,13 +232,13 @@ def test_where_no_style_goes_nothing_is_aimed_at() -> None:
     case = case_of("guided")
     nowhere = {layer: np.zeros((*value.shape[:2], 2)) for layer, value in case.picture.items()}
     nowhere[FINE][:4], nowhere[COARSE][:2] = 0.5, 0.5
-    targets = targets_of(nearest.Nearest(), replace(case, places=nowhere))
+    targets = targets_of(nearest.Nearest(coherence=0.0), replace(case, places=nowhere))
     for layer, value in single(case.picture).items():
         matched, weights, _ = targets[layer]
         assert np.isfinite(matched).all()
         np.testing.assert_allclose(weights[0, ..., 0] > 0.0, nowhere[layer][..., 0] > 0.0)
         with tf.GradientTape() as tape:
             tape.watch(value)
-            apart = nearest.Nearest().compare_guided(value, targets[layer])
+            apart = nearest.Nearest(coherence=0.0).compare_guided(value, targets[layer])
         moved = np.abs(tape.gradient(apart, value).numpy()[0]).max(axis=-1) > 0.0
         np.testing.assert_array_equal(moved, nowhere[layer][..., 0] > 0.0)

@@ -29,7 +29,7 @@ def test_value_and_gradient_against_numpy(name: str, kind: str) -> None:
     variance squared: with condition numbers under 100, as here, that is less than 1e-4 of the distance.
     """
     case, reference = case_of(kind), REFERENCES[name]
-    statistic = statistic_of(name, losses.relative_squared_error)
+    statistic = statistic_of(name, losses.relative_squared_error, coherence=0.0)
     targets, aims = targets_of(statistic, case), reference.aims(case)
     assert list(targets) == [FINE, COARSE]
     for layer, F in activations(8, 7, 5).items():
@@ -57,7 +57,7 @@ def test_every_statistic_has_its_formulas() -> None:
 @every
 def test_compiled_equals_eager(name: str) -> None:
     case = case_of("guided")
-    statistic = statistic_of(name, losses.relative_squared_error)
+    statistic = statistic_of(name, losses.relative_squared_error, coherence=0.0)
     target, value = targets_of(statistic, case)[FINE], single(case.picture)[FINE]
     eager = compared(statistic, value, target, guided=True)
     compiled = tf.function(lambda one, aim: compared(statistic, one, aim, guided=True))(value, target)
@@ -147,7 +147,7 @@ def test_one_colour_has_a_finite_distance_and_gradient(name: str, flat: str, con
     )
     painting = lively if flat == "picture" else dull
     picture = lively if flat == "painting" else dull
-    statistic = statistic_of(name, losses.relative_squared_error)
+    statistic = statistic_of(name, losses.relative_squared_error, coherence=0.0)
     target = targets_of(statistic, Case(picture, picture, [painting], (1.0,)))[FINE]
     value = single(picture)[FINE]
     with tf.GradientTape() as tape:
