@@ -23,13 +23,15 @@ Maps = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Case:
-    """A picture, its content and its styles, with shares or places."""
+    """A picture, its content and its styles, with shares or places; `tones` of content and styles, (H, W)."""
 
     picture: Maps
     content: Maps
     styles: Sequence[Maps]
     shares: Sequence[float]
     places: Maps | None = None
+    tones: tuple[Array, Sequence[Array]] | None = None
+    coherence: float = 0.0
 
     @property
     def weights(self) -> Array:
@@ -200,23 +202,89 @@ def nearest_aims(case: Case) -> dict[str, Any]:
 
     query = unit(case.picture) + unit(case.content)
     query /= np.linalg.norm(query, axis=1, keepdims=True)
-    cosines = [query @ unit(style).T for style in case.styles]
+    alike = [query @ unit(style).T - apart_in_tone(case, i) for i, style in enumerate(case.styles)]
+    shapes = [finest(style).shape[:2] for style in case.styles]
+    matched = [
+        grown_together(one, one.argmax(axis=1), finest(case.picture).shape[:2], shape, firmness(case))
+        for one, shape in zip(alike, shapes, strict=True)
+    ]
     if case.places is None:
-        taken = nearest.assigned(np.stack([one.max(axis=1) for one in cosines], axis=1), case.shares)
-        parts = np.eye(len(cosines))[taken]
+        reached = [one[np.arange(len(one)), rows] for one, rows in zip(alike, matched, strict=True)]
+        parts = np.eye(len(alike))[nearest.assigned(np.stack(reached, axis=1), case.shares)]
     else:
         parts = flat(finest(case.places)) * case.weights
     fine = finest(case.picture)
     found = {}
     for layer in layers:
         drawn = sum(
-            parts[:, [i]] * flat(spread(style[layer], finest(style)))[one.argmax(axis=1)]
-            for i, (style, one) in enumerate(zip(case.styles, cosines, strict=True))
+            parts[:, [i]] * flat(spread(style[layer], finest(style)))[rows]
+            for i, (style, rows) in enumerate(zip(case.styles, matched, strict=True))
         )
         own = case.picture[layer]
         weights = averaged(parts.sum(axis=1).reshape(*fine.shape[:2], 1), own)
         found[layer] = averaged(drawn.reshape(*fine.shape[:2], -1), own) / weights, weights, variances[layer]
     return found
+
+
+def apart_in_tone(case: Case, number: int) -> Array:
+    """The squared difference in luminance, the content's brought to the style's mean and deviation."""
+    if case.tones is None:
+        return np.zeros((1, 1))
+    own, theirs = case.tones[0].ravel(), case.tones[1][number].ravel()
+    wanted = (own - own.mean()) * min(theirs.std() / own.std(), 1.5) + theirs.mean()
+    return (wanted[:, None] - theirs[None, :]) ** 2
+
+
+def firmness(case: Case) -> Array:
+    """What a neighbour that agrees is worth, a position: more where luminance within 5x5 varies little."""
+    if case.tones is None:
+        return np.full(finest_shape(case), 0.03 * case.coherence)
+    own = case.tones[0]
+    around = [
+        [own[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].var() for x in range(own.shape[1])]
+        for y in range(own.shape[0])
+    ]
+    return case.coherence * (0.03 + 0.1 / (1.0 + np.array(around) / 0.015**2))
+
+
+def finest_shape(case: Case) -> tuple[int, int]:
+    """Of the picture's finest map."""
+    height, width = max(case.picture.values(), key=len).shape[:2]
+    return height, width
+
+
+def grown_together(
+    alike: Array, rows: Array, shape: tuple[int, int], painting: tuple[int, int], worth: Array
+) -> Array:
+    """Matches after trying those of neighbours, position by position; none is tried if they are worth 0."""
+    if not worth.any():
+        return rows
+    matched = {divmod(k, shape[1]): divmod(int(row), painting[1]) for k, row in enumerate(rows)}
+
+    def continued(place: tuple[int, int], step: tuple[int, int]) -> tuple[int, int] | None:
+        beside = matched.get((place[0] + step[0], place[1] + step[1]))
+        if beside is None:
+            return None
+        found = beside[0] - step[0], beside[1] - step[1]
+        return found if 0 <= found[0] < painting[0] and 0 <= found[1] < painting[1] else None
+
+    def score(place: tuple[int, int], match: tuple[int, int]) -> float:
+        return float(alike[place[0] * shape[1] + place[1], match[0] * painting[1] + match[1]])
+
+    around = ((0, 1), (1, 0), (0, -1), (-1, 0))
+    for reach in (16, 8, 4, 2, 1, 1, 1):
+        for down, across in around:
+            changed = {}
+            for place, match in matched.items():
+                tried = continued(place, (reach * down, reach * across))
+                if tried is None or tried == match:
+                    continue
+                beside = [continued(place, step) for step in around]
+                gained = 2 if reach > 1 else beside.count(tried) - beside.count(match)
+                if score(place, tried) + worth[place] * gained > score(place, match):
+                    changed[place] = tried
+            matched.update(changed)
+    return np.array([y * painting[1] + x for y, x in matched.values()])
 
 
 def nearest_distance(F: Array, aim: tuple[Array, Array, float]) -> float:

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from numpy_statistics import Maps
-from statistic_cases import COARSE, FINE, activations, single
+from numpy_statistics import REFERENCES, Maps
+from statistic_cases import COARSE, FINE, activations, case_of, single
 
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
@@ -107,6 +107,22 @@ def test_a_picture_is_at_no_distance_from_itself(shape: tuple[int, int], coheren
     targets = Nearest(coherence).targets(scene_of(own, own, light, light))
     for layer, value in single(own).items():
         assert float(Nearest(coherence).compare(value, targets[layer])[0]) == pytest.approx(0.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("coherence", [0.0, 1.0, 6.0])
+@pytest.mark.parametrize("kind", ["one", "blended"])
+def test_what_is_aimed_at_is_what_the_formulas_say(kind: str, coherence: float) -> None:
+    """Against NumPy, position by position."""
+    case = case_of(kind)
+    light, dark = [tone(9, 6, 3)[..., 0], tone(7, 11, 4)[..., 0]], 0.5 + 0.1 * tone(8, 7, 5)[..., 0]
+    case = replace(case, tones=(dark, light[: len(case.styles)]), coherence=coherence)
+    seen = single(case.picture), single(case.content)
+    tones = tf.constant(dark[None, ..., None]), [tf.constant(one[None, ..., None]) for one in light]
+    scene = Scene([single(style) for style in case.styles], case.shares, None, *seen, tones=tones)
+    found, expected = Nearest(coherence).targets(scene), REFERENCES["nearest"].aims(case)
+    for layer, (matched, weights, _) in expected.items():
+        np.testing.assert_allclose(found[layer][0][0], matched, rtol=1e-5)
+        np.testing.assert_allclose(found[layer][1][0], weights, rtol=1e-5)
 
 
 def test_coherence_brings_neighbours_together() -> None:

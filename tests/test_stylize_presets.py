@@ -99,6 +99,12 @@ def every_fourth(F: Array, layer: str) -> Array:
     return F
 
 
+def fourfold(x: NDArray[np.float32]) -> Array:
+    """Luminance on a position every four pixels."""
+    luma = x.astype(np.float64) @ np.array([[0.299], [0.587], [0.114]])
+    return pool(pool(luma, "average"), "average")[..., 0]
+
+
 # --- the systems --------------------------------------------------------------------------------------------
 
 
@@ -160,7 +166,8 @@ def neural_style(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> 
 def relative(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> Reference:
     """This program's own: squared errors as a share of the target's squares, total variation a value.
 
-    Style is the distance to the painting's nearest neighbours, on a position every four pixels.
+    Style is the distance to the painting's nearest neighbours, on a position every four pixels, which are
+    about as light, and mostly neighbours themselves.
     """
     target = P["block4_conv2"]
     content = ((F["block4_conv2"] - target) ** 2).sum() / (target**2).sum()
@@ -171,7 +178,10 @@ def relative(F: Maps, P: Maps, A: Maps, x: Array, by_eye: StylizeConfig) -> Refe
         {layer: every_fourth(maps[layer], layer) for layer in layers} for maps in (F, P, A)
     )
     nearest = REFERENCES["nearest"]
-    aims = nearest.aims(Case(picture, photo, [painting], [1.0]))
+    tones = fourfold(CONTENT), [fourfold(STYLE)]
+    aims = nearest.aims(
+        Case(picture, photo, [painting], [1.0], tones=tones, coherence=by_eye.style_coherence)
+    )
     style = [by_eye.style_weight / 6.0 * nearest.distance(picture[layer], aims[layer]) for layer in layers]
     tv = by_eye.tv_weight * squared_differences(x) / x.size
     m, m_a = flatness(CONTENT.astype(np.float64)), flatness(STYLE.astype(np.float64))
