@@ -20,6 +20,7 @@ from pipeline.progress.report import Report
 from pipeline.settings.job import Job, build_job, parse_style
 from pipeline.settings.keywords import name_of_file, plain, settings_in
 from pipeline.settings.run_options import RunOptions, options_of
+from pipeline.steps.checks import unused
 from pipeline.steps.estimate import Plan
 
 FileName = str | PathLike[str]
@@ -164,11 +165,11 @@ def run_job(job: Job, options: RunOptions | None = None, display: Display | None
     """
     options = RunOptions() if options is None else options
     display = _display_for(None) if display is None else display
-    for note in job.notes:
+    for note in (*job.notes, *unused(job)):
         display.warn(note)
     limit_threads(job.settings.threads)
-    if options.dry_run and any((options.live is not None, options.report, options.tensorboard)):
-        display.note("a dry run only plans: no live page, no report, nothing for TensorBoard")
+    if options.dry_run and any((options.live is not None, options.tensorboard, *options.files)):
+        display.note("a dry run only plans: nothing is written, and there is no live page")
     if options.preview and options.workers is not None:
         display.note("a preview is made in this process, without workers")
     if not options.dry_run and not options.preview:

@@ -126,6 +126,7 @@ def test_a_dry_run_writes_nothing_and_says_what_it_takes(photo: Path, style: Pat
         "--keep-run",
     )
     ran = done(*run(photo, style, tmp_path / "out.png", *extra))
+    assert "a dry run only plans: nothing is written" in ran.err
     lines = ran.out.splitlines()
     assert lines[0] == f"1 picture of 64x48 on vgg19-slim into {tmp_path}/out.png"
     assert [line.split()[0] for line in lines[1:]] == ["time", "memory", "disk"]
@@ -133,6 +134,13 @@ def test_a_dry_run_writes_nothing_and_says_what_it_takes(photo: Path, style: Pat
     assert (plan["dry_run"], plan["pictures"], plan["width"], plan["height"]) == (True, 1, 64, 48)
     assert min(plan["memory"], plan["disk"]) > 0
     assert tree(tmp_path) == []
+
+
+def test_a_hub_model_that_is_not_used_is_told(photo: Path, style: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    ran = done(*run(photo, style, tmp_path / "out.png", "--hub-model", model))
+    assert "--hub-model: is used with --engine hub or --init hub only" in ran.err
 
 
 def test_a_start_picture_is_taken_as_it_is(photo: Path, pictures: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,23 @@ def test_where_no_style_goes_it_stays(photo: Path, style: Path, tmp_path: Path) 
     left, right = moved(read_image(photo), read_image(out))
     assert right <= 1.0
     assert left > 3.0
+
+
+def test_a_mask_that_leaves_no_place_is_told(photo: Path, style: Path, tmp_path: Path) -> None:
+    """A black one, of a picture and of an album's photo; one that is white somewhere is not."""
+    black, white, out = tmp_path / "black.png", half(tmp_path / "white.png"), tmp_path / "out.png"
+    write_image(black, np.zeros((48, 64, 3), np.float32))
+    told = f"{photo}: the masks leave no place for a style"
+    ran = done("image", photo, "--style", style, "--mask", black, "-o", out, *QUICK)
+    assert told in ran.err
+    assert moved(read_image(photo), read_image(out)) <= (1.0, 1.0)
+    common = ("--style", style, *QUICK, "--overwrite")
+    assert told not in done("image", photo, *common, "--mask", white, "-o", out).err
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(photo, folder)
+    ran = done("album", folder, *common, "--mask", black, "-o", tmp_path / "album")
+    assert f"{folder / photo.name}: the masks leave no place for a style" in ran.err
 
 
 @pytest.mark.usefixtures("compiled")

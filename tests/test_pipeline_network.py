@@ -108,6 +108,9 @@ def test_a_damaged_installation_is_one_line_with_status_2(
     listed = done("weights", "list").out
     assert listed.startswith("vgg19           damaged")
     assert listed.count("the installation is damaged") == (1 if harm == "exchanged" else 2)
+    examined = deepfusion("doctor")
+    assert examined.code == 1
+    assert "a network of this installation is damaged; see the list above" in examined.err
 
 
 OLD = 'command = "image"\ncontent = "../photo.png"\nstyle = "../style.png"\noutput = "out.png"\n'

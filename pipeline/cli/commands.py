@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.examples import epilog
 from pipeline.cli.options import Amount, movie_options, shared_options
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display, printable
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.settings.run_options import MovieOptions
@@ -95,10 +95,15 @@ def presets(name: str | None) -> None:
 def doctor(styles: tuple[Path, ...]) -> None:
     """Say what this machine has: versions, processors, ffmpeg, weights; or what a style is like."""
     from pipeline.cli.doctor import examine
+    from pipeline.cli.weights import is_damaged
     from pipeline.steps.steadiness import ranking
 
     for line in ranking(styles) if styles else examine():
         click.echo(printable(line))
+    if not styles and is_damaged():
+        raise PipelineError(
+            "a network of this installation is damaged; see the list above for how to mend it"
+        )
 
 
 @click.command("demo", epilog=epilog("demo"))

@@ -24,6 +24,13 @@ def listing() -> list[str]:
     return lines
 
 
+def is_damaged() -> bool:
+    """Whether a network that should be here cannot be used."""
+    from stylize.weights import describe_sources
+
+    return any(source.problem for source in describe_sources())
+
+
 def download(timeout: float, display: Display) -> str:
     """Fetch Keras' float32 original of the full network; gives the line to print."""
     from stylize.weights.download import download_vgg19

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,14 @@ from stylize.config import parse_start
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
+
+
+def unused(job: Job) -> Iterator[str]:
+    """What was asked for and has no effect beside the rest, a line each."""
+    settings = job.settings
+    hub = settings.engine == "hub" or parse_start(job.stylize.init).kind == "hub"
+    if settings.hub_model != type(settings).hub_model and not hub:
+        yield "--hub-model: is used with --engine hub or --init hub only"
 
 
 def check_inputs(job: Job) -> None:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _SAME_SHAPE = 0.02
 """By how much the shapes of a mask and its picture may differ, width over height."""
 
+_DARK = 1.0 / 255.0
+"""Of masks that go nowhere, in 8 bits."""
+
+NO_PLACE = "the masks leave no place for a style: it stays as it was; white is where a style goes"
+
 Masks = tuple["Plane", ...]
 """One plane for each mask of a job, in the order of `mask_paths`."""
 
@@ -52,6 +57,11 @@ def look_of(settings: JobSettings, styles: int, masks: Masks, plain: Look | None
     if settings.mask_preserve:
         places *= 1.0 - masks[-1][..., None]
     return replace(plain, masks=tuple(np.moveaxis(places, -1, 0)))
+
+
+def is_bare(look: Look) -> bool:
+    """Whether masks leave no place for any style."""
+    return bool(look.masks) and all(mask is not None and mask.max() < _DARK for mask in look.masks)
 
 
 def preserved(look: Look) -> Plane | None:
