@@ -202,7 +202,8 @@ def write_sheet(asked: Asked, name: str, rows: Sequence[Sequence[FloatImage]]) -
         return
     asked.sheet.mkdir(parents=True, exist_ok=True)
     whole = np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
-    write_image(asked.sheet / f"{name}.png", whole, overwrite=True)
+    file = f"{name.replace('/', ' of ')}.png"  # a row's name may have a slash
+    write_image(asked.sheet / file, whole, overwrite=True)
 
 
 def write_strips(
