@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted((ROOT / "scripts").rglob("*.py"))
 PROGRAMS = [path for path in SCRIPTS if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8")]
 OURS = {"configs", "pipeline", "scripts", "stylize", "video"}
-QUICK = ("make_docs.py", "torture/resume.py", "torture/media.py", "torture/workers.py", "bench/workers.py")
+QUICK = (
+    *("make_docs.py", "torture/resume.py", "torture/media.py", "torture/workers.py"),
+    *("bench/temporal.py", "bench/workers.py"),
+)
 """Those that load no TensorFlow before they have read their options."""
 
 

@@ -1,14 +1,16 @@
 """How steady the ways to treat time are: clips, a still photo, known motion, a cut, and what the flow costs.
 
     python scripts/bench/temporal.py MEDIA [--part clips still motion cut colors cost] [--sheet FOLDER]
+        [--backbone vgg19] [--size 256] [--temporal-weight W] [--clips NAME,CLIP/PAINTING] [--frames N]
 
-MEDIA has the folders videos/, photos/ and paintings/. clips: every clip in two paintings, 48 frames at 256
-px, all modes from the same first frame with the same number of evaluations a frame; warping error (see
-video/metrics.py) of the frames as saved, against `off`, `previous` and the clip's own. still: 120 frames of
-one photo, as it is and with a camera's noise. motion: a pan, a zoom and an object that uncovers background,
-whose motion is known exactly. cut: the frame after a cut against a clip that starts there. colors: the
-flicker of a clip that keeps its own colours. cost: flow, masks and warping against a frame's optimisation at
-512 px on the full network's shape. Exits 1 when a bar is missed.
+MEDIA has the folders videos/, photos/ and paintings/. clips: every clip in two paintings, its first 48 frames
+or its first shot of 55, all modes from the same first frame with the same iterations a frame at most; warping
+error (see video/metrics.py) of the frames as saved, against `off`, `previous` and the clip's own; --clips and
+--frames take less of them. still: 120 frames of one photo, as it is and with a camera's noise. motion: a pan,
+a zoom and an object that uncovers background, whose motion is known exactly. cut: the frame after a cut
+against a clip that starts there. colors: the flicker of a clip that keeps its own colours. cost: flow, masks
+and warping against a frame's optimisation at 512 px on the full network's shape. Convolutions of vgg19 are in
+bfloat16 where the hardware has it, also those that cost times. Exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -16,15 +18,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,88 +31,41 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from pipeline.clip.motion import FlowTracker, MotionModel
-from pipeline.clip.temporal import TemporalModel, linked
+from pipeline.machine import load_tensorflow
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
+from pipeline.styling.precision import is_mixed
 from scripts import tables
+from scripts.bench.temporal_motion import motion
+from scripts.bench.temporal_shared import (
+    CLIPS,
+    MODES,
+    OFF_BAR,
+    Asked,
+    Stylized,
+    clips_named,
+    kept,
+    meter_of,
+    run_command,
+    saved,
+    stylize_clip,
+    stylize_modes,
+    write_sheet,
+    write_strips,
+)
 from scripts.media import Media, clip_frames
 from stylize.colors import grey
-from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
-from stylize.result import Result
-from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import WIDTHS, Weights, load_weights
-from video.images import from_uint8, read_image, resize_image, to_uint8, write_image
-from video.metrics import ConsistencyMeter
+from video.images import read_image
 
-CLIPS = (
-    ("flower", "0:48", ("vangogh-starry-night", "hokusai-great-wave")),
-    ("friday-speech", "0:48", ("vangogh-starry-night", "munch-scream")),
-    ("bunny-two-cuts", "0:55", ("vangogh-starry-night", "monet-water-lilies")),
-)
-SETTINGS = VideoSettings()
-CONFIG = StylizeConfig()
-OFF_BAR, PREVIOUS_BAR, FLOOR_BAR, LOSS_BAR = 0.08, 0.4, 1.5, 1.01
+PREVIOUS_BAR, FLOOR_BAR, LOSS_BAR = 0.4, 1.5, 1.01
 STILL_FRAMES, PSNR_BAR, BRIGHTNESS_BAR = 120, 38.0, 0.005
 COST_BAR = 0.05
 
-Stylized = tuple[list[FloatImage], list[Result]]
 
-
-def stylize_clip(
-    stylizer: Stylizer,
-    frames: Sequence[FloatImage],
-    mode: str,
-    first: Result,
-    settings: VideoSettings = SETTINGS,
-) -> Stylized:
-    """All frames of one shot, each quantised as if saved; the first one is given."""
-    settings = replace(settings, temporal=mode)
-    model = TemporalModel(settings, CONFIG.iterations)
-    pictures: list[FloatImage] = []
-    results: list[Result] = []
-    for frame in linked(((number, one, number == 0) for number, one in enumerate(frames)), settings):
-        model.enter(frame)
-        result = first
-        if not frame.begins:
-            start = model.start(frame)
-            result = stylizer.stylize(
-                frame.content,
-                initial=frame.content if start.initial is None else start.initial,
-                anchor=start.anchor,
-                iterations=settings.frame_iterations,
-            )
-        pictures.append(saved(result.picture))
-        results.append(result)
-        model.remember(frame, _kept(pictures[-1]))
-    return pictures, results
-
-
-def _kept(picture: FloatImage) -> Callable[[], FloatImage]:
-    return lambda: picture
-
-
-def saved(picture: FloatImage) -> FloatImage:
-    """`picture` as it comes back from the file it is saved in."""
-    return from_uint8(to_uint8(picture))
-
-
-def meter_of(contents: Sequence[FloatImage], pictures: Sequence[FloatImage]) -> tuple[float, float, float]:
-    """Mean warping error of the pictures, of the contents, and mean motion in pixels."""
-    meter = ConsistencyMeter()
-    found = [meter.feed(content, picture) for content, picture in zip(contents, pictures, strict=True)]
-    rows = [row for row in found if row is not None]
-    means = [np.mean([getattr(row, name) for row in rows]) for name in ("error", "floor", "motion")]
-    return float(means[0]), float(means[1]), float(means[2])
-
-
-def loss_of(results: Sequence[Result]) -> float:
-    """Mean content and style loss of all frames but the first, weighted as in the objective."""
-    return float(np.mean([result.losses["content"] + result.losses["style"] for result in results[1:]]))
-
-
-def clips(media: Media, size: int, sheet: Path | None) -> bool:
+def clips(asked: Asked) -> bool:
     """The table of the modes on real clips."""
     print()
     tables.head(
@@ -130,34 +81,21 @@ def clips(media: Media, size: int, sheet: Path | None) -> bool:
         texts=3,
     )
     good = True
-    for name, part, paintings in CLIPS:
-        contents = clip_frames(media.video(name), part, size)
-        for painting in paintings:
-            style = read_picture(media.painting(painting), size, CONFIG.minimum_side)
-            stylizer = Stylizer(
-                CONFIG,
-                [style],
-                load_weights("vgg19-slim"),
-                temporal_weight=SETTINGS.anchor_weight,
-            )
-            first = stylizer.stylize(contents[0])
-            made = {
-                mode: stylize_clip(stylizer, contents, mode, first) for mode in ("off", "previous", "flow")
-            }
-            good &= _rows(name, painting, contents, made)
-            if sheet is not None:
-                write_strips(
-                    sheet / f"{name}-{painting}.png", contents, {key: one[0] for key, one in made.items()}
-                )
+    for clip in asked.clips:
+        contents = clip_frames(asked.media.video(clip.name), clip.part, asked.size)[: asked.frames]
+        for painting in clip.paintings:
+            made = stylize_modes(asked, asked.stylizer(painting), contents)
+            good &= _rows(clip.name, painting, contents, made)
+            strips = {mode: one.pictures for mode, one in made.items()}
+            write_strips(asked, f"{clip.name}-{painting}", contents, strips)
     return good
 
 
 def _rows(name: str, painting: str, contents: Sequence[FloatImage], made: dict[str, Stylized]) -> bool:
-    errors = {mode: meter_of(contents, pictures)[0] for mode, (pictures, _) in made.items()}
-    _, floor, motion = meter_of(contents, contents)
-    losses = {mode: loss_of(results) for mode, (_, results) in made.items()}
-    for mode, (_, results) in made.items():
-        evaluations = np.mean([result.evaluations for result in results[1:]])
+    errors = {mode: meter_of(contents, one.pictures)[0] for mode, one in made.items()}
+    _, floor, moved = meter_of(contents, contents)
+    losses = {mode: one.loss for mode, one in made.items()}
+    for mode in MODES:
         tables.row(
             name,
             painting,
@@ -167,9 +105,9 @@ def _rows(name: str, painting: str, contents: Sequence[FloatImage], made: dict[s
             f"{errors[mode] / errors['previous']:.2f}",
             f"{errors[mode] / floor:.2f}",
             f"{losses[mode] / losses['off']:.3f}",
-            f"{evaluations:.1f}",
+            f"{made[mode].evaluations:.1f}",
         )
-    tables.row(name, "", "the clip itself", f"{floor * 1e4:.2f}", "", "", "1", "", f"motion {motion:.2f} px")
+    tables.row(name, "", "the clip itself", f"{floor * 1e4:.2f}", "", "", "1", "", f"motion {moved:.2f} px")
     flow = errors["flow"]
     return (
         flow <= OFF_BAR * errors["off"] and flow <= PREVIOUS_BAR * errors["previous"]
@@ -177,18 +115,12 @@ def _rows(name: str, painting: str, contents: Sequence[FloatImage], made: dict[s
     )  # fmt: skip
 
 
-def still(media: Media, size: int, sheet: Path | None) -> bool:
+def still(asked: Asked) -> bool:
     """One photo for 120 frames: first against last."""
     print()
     tables.head("still photo", "first against last, PSNR dB", "mean brightness, last / first")
-    photo = read_picture(media.photo("chelsea-cat"), size, 64)
-    style = read_picture(media.painting("vangogh-starry-night"), size, 64)
-    stylizer = Stylizer(
-        CONFIG,
-        [style],
-        load_weights("vgg19-slim"),
-        temporal_weight=SETTINGS.anchor_weight,
-    )
+    photo = read_picture(asked.media.photo("chelsea-cat"), asked.size, 64)
+    stylizer = asked.stylizer("vangogh-starry-night")
     first = stylizer.stylize(photo)
     rng = np.random.default_rng(0)
     noisy = [
@@ -197,158 +129,24 @@ def still(media: Media, size: int, sheet: Path | None) -> bool:
     ]
     good = True
     for name, contents in (("as it is", [photo] * STILL_FRAMES), ("with noise of 2/255", noisy)):
-        pictures, _ = stylize_clip(stylizer, contents, "flow", first)
+        pictures = stylize_clip(asked, stylizer, contents, "flow", first).pictures
         psnr = -10 * np.log10(max(1e-12, float(np.mean((pictures[0] - pictures[-1]) ** 2))))
         brightness = float(pictures[-1].mean() / pictures[0].mean())
         tables.row(name, f"{psnr:.1f}", f"{brightness:.4f}")
         good &= psnr >= PSNR_BAR and abs(brightness - 1) <= BRIGHTNESS_BAR
-        if sheet is not None:
-            strip = np.concatenate([pictures[number] for number in (0, 40, 80, STILL_FRAMES - 1)], axis=1)
-            write_image(sheet / f"still {name}.png", strip, overwrite=True)
+        write_sheet(asked, f"still {name}", [[pictures[number] for number in (0, 40, 80, STILL_FRAMES - 1)]])
     return good
 
 
-def motion(media: Media, size: int, sheet: Path | None) -> bool:
-    """Clips whose motion is known: the error along the true motion, and the trail behind a moving object."""
-    print()
-    tables.head(
-        "motion", "frames", "error along the true motion e-4, off / previous / flow", "the clip's own"
-    )
-    style = read_picture(media.painting("vangogh-starry-night"), size, 64)
-    stylizer = Stylizer(
-        CONFIG,
-        [style],
-        load_weights("vgg19-slim"),
-        temporal_weight=SETTINGS.anchor_weight,
-    )
-    good = True
-    for name, make in (
-        ("pan, 3 px a frame", pan),
-        ("zoom, 1 % a frame", zoom),
-        ("object, 4 px a frame", passing),
-    ):
-        frames, compare = make(media, size)
-        first = stylizer.stylize(frames[0])
-        made = {mode: stylize_clip(stylizer, frames, mode, first)[0] for mode in ("off", "previous", "flow")}
-        errors = [compare(made[mode]) for mode in made]
-        tables.row(
-            name,
-            len(frames),
-            " / ".join(f"{error * 1e4:.2f}" for error in errors),
-            f"{compare(frames) * 1e4:.2f}",
-        )
-        good &= errors[2] <= OFF_BAR * errors[0]
-        if sheet is not None:
-            write_strips(sheet / f"{name}.png", frames, made)
-        if make is passing:
-            good &= _trail(stylizer, frames, made["flow"], first)
-    return good
-
-
-Compare = Callable[[Sequence[FloatImage]], float]
-
-
-def pan(media: Media, size: int) -> tuple[list[FloatImage], Compare]:
-    """A window that slides over a photo by 3 whole pixels a frame."""
-    photo = read_picture(media.photo("coffee"), 2 * size, 64)
-    height, width, count = size * 9 // 16, size, 24
-    frames = [np.ascontiguousarray(photo[40 : 40 + height, 3 * t : 3 * t + width]) for t in range(count)]
-    return frames, lambda made: float(
-        np.mean([np.mean((now[:, :-3] - before[:, 3:]) ** 2) for before, now in pairwise(made)])
-    )
-
-
-def zoom(media: Media, size: int) -> tuple[list[FloatImage], Compare]:
-    """A window that closes in on a photo's middle by 1 % a frame."""
-    import cv2
-
-    photo = read_picture(media.photo("coffee"), 2 * size, 64)
-    height, width, count = size * 9 // 16, size, 24
-    large = np.ascontiguousarray(photo[: 2 * height])
-    large = resize_image(large, (2 * width, 2 * height))
-
-    def sampled(picture: FloatImage, scale: float) -> FloatImage:
-        """Pixel x shows the picture at the picture's middle + scale (x - the result's middle)."""
-        tall, wide = picture.shape[:2]
-        matrix = np.array(
-            [[scale, 0, (wide - scale * width) / 2], [0, scale, (tall - scale * height) / 2]], np.float32
-        )
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(picture, matrix, (width, height), flags=flags)
-
-    def compare(made: Sequence[FloatImage]) -> float:
-        inner = slice(8, -8)
-        return float(
-            np.mean(
-                [
-                    np.mean((sampled(before, 1 / 1.01)[inner, inner] - now[inner, inner]) ** 2)
-                    for before, now in pairwise(made)
-                ]
-            )
-        )
-
-    return [sampled(large, 2 / 1.01**t) for t in range(count)], compare
-
-
-def passing(media: Media, size: int) -> tuple[list[FloatImage], Compare]:
-    """A textured square that passes over a still photo by 4 px a frame; compared where nothing moves."""
-    photo = read_picture(media.photo("coffee"), size, 64)
-    height = size * 9 // 16
-    background = np.ascontiguousarray(photo[:height])
-    patch = read_picture(media.photo("tulips"), size // 4, 16)[: size // 4, : size // 4]
-    frames = []
-    for t in range(24):
-        frame = background.copy()
-        left = 20 + 4 * t
-        frame[40 : 40 + patch.shape[0], left : left + patch.shape[1]] = patch
-        frames.append(frame)
-
-    def compare(made: Sequence[FloatImage]) -> float:
-        errors = []
-        for t in range(1, len(made)):
-            outside = np.ones(frames[0].shape[:2], bool)
-            outside[32 : 48 + patch.shape[0], 8 + 4 * t : 28 + 4 * t + patch.shape[1]] = False
-            errors.append(np.mean((made[t] - made[t - 1])[outside] ** 2))
-        return float(np.mean(errors))
-
-    return frames, compare
-
-
-def _trail(
-    stylizer: Stylizer, frames: Sequence[FloatImage], made: Sequence[FloatImage], first: Result
-) -> bool:
-    """Whether the uncovered background looks like background: its content loss against a frame made alone."""
-    alone = stylizer.stylize(frames[-1])
-    side = frames[0].shape[1] // 4
-    uncovered = (slice(40, 40 + side), slice(20, 20 + 4 * (len(frames) - 1)))
-    never = (slice(40, 40 + side), slice(20 + 4 * len(frames) + side, None))
-
-    def contrast(picture: FloatImage, where: tuple[slice, slice]) -> float:
-        """How far the luminance of a region is from the photo's, at the scale of things: 8 px means."""
-        import cv2
-
-        blurred = [cv2.GaussianBlur(one, (0, 0), 4.0)[where].mean(-1) for one in (picture, frames[-1])]
-        return float(np.corrcoef(blurred[0].ravel(), blurred[1].ravel())[0, 1])
-
-    rows = [(contrast(made[-1], where), contrast(alone.picture, where)) for where in (uncovered, never)]
-    print()
-    tables.head("last frame", "form agrees with the photo's: flow", "made alone")
-    for name, (ours, theirs) in zip(("uncovered by the object", "never covered"), rows, strict=True):
-        tables.row(name, f"{ours:.3f}", f"{theirs:.3f}")
-    del first
-    return rows[0][0] >= rows[0][1] - 0.1
-
-
-def cut(media: Media, size: int, sheet: Path | None) -> bool:
+def cut(asked: Asked) -> bool:
     """The frames after a cut through the command line's loop, against a clip that starts there."""
     print()
     tables.head("cut", "equal to a clip that starts there", texts=2)
-    del sheet
     good = True
     for at in (55, 148):
         hashes = []
         for start in (at - 8, at):
-            with run_command(media, "bunny-two-cuts", f"{start}:{at + 3}", size) as run:
+            with run_command(asked, "bunny-two-cuts", f"{start}:{at + 3}") as run:
                 lines = (run / "journal.jsonl").read_text().splitlines()
             rows = {row["index"]: row["sha256"] for row in map(json.loads, lines)}
             hashes.append([rows[number] for number in range(at, at + 3)])
@@ -357,7 +155,7 @@ def cut(media: Media, size: int, sheet: Path | None) -> bool:
     return good
 
 
-def colors(media: Media, size: int, sheet: Path | None) -> bool:
+def colors(asked: Asked) -> bool:
     """Keeping the clip's colours, against letting the painting's in: flicker, and how far the colours are."""
     print()
     tables.head(
@@ -370,10 +168,10 @@ def colors(media: Media, size: int, sheet: Path | None) -> bool:
     )
     good = True
     for name in ("flower", "bunny-two-cuts"):
-        contents = clip_frames(media.video(name), "0:24", size)
+        contents = clip_frames(asked.media.video(name), "0:24", asked.size)
         errors = []
         for choice in ("none", "histogram", "luminance"):
-            with run_command(media, name, "0:24", size, "--preserve-color", choice) as run:
+            with run_command(asked, name, "0:24", "--preserve-color", choice) as run:
                 pictures = [read_image(path) for path in sorted((run / "frames").glob("*.png"))]
             errors.append(meter_of(contents, pictures)[0])
         pairs = zip(contents, pictures, strict=True)
@@ -382,29 +180,13 @@ def colors(media: Media, size: int, sheet: Path | None) -> bool:
         tables.row(name, *(f"{error * 1e4:.2f}" for error in (*errors, own)), f"{off:.2f}")
         # The colours are the clip's own, and so is what they flicker; nothing may come on top.
         good &= errors[1] <= errors[0] + own and errors[2] <= errors[0] + own
-        if sheet is not None:
-            write_strips(sheet / f"colors-{name}.png", contents, {"luminance": pictures})
+        write_strips(asked, f"colors-{name}", contents, {"luminance": pictures})
     return good
 
 
 def chroma(picture: FloatImage) -> FloatImage:
     """What is left of the colours without their luma."""
     return picture - grey(picture)
-
-
-@contextmanager
-def run_command(media: Media, name: str, part: str, size: int, *more: str) -> Iterator[Path]:
-    """`deepfusion video` on frames of a clip; gives the run folder, which is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "out.mp4"
-        command = [
-            sys.executable, "-m", "pipeline.cli", "video", str(media.video(name)),
-            "--style", str(media.painting("vangogh-starry-night")), "-o", str(output),
-            "--frames", part, "--size", str(size), "--keep-run", "-q", "--backbone", "vgg19-slim", *more,
-        ]  # fmt: skip
-        root = Path(__file__).resolve().parents[2]
-        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(root)})
-        yield output.with_name(output.name + ".run")
 
 
 @dataclass
@@ -417,35 +199,31 @@ class _Timer:
         self.seconds += time.perf_counter() - began
 
 
-def _guide(model: MotionModel, tracker: FlowTracker, content: FloatImage) -> object:
-    return model.guide(content, tracker.look(content))
-
-
-def cost(media: Media, size: int, sheet: Path | None) -> bool:
+def cost(asked: Asked) -> bool:
     """Flow, masks and warping of a frame at 512 px against its iterations on the full network's shape."""
-    del size, sheet
-    contents = clip_frames(media.video("flower"), "0:6", 512)
-    style = read_picture(media.painting("vangogh-starry-night"), 512, 64)
-    stylizer = Stylizer(CONFIG, [style], _full_shape(), temporal_weight=SETTINGS.anchor_weight)
-    tracker = FlowTracker(SETTINGS.long_term, SETTINGS.flow_quality)
-    model = MotionModel(max(SETTINGS.long_term))
-    model.remember(contents[0], lambda: contents[0])
-    model.guide(contents[0], tracker.look(contents[0]))
+    settings = asked.settings
+    contents = clip_frames(asked.media.video("flower"), "0:6", 512)
+    stylizer = replace(asked, weights=_full_shape()).stylizer("vangogh-starry-night", 512)
+    tracker = FlowTracker(settings.long_term, settings.flow_quality)
+    model = MotionModel(max(settings.long_term))
+
+    def guide(content: FloatImage) -> object:
+        return model.guide(content, tracker.look(content))
+
+    model.remember(contents[0], kept(contents[0]))
+    guide(contents[0])
     flow, frame = _Timer(), _Timer()
     for content in contents[1:]:
-        flow(partial(_guide, model, tracker, content))
-        model.remember(content, _kept(content))
+        flow(partial(guide, content))
+        model.remember(content, kept(content))
     start, anchor = model.guide(contents[-1], tracker.look(contents[-1]))
-    stylizer.stylize(contents[-1], initial=start, anchor=anchor, iterations=2)
-    frame(
-        lambda: stylizer.stylize(
-            contents[-1], initial=start, anchor=anchor, iterations=SETTINGS.frame_iterations
-        )
-    )
+    optimise = partial(stylizer.stylize, contents[-1], initial=start, anchor=anchor)
+    optimise(iterations=2)
+    frame(partial(optimise, iterations=settings.frame_iterations))
     each = flow.seconds / (len(contents) - 1)
     print(
         f"\nAt 512 px: flow, masks and warping {each * 1e3:.0f} ms, a frame's "
-        f"{SETTINGS.frame_iterations} iterations on the full network {frame.seconds:.1f} s: "
+        f"{settings.frame_iterations} iterations on the full network {frame.seconds:.1f} s: "
         f"{each / frame.seconds:.2%}"
     )
     return each <= COST_BAR * frame.seconds
@@ -463,16 +241,12 @@ def _full_shape() -> Weights:
     return Weights("custom", "random", "", layers)
 
 
-def write_strips(path: Path, contents: Sequence[FloatImage], made: dict[str, list[FloatImage]]) -> None:
-    """Rows of frames of the content and each mode, with its change from the frame before, times 4, below."""
-    numbers = [int(number) for number in np.linspace(1, len(contents) - 1, 5)]
-    rows = [np.concatenate([contents[number] for number in numbers], axis=1)]
-    for pictures in made.values():
-        rows.append(np.concatenate([pictures[number] for number in numbers], axis=1))
-        changes = [np.clip(4 * np.abs(pictures[number] - pictures[number - 1]), 0, 1) for number in numbers]
-        rows.append(np.concatenate(changes, axis=1))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, np.concatenate(rows, axis=0), overwrite=True)
+def at_least_two(text: str) -> int:
+    """A number of frames that has a change to measure."""
+    count = int(text)
+    if count < 2:
+        raise argparse.ArgumentTypeError(f"{count}: two frames at least, there is no change in fewer")
+    return count
 
 
 PARTS = {"clips": clips, "still": still, "motion": motion, "cut": cut, "colors": colors, "cost": cost}
@@ -487,10 +261,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--sheet", type=Path, help="folder for contact sheets")
-    parser.add_argument("--temporal-weight", type=float, default=SETTINGS.temporal_weight)
+    parser.add_argument("--temporal-weight", type=float, default=VideoSettings.temporal_weight)
+    parser.add_argument("--backbone", choices=tuple(WIDTHS), default="vgg19-slim")
+    parser.add_argument(
+        "--clips", type=clips_named, default=CLIPS, metavar="NAME,NAME",
+        help="part clips: only these, by clip or CLIP/PAINTING",
+    )  # fmt: skip
+    parser.add_argument(
+        "--frames", type=at_least_two, metavar="N", help="part clips: at most N frames of each"
+    )
     options = parser.parse_args(arguments)
-    globals()["SETTINGS"] = replace(SETTINGS, temporal_weight=options.temporal_weight)
-    results = {part: PARTS[part](options.media, options.size, options.sheet) for part in options.part}
+    load_tensorflow()
+    settings = VideoSettings(temporal_weight=options.temporal_weight)
+    weights = load_weights(options.backbone)
+    asked = Asked(
+        media=options.media,
+        size=options.size,
+        sheet=options.sheet,
+        settings=settings,
+        weights=weights,
+        mixed=is_mixed(settings.precision, weights),
+        clips=options.clips,
+        frames=options.frames,
+    )
+    results = {part: PARTS[part](asked) for part in options.part}
     print("\n" + ", ".join(f"{part}: {'reached' if good else 'MISSED'}" for part, good in results.items()))
     return 0 if all(results.values()) else 1
 
