@@ -17,6 +17,7 @@ from numpy_vgg import pool
 from stylize.statistics import moments, nearest, sliced
 
 Array = NDArray[np.float64]
+Plane = NDArray[np.floating[Any]]
 Maps = Mapping[str, Array]
 """Activations (H', W', C), or places (H', W', R), by layer."""
 
@@ -30,7 +31,7 @@ class Case:
     styles: Sequence[Maps]
     shares: Sequence[float]
     places: Maps | None = None
-    tones: tuple[Array, Sequence[Array]] | None = None
+    tones: tuple[Plane, Sequence[Plane]] | None = None
     coherence: float = 0.0
 
     @property
