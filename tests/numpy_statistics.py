@@ -233,7 +233,7 @@ def apart_in_tone(case: Case, number: int) -> Array:
         return np.zeros((1, 1))
     own, theirs = case.tones[0].ravel(), case.tones[1][number].ravel()
     wanted = (own - own.mean()) * min(theirs.std() / own.std(), 1.5) + theirs.mean()
-    return (wanted[:, None] - theirs[None, :]) ** 2
+    return 3.0 * (wanted[:, None] - theirs[None, :]) ** 2
 
 
 def firmness(case: Case) -> Array:

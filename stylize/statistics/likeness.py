@@ -12,7 +12,7 @@ from stylize.statistics.coherence import Rows, Values
 from stylize.statistics.columns import Columns
 from stylize.types import Tensor
 
-_TONE = 1.0
+_TONE = 3.0
 """What a difference of 1 in luminance costs beside the cosine: dark, flat parts stay dark."""
 
 _MOST_CONTRAST = 1.5
@@ -24,8 +24,9 @@ _EVEN = 0.015
 _EVEN_SIDE = 5
 """Positions around one that are looked at for it."""
 
-_MOST_CANDIDATES = 2**14
-"""More positions of a painting are thinned out evenly: matching costs picture times painting."""
+_MOST_CANDIDATES = 2**13
+"""More positions of a painting are thinned out evenly: matching costs picture times painting, and neighbours
+find the rest (:mod:`stylize.statistics.coherence`)."""
 
 _CHUNK = 2048
 """Positions matched at once: bounds the memory."""
