@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,7 @@ class StyleTargets:
         self._guided = guided
         self._known: dict[int, list[Mapping[str, Tensor]]] = {}
         self._toned: dict[int, list[Tensor]] = {}
+        self._content = Remembered(lambda content: evaluator.seen(term, content))
         self._last: tuple[Any, dict[str, Any]] | None = None
 
     def of(
@@ -76,8 +77,8 @@ class StyleTargets:
             places = self._places(look, content) if self._guided else None
             scene = Scene(self._described(level), shares, places, renewal=renewal)
             if self.statistic.matches:
-                seen, own = (self._evaluator.seen(self._term, one) for one in (picture, content))
-                scene = replace(scene, picture=seen, content=own, tones=self._tones(level, content))
+                seen, tones = self._evaluator.seen(self._term, picture), self._tones(level, content)
+                scene = replace(scene, picture=seen, content=self._content(content), tones=tones)
             targets = self.statistic.targets(scene)
             self._last = (key, targets) if shared else None
         return {SCALE: tf.constant(look.factor), **targets}
@@ -118,6 +119,19 @@ class StyleTargets:
             places = tf.clip_by_value(tf.image.resize(places, shape, antialias=True), 0.0, 1.0)
         halvings = {layer: self._term.spacing(layer).bit_length() - 1 for layer, _ in self._term.layers}
         return {layer: halved(places, times) for layer, times in halvings.items()}
+
+
+class Remembered:
+    """What is made of a picture, kept until another comes: renewed targets ask for a content's again."""
+
+    def __init__(self, make: Callable[[FloatImage], Mapping[str, Tensor]]) -> None:
+        self._make = make
+        self._last: tuple[FloatImage, Mapping[str, Tensor]] | None = None
+
+    def __call__(self, picture: FloatImage) -> Mapping[str, Tensor]:
+        if self._last is None or self._last[0] is not picture:
+            self._last = picture, self._make(picture)
+        return self._last[1]
 
 
 def luminance(picture: FloatImage) -> Tensor:

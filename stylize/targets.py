@@ -14,7 +14,7 @@ from stylize.flatness import roughness, smoothed_at
 from stylize.look import PLAIN, Look, normalised
 from stylize.objective import SCALE
 from stylize.statistics import Statistic
-from stylize.style_targets import StyleTargets
+from stylize.style_targets import Remembered, StyleTargets
 from stylize.types import FloatImage
 
 
@@ -47,6 +47,7 @@ class Targets:
         self._styles = styles
         self._blend = normalised(blend, len(styles))
         self._rough: list[float] | None = None
+        self._content = Remembered(self._content_maps)
         self._style = {
             term.name: StyleTargets(
                 evaluator, term, statistic, styles, self._blend, config.minimum_side, guided=guided
@@ -78,7 +79,7 @@ class Targets:
         }
         for term in self._evaluator.objective.terms:
             if term.name == "content":
-                targets["content"] = self._evaluator.seen(term, content)
+                targets["content"] = self._content(content)
             elif term.name == "tv":
                 targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
             elif term.name == "flat":
@@ -90,6 +91,10 @@ class Targets:
                     "image": (tf.constant(held.picture[None]), tf.constant(held.weights[None, ..., None]))
                 }
         return targets
+
+    def _content_maps(self, content: FloatImage) -> Mapping[str, Any]:
+        term = next(term for term in self._evaluator.objective.terms if term.name == "content")
+        return self._evaluator.seen(term, content)
 
     def _allowed(self, look: Look) -> Any:
         """The contrast that flat parts may have: that of the styles' own, by their shares."""

@@ -18,7 +18,9 @@ from stylize.anchor import Anchor
 from stylize.checkpoint import Checkpoint
 from stylize.config import SUITED, StylizeConfig
 from stylize.errors import ConfigError
+from stylize.evaluator import Evaluator
 from stylize.look import Look
+from stylize.objective import Term
 from stylize.optimize import Progress, Renewal
 from stylize.stylizer import Stylizer
 from stylize.targets import Targets
@@ -184,6 +186,24 @@ def test_renewed_targets_are_for_the_picture_as_it_stands(name: str, asked: list
     terms = engine.evaluator.terms(tf.constant(result.picture[None]), last).numpy()[:, 0]
     assert result.losses["content"] == pytest.approx(terms[0], rel=1e-5)
     assert result.losses["style"] == pytest.approx(terms[1], rel=1e-5)
+
+
+def test_renewing_looks_at_the_content_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each term; and again when another comes."""
+    engine, found = stylizer("nearest"), []
+    seen = Evaluator.seen
+
+    def recorded(self: Evaluator, term: Term, picture: Any) -> Any:
+        found.append((term.name, picture is CONTENT))
+        return seen(self, term, picture)
+
+    monkeypatch.setattr(Evaluator, "seen", recorded)
+    for renewal in range(3):
+        engine.targets(CONTENT, picture=CONTENT + np.float32(0.01), renewal=renewal)
+    assert sorted(term for term, content in found if content) == ["content", "style"]
+    other = random_picture(24, 32, 7)
+    one, two = (engine.targets(each)["content"]["block2_conv1"] for each in (other, CONTENT))
+    assert np.abs(one - two).max() > 0.0
 
 
 @pytest.mark.slow
