@@ -3,7 +3,7 @@
     python scripts/make_docs.py pictures MEDIA docs/images
 
 MEDIA has folders `photos` and `paintings`. Every sheet shows photo, painting and result, made by the default
-settings; `wipe.webp` is a progress movie.
+settings; `wipe.webp` is a progress movie. Results that scripts/bench/look.py has made will do, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.styling.precision import is_native
 from scripts.media import Media
 from stylize.stylizer import Stylizer
 from stylize.weights import load_weights
-from video.images import resize_image, write_image
+from video.images import read_image, resize_image, write_image
 
 PAIRS = (
     ("chelsea-cat", "hokusai-great-wave"),
@@ -32,7 +32,7 @@ PAIRS = (
     ("flower-2268x1512", "monet-water-lilies"),
 )
 MOVIE_OF = ("tulips", "vangogh-starry-night")
-SIZE = 448
+SIZE = 512
 HEIGHT = 300
 GAP = 6
 MOVIE = ("--size", "400", "--movie-seconds", "4", "--movie-wipe", "--overwrite", "-q")
@@ -74,9 +74,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="make_docs.py pictures", description=__doc__.splitlines()[0])
     parser.add_argument("media", type=Media.named)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--results", type=Path, help="also write the results at full size to this folder")
+    parser.add_argument("--results", type=Path, help="keep the results in this folder, and go on from them")
     options = parser.parse_args(arguments)
-    options.folder.mkdir(parents=True, exist_ok=True)
+    for folder in filter(None, (options.folder, options.results)):
+        folder.mkdir(parents=True, exist_ok=True)
     load_tensorflow()
     config, settings = build_settings("image", read_preset("default"))
     weights = load_weights("vgg19")
@@ -85,12 +86,15 @@ def main(arguments: list[str]) -> None:
         content = read_picture(options.media.photo(photo), SIZE, config.minimum_side)
         file = options.media.painting(painting)
         style = read_style(file, SIZE, settings.style_scale, config.minimum_side, settings.style_crop)
-        result = Stylizer(config, [style], weights, mixed=mixed).stylize(content)
         name = f"{photo}-{painting}"
-        print(f"{name}: {result.evaluations} evaluations, {result.seconds:.0f} s", flush=True)
-        write_image(options.folder / f"{name}.jpg", row([content, style, result.picture]), quality=85)
-        if options.results:
-            options.results.mkdir(parents=True, exist_ok=True)
-            write_image(options.results / f"{name}.png", result.picture)
+        kept = None if options.results is None else options.results / f"{name}.png"
+        if kept is not None and kept.is_file():
+            picture = read_image(kept)
+        else:
+            picture = Stylizer(config, [style], weights, mixed=mixed).stylize(content).picture
+            if kept is not None:
+                write_image(kept, picture)
+        print(name, flush=True)
+        write_image(options.folder / f"{name}.jpg", row([content, style, picture]), quality=85)
     photo, painting = MOVIE_OF
     make_movie(options.media.photo(photo), options.media.painting(painting), options.folder / "wipe.webp")
