@@ -18,7 +18,7 @@ from pipeline.steps.finish import make_movie, save_settings
 from pipeline.steps.outlook import Outlook
 from pipeline.steps.rehearsal import outputs_of
 from pipeline.styling.factory import build_stylizer, on_network, unit_cost
-from pipeline.styling.looks import NO_PLACE, Masks, is_bare, look_of, mask_files, masks_of_picture
+from pipeline.styling.looks import Masks, look_of, mask_files, masks_of_picture, warn_if_bare
 from pipeline.styling.one_picture import optimise, result_line
 from pipeline.styling.pictures import exif_for, note_pages, read_picture
 from video.drives import remove
@@ -45,8 +45,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         job, job.styles, max(content.shape[:2]), weights, display, palette=content, offline=options.offline
     )
     look = look_of(job.settings, len(stylizer.styles), masks)
-    if is_bare(look):
-        display.warn(f"{shown(job.content)}: {NO_PLACE}")
+    warn_if_bare(look, job.content, display)
     warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)

@@ -11,16 +11,21 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from stylize.colors import LUMA
 from stylize.losses import weighted_total_variation
-from stylize.types import FloatImage
+from stylize.types import FloatImage, Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
 _NEIGHBOURHOOD = 9
 _EVEN = 1e-6
 """No variance is smaller: a picture of one colour is flat everywhere."""
 
 _QUIETEST = 0.25
 """The share of a picture that counts as flat: its quietest neighbourhoods."""
+
+
+def luminance(picture: FloatImage) -> Tensor:
+    """The luma of a picture, shape (H, W, 3), as a map: shape (1, H, W, 1)."""
+    return tf.tensordot(tf.constant(picture[None]), tf.constant(LUMA), 1)[..., None]
 
 
 def flatness(picture: FloatImage) -> NDArray[np.float32]:
@@ -39,7 +44,7 @@ def flatness(picture: FloatImage) -> NDArray[np.float32]:
     array
         Shape (H, W), in (0, 1].
     """
-    luma = tf.tensordot(tf.constant(picture[None]), tf.constant(_LUMA), 1)[..., None]
+    luma = luminance(picture)
     size = luma.shape[1:3]
     coarse = tf.nn.avg_pool2d(luma, 2, 2, "SAME")
     luma = tf.image.resize(coarse, size, method="bilinear")

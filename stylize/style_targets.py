@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from stylize.evaluator import Evaluator
+from stylize.flatness import luminance
 from stylize.look import Look, regions
 from stylize.objective import SCALE, Term
 from stylize.pyramid import rescale
@@ -132,8 +133,3 @@ class Remembered:
         if self._last is None or self._last[0] is not picture:
             self._last = picture, self._make(picture)
         return self._last[1]
-
-
-def luminance(picture: FloatImage) -> Tensor:
-    """Of a picture, shape (H, W, 3): shape (1, H, W, 1)."""
-    return tf.tensordot(tf.constant(picture), tf.constant([0.299, 0.587, 0.114]), 1)[None, ..., None]

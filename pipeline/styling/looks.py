@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
+from pipeline.progress.display import Display
 from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.job_settings import mask_paths
+from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.look import Look, Plane
@@ -21,8 +23,6 @@ _SAME_SHAPE = 0.02
 
 _DARK = 1.0 / 255.0
 """Of masks that go nowhere, in 8 bits."""
-
-NO_PLACE = "the masks leave no place for a style: it stays as it was; white is where a style goes"
 
 Masks = tuple["Plane", ...]
 """One plane for each mask of a job, in the order of `mask_paths`."""
@@ -59,9 +59,13 @@ def look_of(settings: JobSettings, styles: int, masks: Masks, plain: Look | None
     return replace(plain, masks=tuple(np.moveaxis(places, -1, 0)))
 
 
-def is_bare(look: Look) -> bool:
-    """Whether masks leave no place for any style."""
-    return bool(look.masks) and all(mask is not None and mask.max() < _DARK for mask in look.masks)
+def warn_if_bare(look: Look, picture: Path, display: Display) -> None:
+    """Say so where masks leave no place for any style."""
+    if look.masks and all(mask is not None and mask.max() < _DARK for mask in look.masks):
+        display.warn(
+            f"{shown(picture)}: the masks leave no place for a style: it stays as it was; white is where a "
+            f"style goes"
+        )
 
 
 def preserved(look: Look) -> Plane | None:

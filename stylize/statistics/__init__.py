@@ -19,7 +19,7 @@ from stylize.statistics.sliced import Sliced
 __all__ = ["Scene", "Statistic", "halved", "statistic_of"]
 
 
-def statistic_of(name: str, compare_grams: Callable[[Any, Any], Any], coherence: float = 1.0) -> Statistic:
+def statistic_of(name: str, compare_grams: Callable[[Any, Any], Any], coherence: float) -> Statistic:
     """The statistic that a setting names; Gram matrices are compared by the given formula.
 
     `coherence` is of nearest neighbours: see :class:`Nearest`.

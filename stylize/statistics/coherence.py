@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 Values = NDArray[np.float32]
 
-Likeness = Callable[[Rows, Rows], Values]
-"""How alike positions of the picture and of the painting are, pair by pair, each shape (N,)."""
-
 _REACHES = (16, 8, 4, 2, 1, 1, 1)
 """How far away the matches lie that are tried, one after the other: from far ones large pieces grow."""
 
@@ -29,7 +26,7 @@ _AROUND = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 def coherent(
     rows: Rows,
-    likeness: Likeness,
+    likeness: Callable[[Rows, Rows], Values],
     shape: tuple[int, int],
     painting: tuple[int, int],
     firmness: Values,
@@ -40,6 +37,8 @@ def coherent(
     ----------
     rows
         The painting's position that each position of the picture is matched with, shape (H * W,).
+    likeness
+        How alike positions of the picture and of the painting are, pair by pair, each shape (N,).
     shape, painting
         Height and width in positions, of the picture and the painting.
     firmness
@@ -51,8 +50,7 @@ def coherent(
     Rows
         Shape (H * W,).
     """
-    every = np.arange(len(rows))
-    alike = likeness(every, rows)
+    alike, rows = likeness(np.arange(len(rows)), rows), rows.copy()
     for reach in _REACHES:
         for down, across in _AROUND:
             tried = _from_beside(rows, shape, painting, reach * down, reach * across)
@@ -70,7 +68,6 @@ def coherent(
                 )
             better = found + firmness[open_] * gained > alike[open_]
             taken = open_[better]
-            rows, alike = rows.copy(), alike.copy()
             rows[taken], alike[taken] = tried[taken], found[better]
     return rows
 
