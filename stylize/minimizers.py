@@ -61,39 +61,12 @@ class Minimizer:
         self.best_loss = variable()
         self.evaluations = tf.Variable(0, trainable=False, dtype=tf.int32)
         self.scale = variable()
-        self._compiled: dict[str, Any] = {}
+        self._compiled_step: Any = None
 
     def start(self, image: Tensor, targets: Any) -> Tensor:
         """Forget everything and evaluate `image`, shape (1, H, W, 3); gives the values of the terms."""
         self._trace(targets)
         self._prepare(int(image.shape[1]), int(image.shape[2]))
-        return self._compiled["start"](image, targets)
-
-    def step(self, targets: Any) -> tuple[Tensor, Tensor]:
-        """One iteration; gives the terms' values and whether another iteration can go on from here."""
-        self._trace(targets)
-        return self._compiled["step"](targets)
-
-    def _trace(self, targets: Any) -> None:
-        if self._compiled:
-            return
-        image, aims = tf.TensorSpec(PICTURES), tf.nest.map_structure(_of_any_size, targets)
-        # A function of its own: start, step and the line search's loop share its one trace.
-        self._value_and_gradient = tf.function(self._evaluated, input_signature=(image, aims))
-        self._compiled["start"] = tf.function(self._start, input_signature=(image, aims))
-        self._compiled["step"] = tf.function(self._step, input_signature=(aims,))
-
-    def _evaluated(self, image: Tensor, targets: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss, its gradient, and the terms' values, shape (terms,)."""
-        self.traces += 1
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = self._evaluate(image, targets)
-            loss = tf.reduce_sum(terms)
-        self.evaluations.assign_add(1)
-        return loss, tape.gradient(loss, image), tf.reduce_sum(terms, axis=1)
-
-    def _start(self, image: Tensor, targets: Any) -> Tensor:
         self.evaluations.assign(0)
         self.scale.assign(1.0)
         loss, gradient, terms = self._value_and_gradient(image, targets)
@@ -104,6 +77,32 @@ class Minimizer:
         self.best_loss.assign(loss)
         self._reset()
         return terms
+
+    def step(self, targets: Any) -> tuple[Tensor, Tensor]:
+        """One iteration; gives the terms' values and whether another iteration can go on from here."""
+        self._trace(targets)
+        return self._compiled_step(targets)
+
+    def _trace(self, targets: Any) -> None:
+        if self._compiled_step is not None:
+            return
+        image, aims = tf.TensorSpec(PICTURES), tf.nest.map_structure(_of_any_size, targets)
+        # A function of its own: start, step and the line search's loop share its one trace. Nothing here is
+        # for AutoGraph to rewrite, and it would read all sources for that, which took a second and a half.
+        self._value_and_gradient = tf.function(
+            self._evaluated, input_signature=(image, aims), autograph=False
+        )
+        self._compiled_step = tf.function(self._step, input_signature=(aims,), autograph=False)
+
+    def _evaluated(self, image: Tensor, targets: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss, its gradient, and the terms' values, shape (terms,)."""
+        self.traces += 1
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            terms = self._evaluate(image, targets)
+            loss = tf.reduce_sum(terms)
+        self.evaluations.assign_add(1)
+        return loss, tape.gradient(loss, image), tf.reduce_sum(terms, axis=1)
 
     def renew(self, targets: Any) -> Tensor:
         """Go on from the best iterate with other targets: its loss and gradient are found anew.
