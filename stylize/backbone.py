@@ -50,8 +50,7 @@ class Vgg19:
     pooling
         "max", as trained, or "average" (Gatys et al. 2016, section 2: "slightly more appealing results").
     mixed
-        Convolve in bfloat16, which has float32's range and 8 bits of precision; what comes out has the
-        pictures' type all the same.
+        Convolve in bfloat16, which has float32's range and 8 bits of precision; activations are of that type.
     """
 
     def __init__(self, weights: Weights, *, pooling: str = "max", mixed: bool = False) -> None:
@@ -89,7 +88,7 @@ class Vgg19:
         Returns
         -------
         dict
-            By layer name, shape (N, H', W', C).
+            By layer name, shape (N, H', W', C), of the pictures' type, or bfloat16.
 
         Raises
         ------
@@ -111,7 +110,7 @@ class Vgg19:
             value = tf.nn.conv2d(value, tf.cast(kernel, dtype), strides=1, padding="SAME")
             value = tf.nn.relu(tf.nn.bias_add(value, tf.cast(bias, dtype)))
             if layer in wanted:
-                found[layer] = tf.cast(value, images.dtype)
+                found[layer] = value
         return found
 
     def rescaled(self, pictures: Sequence[FloatImage]) -> Vgg19:
@@ -141,7 +140,8 @@ class Vgg19:
         totals = dict.fromkeys(self.layers, 0.0)
         for picture in pictures:
             for layer, value in self.activations(picture[None], self.layers).items():
-                totals[layer] = totals[layer] + tf.reduce_mean(value, axis=(0, 1, 2)) / len(pictures)
+                mean = tf.reduce_mean(tf.cast(value, picture.dtype), axis=(0, 1, 2))
+                totals[layer] = totals[layer] + mean / len(pictures)
         return totals
 
     def _pool(self, value: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Lbfgs(Minimizer):
         self.steps = variable((history, *PICTURES))
         self.changes = variable((history, *PICTURES))
         self.inverse_curvatures = variable((history,))
-        self.pairs = tf.Variable(0, trainable=False, dtype=tf.int32)
+        self.products = variable((history, history))
         self.curvature = variable((*PICTURES[:3], 1))
         self.places = variable((*PICTURES[:3], 1))
         self._spectrum = variable((3, None, None), tf.complex64)
@@ -59,7 +59,7 @@ class Lbfgs(Minimizer):
     def _reset(self) -> None:
         plane = tf.zeros_like(self.image)[..., :1]
         self.inverse_curvatures.assign(tf.zeros_like(self.inverse_curvatures))
-        self.pairs.assign(0)
+        self.products.assign(tf.zeros_like(self.products))
         self.curvature.assign(plane)
         self.places.assign(plane + 1.0)
 
@@ -84,26 +84,22 @@ class Lbfgs(Minimizer):
         The recursion's coefficients solve two triangular systems in the products s_i y_j (newest first), so
         that the pairs are read in a few matrix products instead of one by one.
         """
-        order = (self.pairs - 1 - tf.range(self.history)) % self.history  # by age; its own inverse
-        steps, changes = (tf.reshape(pairs, (self.history, -1)) for pairs in (self.steps, self.changes))
-        known = tf.gather(self.inverse_curvatures, order)[:, None] > 0.0
-        products = tf.matmul(steps, changes, transpose_b=True)
-        products = tf.gather(tf.gather(products, order, axis=0), order, axis=1)
-        products = tf.linalg.band_part(tf.where(known & tf.transpose(known), products, 0.0), -1, 0)
+        known = self.inverse_curvatures[:, None] > 0.0
+        products = tf.where(known & tf.transpose(known), self.products, 0.0)
         curvatures = tf.where(known, tf.linalg.diag_part(products)[:, None], 1.0)
         products = tf.linalg.set_diag(products, curvatures[:, 0])
+        steps, changes = (tf.reshape(pairs, (self.history, -1)) for pairs in (self.steps, self.changes))
         q = tf.reshape(gradient, (-1, 1))
-        along = tf.where(known, tf.gather(tf.matmul(steps, q), order), 0.0)
-        alphas = tf.linalg.triangular_solve(products, along)
-        q = tf.reshape(q - tf.matmul(changes, tf.gather(alphas, order), transpose_a=True), tf.shape(gradient))
-        newest = tf.reshape(tf.gather(changes, order[0]), tf.shape(gradient))
-        curvature = self.inverse_curvatures[order[0]] * _dot(newest, self._scaled(newest))
+        alphas = tf.linalg.triangular_solve(products, tf.where(known, tf.matmul(steps, q), 0.0))
+        q = tf.reshape(q - tf.matmul(changes, alphas, transpose_a=True), tf.shape(gradient))
+        newest = self.changes[0]
+        curvature = self.inverse_curvatures[0] * _dot(newest, self._scaled(newest))
         r = self._scaled(q)
         first = _FIRST_STEP / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
         r = r * tf.where(curvature > 0.0, _GAIN / tf.maximum(curvature, 1e-30), first)
-        against = tf.where(known, tf.gather(tf.matmul(changes, tf.reshape(r, (-1, 1))), order), 0.0)
+        against = tf.where(known, tf.matmul(changes, tf.reshape(r, (-1, 1))), 0.0)
         deltas = tf.linalg.triangular_solve(products, curvatures * alphas - against, adjoint=True)
-        along = tf.matmul(steps, tf.gather(deltas, order), transpose_a=True)
+        along = tf.matmul(steps, deltas, transpose_a=True)
         return -(r + tf.reshape(along, tf.shape(gradient)))
 
     def _scaled(self, value: Tensor) -> Tensor:
@@ -141,14 +137,25 @@ class Lbfgs(Minimizer):
         """Store a pair of positive curvature; after a failed search forget all pairs instead."""
         sy = _dot(s, y)
         good = accepted & (sy > _CURVATURE_FLOOR * _dot(y, y)) & (sy > 0.0)
-        slot = self.pairs % self.history
-        known = ((self.steps, s), (self.changes, y), (self.inverse_curvatures, 1.0 / tf.where(good, sy, 1.0)))
-        for pairs, value in known:
-            # Not a scatter into the variable: after one, TensorFlow copies it whenever it is read.
-            old = pairs.read_value()
-            kept = tf.where(good, value, tf.gather(old, slot))
-            pairs.assign(tf.tensor_scatter_nd_update(old, [[slot]], [kept]))
-        self.pairs.assign_add(tf.cast(good, tf.int32))
+        tf.cond(good, lambda: self._push(s, y, sy), tf.no_op)
         self.curvature.assign(tf.where(good, metric.remembered(self.curvature, y), self.curvature))
         self.places.assign(tf.where(good, metric.relative_steps(self.curvature), self.places))
         self.inverse_curvatures.assign(self.inverse_curvatures * tf.cast(accepted, tf.float32))
+
+    def _push(self, s: Tensor, y: Tensor, sy: Tensor) -> Any:
+        """Put a pair in front of the others; the oldest goes.
+
+        By concatenation: after a scatter into a variable TensorFlow copies it whenever it is read, and on a
+        graphics card a scatter takes as long as several evaluations.
+        """
+        self.steps.assign(_in_front(s[None], self.steps))
+        self.changes.assign(_in_front(y[None], self.changes))
+        self.inverse_curvatures.assign(_in_front(1.0 / sy[None], self.inverse_curvatures))
+        older = tf.pad(self.products[:-1, :-1], [[1, 0], [1, 0]])
+        newest = tf.matmul(tf.reshape(self.steps, (self.history, -1)), tf.reshape(y, (-1, 1)))
+        self.products.assign(older + tf.pad(newest, [[0, 0], [0, self.history - 1]]))
+        return tf.no_op()
+
+
+def _in_front(newest: Tensor, pairs: Tensor) -> Tensor:
+    return tf.concat([newest, pairs[:-1]], axis=0)

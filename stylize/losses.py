@@ -7,6 +7,8 @@ positions M = H W (see :func:`gram_matrix`). Every function returns one number a
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from stylize.types import Tensor
@@ -118,6 +120,31 @@ def root_mean_square_error(value: Tensor, target: Tensor) -> Tensor:
     return tf.where(positive, tf.sqrt(tf.where(positive, mean, 1.0)), 0.0)
 
 
+@tf.custom_gradient
+def _differences(images: Tensor) -> Any:
+    """What pixels differ in from those before and above them, rows of pixels as one axis of values.
+
+    Shapes (N, H, (W - 1) * 3) and (N, H - 1, W * 3). Cut from whole rows and put together from them again:
+    slices of four axes and their gradients take TensorFlow a tenth of a whole evaluation.
+    """
+    shape = tf.shape(images)
+    rows = tf.reshape(images, (shape[0], shape[1], shape[2] * 3))
+
+    def gradient(right: Tensor, down: Tensor) -> Tensor:
+        column, row = tf.zeros_like(rows[:, :, :3]), tf.zeros_like(rows[:, :1])
+        found = tf.concat([column, right], axis=2) - tf.concat([right, column], axis=2)
+        found += tf.concat([row, down], axis=1) - tf.concat([down, row], axis=1)
+        return tf.reshape(found, shape)
+
+    return (rows[:, :, 3:] - rows[:, :, :-3], rows[:, 1:] - rows[:, :-1]), gradient
+
+
+def _by_pixel(values: Tensor) -> Tensor:
+    """The sum over the colours of rows of values: (N, H, W * 3) to (N, H, W)."""
+    shape = tf.shape(values)
+    return tf.reduce_sum(tf.reshape(values, (shape[0], shape[1], shape[2] // 3, 3)), axis=3)
+
+
 def total_variation(images: Tensor) -> Tensor:
     """sum over pixels of (x_{i,j+1} - x_ij)^2 + (x_{i+1,j} - x_ij)^2 (Mahendran & Vedaldi 2015, beta = 2).
 
@@ -126,8 +153,7 @@ def total_variation(images: Tensor) -> Tensor:
     images
         Shape (N, H, W, 3), in [0, 1].
     """
-    right = images[:, :, 1:, :] - images[:, :, :-1, :]
-    down = images[:, 1:, :, :] - images[:, :-1, :, :]
+    right, down = _differences(images)
     return _sum(tf.square(right)) + _sum(tf.square(down))
 
 
@@ -141,11 +167,10 @@ def weighted_total_variation(images: Tensor, weights: Tensor) -> Tensor:
     weights
         A weight a pixel, at least 0, shape (N, H, W, 1).
     """
-    right = images[:, :, 1:, :] - images[:, :, :-1, :]
-    down = images[:, 1:, :, :] - images[:, :-1, :, :]
-    across = 0.5 * (weights[:, :, 1:, :] + weights[:, :, :-1, :])
-    along = 0.5 * (weights[:, 1:, :, :] + weights[:, :-1, :, :])
-    total = _sum(across * tf.square(right)) + _sum(along * tf.square(down))
+    right, down = (_by_pixel(tf.square(apart)) for apart in _differences(images))
+    across = 0.5 * (weights[:, :, 1:, 0] + weights[:, :, :-1, 0])
+    along = 0.5 * (weights[:, 1:, :, 0] + weights[:, :-1, :, 0])
+    total = _sum(across * right) + _sum(along * down)
     return total / (3.0 * _sum(weights) + _TINY)
 
 

@@ -53,10 +53,12 @@ class Term:
         return self.represent(self.gridded(layer, activations))
 
     def gridded(self, layer: str, activations: Tensor) -> Tensor:
-        """A layer's activations averaged down to this term's grid."""
+        """A layer's activations averaged down to this term's grid; bfloat16 ends here, when they are few."""
         if layer == "image":
             return activations
-        return halved(activations, (self.spacing(layer) // 2 ** (block_of(layer) - 1)).bit_length() - 1)
+        times = (self.spacing(layer) // 2 ** (block_of(layer) - 1)).bit_length() - 1
+        averaged = halved(activations, times)
+        return tf.cast(averaged, tf.float32) if averaged.dtype == tf.bfloat16 else averaged
 
     def value(self, represented: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """The weighted value of this term a picture, shape (N,), from its represented activations."""

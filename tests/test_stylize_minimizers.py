@@ -55,6 +55,43 @@ def run(
     return minimize(minimizer, start, targets, names, iterations, callback)
 
 
+# --- the direction of L-BFGS --------------------------------------------------------------------------------
+
+
+def two_loops(
+    pairs: Sequence[tuple[Array, Array]], gradient: Array, initial: Callable[[Array], Array]
+) -> Array:
+    """Nocedal & Wright 2006, algorithm 7.4; oldest pair first."""
+    q, alphas = gradient.copy(), []
+    for s, y in reversed(pairs):
+        alphas.append((s * q).sum() / (s * y).sum())
+        q -= alphas[-1] * y
+    s, y = pairs[-1]
+    r = initial(q) * 2.0 * (s * y).sum() / (y * initial(y)).sum()
+    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+        r += s * (alpha - (y * r).sum() / (s * y).sum())
+    return -r
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 8])
+def test_the_direction_is_that_of_the_two_loop_recursion_over_the_newest_pairs(count: int) -> None:
+    minimizer = Lbfgs(bowl, history=5)
+    minimizer.start(tf.constant(numbers(0.2, 0.8)[None]), tf.constant(numbers(0.0, 1.0, 1)[None]))
+    random, pairs = np.random.default_rng(7), []
+    for number in range(count + 1):
+        s = random.normal(size=(1, *SHAPE)).astype(np.float32)
+        y = s * np.float32(-1.0 if number == 1 and count > 1 else 1.0) + 0.3 * random.normal(size=s.shape)
+        minimizer._remember(tf.constant(s), tf.constant(y, tf.float32), tf.constant(True))
+        if (s * y).sum() > 0.0:  # of negative curvature: not remembered
+            pairs.append((s.astype(np.float64), y.astype(np.float64)))
+    gradient = random.normal(size=(1, *SHAPE))
+    expected = two_loops(
+        pairs[-5:], gradient, lambda value: np.asarray(minimizer._scaled(tf.constant(value, tf.float32)))
+    )
+    found = minimizer._direction(tf.constant(gradient, tf.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
 # --- known minima -------------------------------------------------------------------------------------------
 
 
