@@ -21,6 +21,9 @@ _ABOUT, _START, _AIMED = "about", "_start", "_aimed"
 _DIGEST = 64
 _BLOCK = 2**20
 
+_LAYOUT = 2
+"""Raised when what minimisers keep changes its meaning: a file of before is no state, the picture starts anew."""
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -110,7 +113,7 @@ class Checkpoint:
         self._cost = self._saved - began
 
     def _write(self, level: int, done: Totals, standing: Standing) -> None:
-        about = {**vars(standing), "level": level, "done": asdict(done)}
+        about = {**vars(standing), "layout": _LAYOUT, "level": level, "done": asdict(done)}
         arrays: dict[str, Any] = about.pop("variables") | {
             _START: about.pop("start"),
             _AIMED: about.pop("aimed"),
@@ -136,7 +139,10 @@ class Checkpoint:
             raise
 
     def load(self) -> tuple[int, Totals, Standing] | None:
-        """Level, what came before it, and where it stands; None if there is no file or it is damaged."""
+        """Level, what came before it, and where it stands.
+
+        None if there is no file, or it is damaged or of another version's layout.
+        """
         try:
             if not self._is_whole():
                 return None
@@ -145,6 +151,8 @@ class Checkpoint:
         with np.load(self.path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())
+        if about.pop("layout", None) != _LAYOUT:
+            return None
         level, done = int(about.pop("level")), Totals(**about.pop("done"))
         start, aimed = arrays.pop(_START), arrays.pop(_AIMED)
         return level, done, Standing(**about, variables=arrays, start=start, aimed=aimed)

@@ -121,6 +121,13 @@ def test_no_file_is_no_state(tmp_path: Path) -> None:
     assert Checkpoint(tmp_path / "state").load() is None
 
 
+def test_a_file_of_another_layout_is_no_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylize.checkpoint._LAYOUT", 1)
+    written(tmp_path / "state")
+    monkeypatch.undo()
+    assert Checkpoint(tmp_path / "state").load() is None
+
+
 @given(data=st.data())
 def test_a_damaged_file_is_no_state(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("state") / "state"
