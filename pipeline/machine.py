@@ -66,6 +66,8 @@ def peak() -> int:
     return found if sys.platform == "darwin" else found * 1024
 
 
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
 THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
@@ -145,3 +147,21 @@ def has_card() -> bool:
     import tensorflow
 
     return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
+def device() -> str:
+    """What TensorFlow will work on, in words."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    cards = tf.config.list_physical_devices("GPU")
+    if not cards:
+        return f"the processor, {cores()} cores"
+    names = (tf.config.experimental.get_device_details(card).get("device_name", card.name) for card in cards)
+    return ", ".join(names)
+
+
+def has_idle_card() -> bool:
+    """Whether there is an NVIDIA card with its driver, which TensorFlow cannot use and nobody has hidden."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1", "none", "NoDevFiles")
+    return _NVIDIA_DRIVER.exists() and not hidden and not has_card()

@@ -22,7 +22,7 @@ _DIGEST = 64
 _BLOCK = 2**20
 
 _LAYOUT = 2
-"""Raised when what minimisers keep changes its meaning: a file of before is no state, the picture starts anew."""
+"""Raised when what minimisers keep changes its meaning: a file of before is then no state."""
 
 
 @dataclass(frozen=True)

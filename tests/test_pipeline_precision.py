@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,11 @@ import tensorflow as tf
 from pipeline_runs import QUICK, done
 from tiny_encoder import tiny_weights
 
+from pipeline import machine
+from pipeline.progress.display import Display
 from pipeline.settings.job import Job, StyleSource, build_job
 from pipeline.styling import precision
+from pipeline.styling.factory import on_network
 from pipeline.styling.precision import is_native, settled
 from stylize.weights import Weights
 
@@ -63,6 +67,40 @@ def test_processors(text: str, expected: bool, monkeypatch: pytest.MonkeyPatch) 
     reads: Any = lambda path: SimpleNamespace(read_text=lambda errors: text)  # noqa: E731
     monkeypatch.setattr(precision, "Path", reads)
     assert is_native() is expected
+
+
+@pytest.mark.parametrize(
+    ("driver", "cards", "visible", "idle"),
+    [
+        (True, 0, None, True),
+        (True, 0, "0", True),
+        (True, 0, "", False),
+        (True, 0, "-1", False),
+        (True, 1, None, False),
+        (False, 0, None, False),
+    ],
+)
+def test_a_card_that_is_left_idle_is_told(
+    driver: bool,
+    cards: int,
+    visible: str | None,
+    idle: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind: cards * [SimpleNamespace(name="GPU:0")]
+    )
+    details = lambda card: {"device_name": "NVIDIA H100"}  # noqa: E731
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", details)
+    monkeypatch.setattr(machine, "_NVIDIA_DRIVER", tmp_path if driver else tmp_path / "none")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    said = StringIO()
+    on_network(job_of(precision="float32"), Display(1, stream=said))
+    assert ("runs on NVIDIA H100" if cards else "runs on the processor") in said.getvalue()
+    assert ("there is an NVIDIA card, but TensorFlow cannot use it" in said.getvalue()) == idle
 
 
 @pytest.mark.slow

@@ -38,18 +38,18 @@ def examine() -> Iterator[str]:
 
 
 def _graphics() -> Iterator[str]:
-    from pipeline.machine import load_tensorflow
+    from pipeline.machine import device, has_card, has_idle_card, load_tensorflow
 
     load_tensorflow()
     import tensorflow as tf
 
     yield f"tensorflow       {tf.__version__}"
-    devices = tf.config.list_physical_devices("GPU")
-    names = [
-        tf.config.experimental.get_device_details(device).get("device_name", device.name)
-        for device in devices
-    ]
-    found = ", ".join(names) or "none that TensorFlow can use: the CPU does the work"
+    if has_card():
+        found = device()
+    elif has_idle_card():
+        found = "an NVIDIA card that TensorFlow cannot use: pip install 'deep-fusion[gpu]'"
+    else:
+        found = "none that TensorFlow can use: the CPU does the work"
     yield f"graphics         {found}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
-from pipeline.machine import load_tensorflow
+from pipeline.machine import device, has_idle_card, load_tensorflow
 from pipeline.progress.display import Display
 from pipeline.settings.job import Job, StyleSource
 from pipeline.settings.job_settings import VideoSettings, mask_paths
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def on_network(job: Job, display: Display) -> tuple[Job, Weights]:
     """The job with its precision settled, and the weights it runs on.
 
-    Says so when their file holds another network than the job names.
+    Says so when their file holds another network than the job names, and when a graphics card is left idle.
     """
     from stylize.weights import choose_weights
 
@@ -37,6 +37,12 @@ def on_network(job: Job, display: Display) -> tuple[Job, Weights]:
     )
     if note:
         display.warn(note)
+    if has_idle_card():
+        display.warn(
+            "there is an NVIDIA card, but TensorFlow cannot use it, and the processor does the work: "
+            "pip install 'deep-fusion[gpu]', and see docs/troubleshooting.md"
+        )
+    display.detail(f"runs on {device()}")
     return settled(job, weights), weights
 
 
