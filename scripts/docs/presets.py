@@ -3,7 +3,7 @@
     python scripts/make_docs.py presets MEDIA WORK [--size 384] [--pairs 3] [--to docs/images]
 
 MEDIA has folders `photos` and `paintings`. Finished pictures are kept in WORK; a run that was stopped goes
-on from them. Writes `presets.jpg` (a row a preset) and `classroom.jpg` (its picture after 200 to 3200
+on from them. Writes `presets.jpg` (a row a preset; of one pair three in a row) and `classroom.jpg` (its picture after 200 to 3200
 iterations). Convolutions are in bfloat16 where the hardware has it: in float32 it takes twice the time, and
 with thousands of iterations it is hours.
 """
@@ -88,6 +88,10 @@ def main(arguments: list[str]) -> None:
                 write_image(target, stylized(preset, content, style, target))
                 print(target, flush=True)
             row.append((preset, target))
-    sheet(list(rows.values())).save(options.to / "presets.jpg", quality=88)
+    shown = list(rows.values())
+    if options.pairs == 1:
+        one_each = [cell for row in shown for cell in row]
+        shown = [one_each[begin : begin + 3] for begin in range(0, len(one_each), 3)]
+    sheet(shown).save(options.to / "presets.jpg", quality=88)
     grown = [(f"{at} iterations", options.work / f"classroom-0-at-{at}.png") for at in GROWTH]
     sheet([grown[:3], grown[3:]]).save(options.to / "classroom.jpg", quality=88)
