@@ -3,7 +3,8 @@
     python scripts/make_docs.py presets MEDIA WORK [--size 384] [--pairs 3] [--to docs/images]
 
 MEDIA has folders `photos` and `paintings`. Finished pictures are kept in WORK; a run that was stopped goes
-on from them. Writes `presets.jpg` (a row a preset; of one pair three in a row) and `classroom.jpg` (its picture after 200 to 3200
+on from them. Writes `presets.jpg` (a row a preset; of one pair three in a row) and `classroom.jpg` (its
+picture after 200 to 3200
 iterations). Convolutions are in bfloat16 where the hardware has it: in float32 it takes twice the time, and
 with thousands of iterations it is hours.
 """
