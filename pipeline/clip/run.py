@@ -155,7 +155,7 @@ def _check(
     for note in clip.source.notes:
         display.warn(note)
     output.rehearse(display)
-    check_clip_masks(settings, clip)
+    check_clip_masks(settings, clip, len(job.styles), display)
     timeline = timeline_of(job.styles, settings, clip)
     if len(clip.indices) > 1 and settings.anchor_weight == 0.0:
         warn_of_flicker(job.styles, settings.style_scale, display)
