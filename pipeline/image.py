@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
@@ -18,7 +19,7 @@ from pipeline.steps.finish import make_movie, save_settings
 from pipeline.steps.outlook import Outlook
 from pipeline.steps.rehearsal import outputs_of
 from pipeline.styling.factory import build_stylizer, on_network, unit_cost
-from pipeline.styling.looks import Masks, look_of, mask_files, masks_of_picture, warn_if_bare
+from pipeline.styling.looks import Masks, look_of, mask_files, masks_of_picture, warn_of_empty
 from pipeline.styling.one_picture import optimise, result_line
 from pipeline.styling.pictures import exif_for, note_pages, read_picture
 from video.drives import remove
@@ -39,13 +40,13 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     from video.images import write_image
 
     began = time.perf_counter()
-    content, masks = _checked(job, options, display)
+    content, files, masks = _checked(job, options, display)
     job, weights = on_network(job, display)
     stylizer = build_stylizer(
         job, job.styles, max(content.shape[:2]), weights, display, palette=content, offline=options.offline
     )
     look = look_of(job.settings, len(stylizer.styles), masks)
-    warn_if_bare(look, job.content, display)
+    warn_of_empty(job.settings, look, files, masks, job.content, display)
     warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
     if options.dry_run:
         return plan_pictures(job, stylizer, [content], display)
@@ -73,8 +74,8 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     return report.ended(time.perf_counter() - began, display.warnings)
 
 
-def _checked(job: Job, options: RunOptions, display: Display) -> tuple[FloatImage, Masks]:
-    """Everything that can be checked before the work; gives the content and its masks."""
+def _checked(job: Job, options: RunOptions, display: Display) -> tuple[FloatImage, list[Path], Masks]:
+    """Everything that can be checked before the work; gives the content, its masks' files and its masks."""
     from video.images import WRITABLE_SUFFIXES
 
     check_inputs(job)
@@ -85,5 +86,5 @@ def _checked(job: Job, options: RunOptions, display: Display) -> tuple[FloatImag
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES), display)
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
-    files = mask_files(job.settings, [job.content], job.content.parent)
-    return content, masks_of_picture(files[job.content], content)
+    files = mask_files(job.settings, [job.content], job.content.parent)[job.content]
+    return content, files, masks_of_picture(files, content, job.content)

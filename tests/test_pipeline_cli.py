@@ -247,7 +247,8 @@ def bad_files(folder: Path) -> None:
         (video(content="../no.mp4"), "../no.mp4: there is no such file; check the name"),
         (video(content="../empty.mp4"), "../empty.mp4 is empty (0 bytes); copy or download it again"),
         (video(content="../text.mp4"), "../text.mp4 is a text file, not a clip"),
-        (video(content="../photo.png"), "../photo.png is a picture, not a clip"),
+        (video(content="../photo.png"),
+         "../photo.png is a picture, not a clip; for one picture use `deepfusion image`"),
         (video(content="../album"), "../album holds no pictures; name them like frame_0001.png"),
         (video("--size", "32", "--style-statistic", "gram"),
          "../clip.mp4: 32x24 pixels is too small for the network, which needs 32 on the shorter side; "

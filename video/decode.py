@@ -14,7 +14,7 @@ import numpy as np
 from .errors import DecodeError, InputError, ToolError
 from .filters import filter_text, has_alpha
 from .frame_times import FrameClock, FrameTimes
-from .images import FloatImage, opaque, read_image, resize_image
+from .images import WHITE, Color, FloatImage, opaque, read_image, resize_image
 from .probe import ClipInfo
 from .sequence import FrameFolder
 from .tools import FfmpegProcess, file_url, has_encoder, has_filter, input_options
@@ -82,6 +82,7 @@ def read_frames(
     frames: FrameRange = ALL_FRAMES,
     on_warning: Callable[[str], None] | None = None,
     on_times: Callable[[FrameTimes], None] | None = None,
+    background: Color = WHITE,
 ) -> Generator[FloatImage, None, None]:
     """Yield the frames of a clip, upright, with square pixels, one alive at a time.
 
@@ -99,11 +100,13 @@ def read_frames(
     on_times
         Is given, behind the last frame, when each frame from the clip's first on is shown; see `shown_at`.
         Not called for what is no clip of ffmpeg's.
+    background
+        What transparent parts are laid over.
 
     Yields
     ------
     FloatImage
-        float32 RGB in [0, 1], shape (height, width, 3). Transparent parts are laid over white.
+        float32 RGB in [0, 1], shape (height, width, 3).
 
     Raises
     ------
@@ -118,7 +121,7 @@ def read_frames(
     if min(width, height) < 1:
         raise InputError(f"size {width}x{height} for {clip.path}: sizes must be at least 1")
     if isinstance(clip, FrameFolder):
-        return _read_folder(clip, (width, height), frames)
+        return _read_folder(clip, (width, height), frames, background)
     if clip.hdr and not has_filter("zscale"):
         raise ToolError(
             f"{clip.path} is HDR ({clip.color_transfer}) and this ffmpeg has no zscale filter to convert it; "
@@ -128,8 +131,8 @@ def read_frames(
         wanted = frames.indices(clip.frames)
         if not wanted:
             raise _behind_the_end(clip, frames, clip.frames)
-        return read_webp(clip.path, (width, height), wanted, on_warning or _warn)
-    return _read_clip(clip, (width, height), frames, on_warning or _warn, on_times)
+        return read_webp(clip.path, (width, height), wanted, on_warning or _warn, background)
+    return _read_clip(clip, (width, height), frames, on_warning or _warn, on_times, background)
 
 
 def _warn(line: str) -> None:
@@ -137,13 +140,13 @@ def _warn(line: str) -> None:
 
 
 def _read_folder(
-    folder: FrameFolder, size: tuple[int, int], frames: FrameRange
+    folder: FrameFolder, size: tuple[int, int], frames: FrameRange, background: Color
 ) -> Generator[FloatImage, None, None]:
     chosen = frames.indices(folder.frames)
     if not chosen:
         raise _behind_the_end(folder, frames, folder.frames)
     for i in chosen:
-        picture = read_image(folder.files[i])
+        picture = read_image(folder.files[i], background=background)
         own = (picture.shape[1], picture.shape[0])
         if own != (folder.width, folder.height):
             raise DecodeError(f"{folder.files[i]} changed its size to {own[0]}x{own[1]} while it was in use")
@@ -163,6 +166,7 @@ def _read_clip(
     frames: FrameRange,
     on_warning: Callable[[str], None],
     on_times: Callable[[FrameTimes], None] | None,
+    background: Color,
 ) -> Generator[FloatImage, None, None]:
     timed = on_times is not None and has_filter("metadata")
     clock = FrameClock()
@@ -177,7 +181,7 @@ def _read_clip(
                 break
             count += 1
             if count > frames.start:
-                yield opaque(raw)
+                yield opaque(raw, background)
         status = process.finish(STALL_SECONDS)
         _report(clip, frames, count, status, process, on_warning)
         if on_times is not None and timed:

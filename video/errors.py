@@ -21,6 +21,10 @@ class InputError(VideoError, ValueError):
     exit_code: int = 2
 
 
+class StillError(InputError):
+    """A picture where a clip is wanted."""
+
+
 class ToolError(VideoError):
     """ffmpeg is missing, too old, or lacks a feature that the work needs."""
 

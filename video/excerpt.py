@@ -14,7 +14,7 @@ import numpy as np
 
 from .decode import FrameRange, decode_arguments, fill_frame, read_frames
 from .filters import has_alpha
-from .images import FloatImage, opaque, to_uint8
+from .images import WHITE, Color, FloatImage, opaque, to_uint8
 from .probe import ClipInfo
 from .sequence import FrameFolder
 from .tools import FfmpegProcess
@@ -38,7 +38,12 @@ def mark_of(frame: FloatImage) -> bytes:
 
 
 def read_excerpt(
-    clip: ClipInfo | FrameFolder, *, size: tuple[int, int], start: int, marks: Sequence[bytes]
+    clip: ClipInfo | FrameFolder,
+    *,
+    size: tuple[int, int],
+    start: int,
+    marks: Sequence[bytes],
+    background: Color = WHITE,
 ) -> Generator[FloatImage, None, None]:
     """Yield as many frames as there are marks, from frame `start` on, as `read_frames` does.
 
@@ -52,10 +57,12 @@ def read_excerpt(
         The first frame's number, counted from 0.
     marks
         :func:`mark_of` every frame of the stretch.
+    background
+        What transparent parts are laid over, as when the marks were made.
     """
     done = 0
     if isinstance(clip, ClipInfo) and clip.container != WEBP and start > NEAR:
-        with closing(_sought(clip, size, start, marks[0])) as sought:
+        with closing(_sought(clip, size, start, marks[0], background)) as sought:
             for frame in sought:
                 if mark_of(frame) != marks[done]:
                     break
@@ -64,12 +71,13 @@ def read_excerpt(
                 if done == len(marks):
                     return
     rest = FrameRange(start + done, start + len(marks))
-    with closing(read_frames(clip, size=size, frames=rest, on_warning=lambda line: None)) as frames:
+    frames = read_frames(clip, size=size, frames=rest, on_warning=lambda line: None, background=background)
+    with closing(frames):
         yield from frames
 
 
 def _sought(
-    clip: ClipInfo, size: tuple[int, int], start: int, first: bytes
+    clip: ClipInfo, size: tuple[int, int], start: int, first: bytes, background: Color
 ) -> Generator[FloatImage, None, None]:
     """Frames from the one that bears the mark `first`, near `start`, on; none if it is not there."""
     channels = 4 if has_alpha(clip.pixel_format) else 3
@@ -82,7 +90,7 @@ def _sought(
     with FfmpegProcess(decode_arguments(clip, size, seek=place), read=True) as process:
         found = False
         while (found or tries) and fill_frame(process, buffer, clip):
-            frame = opaque(raw)
+            frame = opaque(raw, background)
             tries -= 1
             found = found or mark_of(frame) == first
             if found:

@@ -27,6 +27,11 @@ FloatImage = NDArray[np.float32]
 ByteImage = NDArray[np.uint8]
 """A quantised picture: uint8, RGB, shape (H, W, 3)."""
 
+Color = tuple[float, float, float]
+"""RGB in [0, 1]."""
+
+WHITE: Color = (1.0, 1.0, 1.0)
+
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
     *(".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"),
@@ -56,25 +61,22 @@ def from_uint8(array: NDArray[Any]) -> FloatImage:
     return np.ascontiguousarray(array, dtype=np.float32) / np.float32(255)
 
 
-def opaque(array: NDArray[Any]) -> FloatImage:
-    """The float picture of RGB or RGBA bytes, shape (H, W, 3 or 4); transparent parts are laid over white."""
+def opaque(array: NDArray[Any], background: Color = WHITE) -> FloatImage:
+    """The float picture of RGB or RGBA bytes, shape (H, W, 3 or 4); transparent parts show `background`."""
     values = from_uint8(array)
     if values.shape[2] == 3:
         return values
     color, alpha = values[..., :3], values[..., 3:]
-    return color * alpha + (1 - alpha)
+    return color * alpha + np.asarray(background, np.float32) * (1 - alpha)
 
 
 def read_image(
-    path: str | os.PathLike[str],
-    *,
-    pixel_limit: int = DEFAULT_PIXEL_LIMIT,
-    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    path: str | os.PathLike[str], *, pixel_limit: int = DEFAULT_PIXEL_LIMIT, background: Color = WHITE
 ) -> FloatImage:
     """Read a picture file: upright, in sRGB, without transparency; of several the first, or the main one.
 
     The content decides the format, not the name. Colour profiles are converted to sRGB, CMYK and 16-bit
-    grey become RGB, and transparent parts show `background` (RGB in [0, 1]).
+    grey become RGB, and transparent parts show `background`.
 
     Raises
     ------

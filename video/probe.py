@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from .errors import InputError, KindError, VideoError
+from .errors import InputError, KindError, StillError, VideoError
 from .extras import ExtraTrack, list_extras
 from .heic import is_still
 from .images import DEFAULT_PIXEL_LIMIT
 from .interlace import SILENT_CODECS, measure_fields
-from .refusal import check_file, why_not_a_clip
+from .refusal import check_file, no_clip
 from .streams import Streams, Track, read_with_ffprobe, read_with_pyav
 from .timing import TimeTable, tells_some_times, time_table, timing
 from .tools import find_ffprobe
@@ -148,7 +148,7 @@ def probe(path: Path) -> ClipInfo:
     if is_animated_webp(head):
         return describe(path, read_with_pillow(path))
     if is_still(head):
-        raise InputError(f"{path} is a picture, not a clip")
+        raise StillError(f"{path} is a picture, not a clip")
     tool = find_ffprobe()
     try:
         streams = read_with_pyav(path) if tool is None else read_with_ffprobe(path, tool)
@@ -156,7 +156,7 @@ def probe(path: Path) -> ClipInfo:
         raise
     except VideoError as error:
         known = isinstance(error, KindError)
-        raise InputError(why_not_a_clip(path, str(error), known=known)) from error
+        raise no_clip(path, str(error), known=known) from error
     return describe(path, streams)
 
 

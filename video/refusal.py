@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, StillError
 
 
 def check_file(path: Path) -> None:
@@ -24,22 +24,24 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path} is empty (0 bytes); copy or download it again")
 
 
-def why_not_a_clip(path: Path, reason: str, *, known: bool) -> str:
-    """What to say of a file that could not be opened; `known`: ffmpeg knows its kind, which is not ours."""
+def no_clip(path: Path, reason: str, *, known: bool) -> InputError:
+    """The error of a file that could not be opened; `known`: ffmpeg knows its kind, which is not ours."""
     with path.open("rb") as file:
         head = file.read(4096)
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html")):
-        return f"{path} is a web page (HTML), not a clip; download the clip itself"
+        return InputError(f"{path} is a web page (HTML), not a clip; download the clip itself")
     if text.startswith((b"#extm3u", b"ffconcat", b"v=0", b"[playlist]")) or b"<mpd" in text:
-        return f"{path} is a playlist, which is not opened; give the clip itself"
+        return InputError(f"{path} is a playlist, which is not opened; give the clip itself")
     if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")) or head[8:12] == b"WEBP":
-        return f"{path} is a picture, not a clip"
+        return StillError(f"{path} is a picture, not a clip")
     if b"\0" not in head and _is_text(head):
-        return f"{path} is a text file, not a clip"
+        return InputError(f"{path} is a text file, not a clip")
     if known:
-        return f"{path} is of a kind that is not supported; convert it to MP4 first, if it is a clip"
-    return (
+        return InputError(
+            f"{path} is of a kind that is not supported; convert it to MP4 first, if it is a clip"
+        )
+    return InputError(
         f"{path} cannot be opened as a clip ({reason}); it is damaged or of a kind that ffmpeg does not know"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
-from .images import DEFAULT_PIXEL_LIMIT, FloatImage, opaque, resize_image
+from .images import DEFAULT_PIXEL_LIMIT, WHITE, Color, FloatImage, opaque, resize_image
 from .streams import Streams, Track
 
 CONTAINER = "webp"
@@ -43,16 +43,20 @@ def read_with_pillow(path: Path) -> Streams:
 
 
 def read_webp(
-    path: Path, size: tuple[int, int], wanted: range, on_warning: Callable[[str], None]
+    path: Path,
+    size: tuple[int, int],
+    wanted: range,
+    on_warning: Callable[[str], None],
+    background: Color = WHITE,
 ) -> Generator[FloatImage, None, None]:
-    """Yield the pictures of an animated WebP whose numbers are in `wanted`, laid over white."""
+    """Yield the pictures of an animated WebP whose numbers are in `wanted`, laid over `background`."""
     count = 0
     try:
         for own, _, rgba in _pictures(path):
             if count >= wanted.stop:
                 return
             if count in wanted:
-                picture = opaque(rgba)
+                picture = opaque(rgba, background)
                 yield picture if own == size else resize_image(picture, size)
             count += 1
     except _DECODER_ERRORS as error:

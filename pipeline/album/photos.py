@@ -15,7 +15,7 @@ from pipeline.settings.input_files import as_sent, relocated, to_send, worker_in
 from pipeline.settings.job import Job, StyleSource
 from pipeline.settings.job_settings import mask_paths
 from pipeline.styling.factory import build_stylizer, unit_cost
-from pipeline.styling.looks import look_of, masks_of_picture, warn_if_bare
+from pipeline.styling.looks import look_of, masks_of_picture, warn_of_empty
 from pipeline.styling.one_picture import optimise, result_line
 from pipeline.styling.pictures import exif_for, note_pages, read_picture
 from pipeline.workers.messages import Kept
@@ -149,8 +149,9 @@ class PhotoWorker:
         content = read_picture(photo, settings.size, self._job.stylize.minimum_side)
         note_pages(photo, self._display)
         stylizer = self._stylizer_for(replace(unit.style, path=places(unit.style.path)), content)
-        look = look_of(settings, 1, masks_of_picture([places(mask) for mask in task.masks], content))
-        warn_if_bare(look, photo, self._display)
+        masks = masks_of_picture([places(mask) for mask in task.masks], content, photo)
+        look = look_of(settings, 1, masks)
+        warn_of_empty(settings, look, task.masks, masks, photo, self._display)
         price = unit_cost(self._job.stylize, (settings.size, settings.size))
         with ExitStack() as stack:
             work = self._work or stack.enter_context(self._display.work(price))

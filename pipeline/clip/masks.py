@@ -9,9 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, UsageError
+from pipeline.progress.display import Display
 from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.job_settings import mask_paths
-from pipeline.styling.looks import Masks, check_shape, plane_of
+from pipeline.styling.looks import (
+    NOTHING,
+    Masks,
+    check_shape,
+    look_of,
+    plane_of,
+    read_mask,
+    warn_of_black,
+    warn_of_empty,
+)
 
 if TYPE_CHECKING:
     from pipeline.clip.source import Clip
@@ -49,10 +59,20 @@ def masks_of_clip(settings: JobSettings, clip: Clip) -> Generator[Masks, None, N
             number += 1
 
 
-def check_clip_masks(settings: JobSettings, clip: Clip) -> None:
-    """What `masks_of_clip` would refuse at the first frame, before any work."""
+def check_clip_masks(settings: JobSettings, clip: Clip, styles: int, display: Display) -> None:
+    """What `masks_of_clip` would refuse at the first frame, before any work; says which styles go nowhere.
+
+    That is known of pictures alone: a mask that moves may come later.
+    """
+    files = mask_paths(settings)
     with closing(masks_of_clip(settings, clip)) as masks:
-        next(masks)
+        planes = next(masks)
+    if all(map(_is_picture, files)):
+        look = look_of(settings, styles, planes)
+        warn_of_empty(settings, look, files, planes, clip.source.path, display)
+    else:
+        still = [plane if _is_picture(file) else None for file, plane in zip(files, planes, strict=True)]
+        warn_of_black(settings, files, still, display)
 
 
 def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes | None, ...], None, None]:
@@ -67,7 +87,7 @@ def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes |
         for path in mask_paths(settings):
             frames: Iterator[FloatImage] = iter(())
             if not _is_picture(path) and not path.is_dir():
-                frames = stack.enter_context(closing(clip.frames_of(_moving(path, clip))))
+                frames = stack.enter_context(closing(_frames_of(path, clip)))
             sources.append(frames)
         while True:
             row = [next(source, None) for source in sources]
@@ -76,15 +96,18 @@ def marks_of_masks(settings: JobSettings, clip: Clip) -> Generator[tuple[bytes |
 
 def _planes_of(path: Path, clip: Clip, marks: tuple[bytes, ...], stack: ExitStack) -> Iterator[Plane]:
     """A mask's planes at the clip's size, from the first wanted frame on."""
-    from video.images import read_image
-
     width, height = clip.size
     if _is_picture(path):
-        picture = read_image(path)
-        check_shape(path, picture.shape[1], picture.shape[0], clip.source.width, clip.source.height)
+        picture = read_mask(path)
+        check_shape(path, picture.shape[1::-1], clip.source.path, (clip.source.width, clip.source.height))
         return repeat(plane_of(picture, width, height))
-    frames = stack.enter_context(closing(clip.frames_of(_moving(path, clip), marks)))
+    frames = stack.enter_context(closing(_frames_of(path, clip, marks)))
     return (plane_of(frame, width, height) for frame in frames)
+
+
+def _frames_of(path: Path, clip: Clip, marks: tuple[bytes, ...] = ()) -> Generator[FloatImage, None, None]:
+    """The frames of a mask that moves, in step with the clip's."""
+    return clip.frames_of(_moving(path, clip), marks, background=NOTHING)
 
 
 def _is_picture(path: Path) -> bool:
@@ -100,7 +123,8 @@ def _moving(path: Path, clip: Clip) -> ClipInfo | FrameFolder:
     from video.sequence import open_folder
 
     source: ClipInfo | FrameFolder = open_folder(path) if path.is_dir() else probe(path)
-    check_shape(path, source.width, source.height, clip.source.width, clip.source.height)
+    own = clip.source.width, clip.source.height
+    check_shape(path, (source.width, source.height), clip.source.path, own)
     wanted = clip.indices
     if source.frames and wanted and source.frames <= wanted[-1]:
         raise UsageError(

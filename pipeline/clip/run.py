@@ -30,6 +30,7 @@ from pipeline.steps.outlook import Outlook
 from pipeline.steps.rehearsal import outputs_of
 from pipeline.steps.steadiness import expected, warn_of_flicker
 from pipeline.styling.factory import build_stylizer, on_network
+from pipeline.styling.pictures import pictures_of
 from pipeline.workers.forecast import forecast
 from pipeline.workers.staff import Staff, staffed
 
@@ -155,7 +156,7 @@ def _check(
     for note in clip.source.notes:
         display.warn(note)
     output.rehearse(display)
-    check_clip_masks(settings, clip)
+    check_clip_masks(settings, clip, sum(len(pictures_of(style)) for style in job.styles), display)
     timeline = timeline_of(job.styles, settings, clip)
     if len(clip.indices) > 1 and settings.anchor_weight == 0.0:
         warn_of_flicker(job.styles, settings.style_scale, display)

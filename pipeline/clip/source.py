@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stylize.types import FloatImage
     from video.decode import FrameRange
     from video.frame_times import FrameTimes
+    from video.images import Color
     from video.probe import ClipInfo
     from video.sequence import FrameFolder
 
@@ -76,19 +77,26 @@ class Clip:
         marks: Sequence[bytes] = (),
         on_warning: Callable[[str], None] | None = None,
         on_times: Callable[[FrameTimes], None] | None = None,
+        background: Color | None = None,
     ) -> Generator[FloatImage, None, None]:
         """The wanted frames at the clip's size, of itself or of a mask, which follows it frame by frame.
 
         Those with `marks` are sought, and nobody is told of them: all was said when the marks were made.
+        Transparent parts show `background`, white if it is not given.
         """
         from video.decode import read_frames
         from video.excerpt import read_excerpt
+        from video.images import WHITE
 
+        background = background or WHITE
         if marks:
-            return read_excerpt(source, size=self.size, start=self.wanted.start, marks=marks)
+            return read_excerpt(
+                source, size=self.size, start=self.wanted.start, marks=marks, background=background
+            )
         return read_frames(
-            source, size=self.size, frames=self.wanted, on_warning=on_warning, on_times=on_times
-        )
+            source, size=self.size, frames=self.wanted, on_warning=on_warning, on_times=on_times,
+            background=background,
+        )  # fmt: skip
 
     def _take(self, times: Sequence[Fraction | None]) -> None:
         self.seen[:] = times
@@ -103,6 +111,7 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
         If it is no clip, the range holds no frame, or the frames are too small.
     """
     from video.decode import FrameRange, read_frames
+    from video.errors import StillError
     from video.probe import probe
     from video.scenes import read_cuts
     from video.sequence import open_folder
@@ -112,7 +121,10 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     if path.is_dir():
         source = open_folder(path, rate, allow_gaps=settings.allow_gaps)
     else:
-        source = probe(path)
+        try:
+            source = probe(path)
+        except StillError as error:
+            raise UsageError(f"{error}; for one picture use `deepfusion image`") from error
         if settings.deinterlace != "auto":
             source = source.taken_for_interlaced(settings.deinterlace == "on")
     wanted = FrameRange.parse(settings.frames or ":")

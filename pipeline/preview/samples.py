@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.masks import masks_of_clip
+from pipeline.clip.masks import check_clip_masks, masks_of_clip
 from pipeline.errors import PipelineError
 from pipeline.montage.contact_sheet import evenly
 from pipeline.progress.display import Display
 from pipeline.progress.report import Report
 from pipeline.settings.job import Job, StyleSource
 from pipeline.settings.job_settings import AlbumSettings, VideoSettings
-from pipeline.styling.looks import look_of, mask_files, masks_of_picture
+from pipeline.styling.looks import look_of, mask_files, masks_of_picture, warn_of_empty
 from pipeline.styling.pictures import read_picture
 from video.names import shown
 
@@ -69,23 +69,25 @@ def samples_of(job: Job, count: int, report: Report, display: Display) -> Iterat
         return _frames(job, count, display)
     if job.command == "album":
         return _photos(job, count, report, display)
-    return iter([_photo(job, job.content, job.styles, None, job.content.parent)])
+    return iter([_photo(job, job.content, job.styles, None, job.content.parent, display)])
 
 
 def _photo(
-    job: Job, path: Path, styles: tuple[StyleSource, ...], palette: FloatImage | None, root: Path
-) -> Sample:
+    job: Job, path: Path, styles: tuple[StyleSource, ...], palette: FloatImage | None, root: Path,
+    display: Display,
+) -> Sample:  # fmt: skip
     from video.images import read_image
 
     own_palette = palette is None and job.settings.preserve_color == "histogram"
     height, width = read_image(path).shape[:2]
     side = sample_side(width, height, job.settings.size)
     content = read_picture(path, side, job.stylize.minimum_side)
-    files = mask_files(job.settings, [path], root)
-    masks = masks_of_picture(files[path], content)
+    files = mask_files(job.settings, [path], root)[path]
+    masks = masks_of_picture(files, content, path)
+    look = look_of(job.settings, len(styles), masks)
+    warn_of_empty(job.settings, look, files, masks, path, display)
     return Sample(
-        content, min(job.settings.size, max(height, width)),
-        look_of(job.settings, len(styles), masks), styles,
+        content, min(job.settings.size, max(height, width)), look, styles,
         content if own_palette else palette, shown(path.name),
     )  # fmt: skip
 
@@ -105,7 +107,7 @@ def _photos(job: Job, count: int, report: Report, display: Display) -> Iterator[
     for number in evenly(len(units), count):
         unit = units[number]
         try:
-            one = _photo(job, unit.photo, (unit.style,), palette, job.content)
+            one = _photo(job, unit.photo, (unit.style,), palette, job.content, display)
         except (VideoError, StylizeError, PipelineError) as error:
             report.failed[unit.photo.relative_to(job.content).as_posix()] = str(error)
             display.error(f"failed: {error}")
@@ -129,6 +131,7 @@ def _frames(job: Job, count: int, display: Display) -> Iterator[Sample]:
     side = sample_side(*clip.size, settings.size)
     clip = replace(clip, size=frame_size(job.content, clip.source, side, job.stylize.minimum_side))
     styles = sum(len(pictures_of(style)) for style in job.styles)
+    check_clip_masks(settings, clip, styles, display)
     chosen = [clip.indices[place] for place in evenly(len(clip.indices), count)] or [clip.wanted.start]
     palette: FloatImage | None = None
     starts = _shot_starts(clip, chosen[-1], display) if settings.shot else []

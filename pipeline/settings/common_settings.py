@@ -55,9 +55,10 @@ class JobSettings:
     )
     mask: tuple[str, ...] = knob(
         (),
-        "Where a style goes: white = there. A picture, for a clip also a folder of frames or a clip, for an "
-        "album also a folder of pictures of the photos' names. Again for the next --style; a style without "
-        "one goes where the others do not, and where none goes it stays as it was.",
+        "Where a style goes: white = there, black or transparent = not. A picture, for a clip also a folder "
+        "of frames or a clip, for an album also a folder of pictures of the photos' names. Again for the "
+        "next --style; a style without one goes where the others do not, and where none goes it stays as it "
+        "was.",
         metavar="PATH",
         multiple=True,
         path=True,

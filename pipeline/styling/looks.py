@@ -16,13 +16,20 @@ from video.names import shown
 if TYPE_CHECKING:
     from stylize.look import Look, Plane
     from stylize.types import FloatImage
+    from video.images import Color
 
 
 _SAME_SHAPE = 0.02
 """By how much the shapes of a mask and its picture may differ, width over height."""
 
+_LISTED = 3
+"""Photos without a mask that are named."""
+
 _DARK = 1.0 / 255.0
 """Of masks that go nowhere, in 8 bits."""
+
+NOTHING: Color = (0.0, 0.0, 0.0)
+"""What transparent parts of a mask show: what is transparent is not there."""
 
 Masks = tuple["Plane", ...]
 """One plane for each mask of a job, in the order of `mask_paths`."""
@@ -59,13 +66,43 @@ def look_of(settings: JobSettings, styles: int, masks: Masks, plain: Look | None
     return replace(plain, masks=tuple(np.moveaxis(places, -1, 0)))
 
 
-def warn_if_bare(look: Look, picture: Path, display: Display) -> None:
-    """Say so where masks leave no place for any style."""
-    if look.masks and all(mask is not None and mask.max() < _DARK for mask in look.masks):
+def is_bare(look: Look) -> bool:
+    """Whether masks leave no place for any style."""
+    return bool(look.masks) and all(mask is not None and mask.max() < _DARK for mask in look.masks)
+
+
+def warn_of_empty(
+    settings: JobSettings, look: Look, files: Sequence[Path], masks: Masks, picture: Path, display: Display
+) -> None:
+    """Say so where masks leave no place for any style, or one of the styles' masks covers nothing."""
+    if is_bare(look):
         display.warn(
-            f"{shown(picture)}: the masks leave no place for a style: it stays as it was; white is where a "
-            f"style goes"
+            f"{shown(picture)}: the masks leave no place for a style: it stays as it was; "
+            f"{_what_white_is(settings)}"
         )
+    else:
+        warn_of_black(settings, files, masks, display)
+
+
+def warn_of_black(
+    settings: JobSettings, files: Sequence[Path], masks: Sequence[Plane | None], display: Display
+) -> None:
+    """Say which styles go nowhere because their masks, in the order of `mask_paths`, are black."""
+    styled = len(settings.mask)
+    for number, (file, mask) in enumerate(zip(files[:styled], masks[:styled], strict=True), start=1):
+        if mask is not None and mask.max() < _DARK:
+            display.warn(
+                f"{shown(file)}: covers nothing: style {number} goes nowhere; white is where a style goes"
+            )
+
+
+def _what_white_is(settings: JobSettings) -> str:
+    """What white means in the masks of a job."""
+    if not settings.mask_preserve:
+        return "white is where a style goes"
+    if not settings.mask:
+        return "white in --mask-preserve is what stays"
+    return "white in --mask is where a style goes, in --mask-preserve what stays"
 
 
 def preserved(look: Look) -> Plane | None:
@@ -89,21 +126,33 @@ def mask_files(settings: JobSettings, photos: Iterable[Path], root: Path) -> dic
     Raises
     ------
     UsageError
-        If a folder has none for one of them.
+        If a folder has none for some of them.
     """
+    photos = list(dict.fromkeys(photos))
     sources = [(path, _by_name(path) if path.is_dir() else None) for path in mask_paths(settings)]
-    found: dict[Path, list[Path]] = {}
-    for photo in photos:
-        name = photo.relative_to(root)
-        found[photo] = []
-        for path, named in sources:
-            if named is None:
-                found[photo].append(path)
-            elif name.with_suffix("") in named:
-                found[photo].append(named[name.with_suffix("")])
-            else:
-                raise UsageError(f"{path}: has no mask for {name}; give a picture {name.with_suffix('.png')}")
-    return found
+    names = {photo: photo.relative_to(root) for photo in photos}
+    for path, named in sources:
+        if named is not None:
+            missing = [name for name in names.values() if name.with_suffix("") not in named]
+            _check_missing(path, missing, len(names))
+    return {
+        photo: [path if named is None else named[name.with_suffix("")] for path, named in sources]
+        for photo, name in names.items()
+    }
+
+
+def _check_missing(folder: Path, missing: Sequence[Path], count: int) -> None:
+    """UsageError if a folder of masks lacks those of some of `count` photos."""
+    if not missing:
+        return
+    example = missing[0].with_suffix(".png")
+    if len(missing) == 1:
+        raise UsageError(f"{folder}: has no mask for {missing[0]}; give a picture {example}")
+    listed = ", ".join(map(str, missing[:_LISTED])) + (", ..." if len(missing) > _LISTED else "")
+    raise UsageError(
+        f"{folder}: has no masks for {len(missing)} of {count} photos ({listed}); give a picture for each, "
+        f"as {example} for the first"
+    )
 
 
 def _by_name(folder: Path) -> dict[Path, Path]:
@@ -114,8 +163,8 @@ def _by_name(folder: Path) -> dict[Path, Path]:
     return {path.relative_to(folder).with_suffix(""): path for path in pictures}
 
 
-def masks_of_picture(files: Sequence[Path], content: FloatImage) -> Masks:
-    """The masks of one picture, at its size.
+def masks_of_picture(files: Sequence[Path], content: FloatImage, source: Path) -> Masks:
+    """The masks of one picture, at its size; `source` is its file.
 
     Raises
     ------
@@ -126,10 +175,19 @@ def masks_of_picture(files: Sequence[Path], content: FloatImage) -> Masks:
 
     planes = []
     for file in files:
-        picture = read_image(file)
-        check_shape(file, picture.shape[1], picture.shape[0], content.shape[1], content.shape[0])
+        picture = read_mask(file)
+        size, own = picture.shape[1::-1], content.shape[1::-1]
+        if not _alike(size, own):  # the content is scaled, and small ones are rounded a little
+            check_shape(file, size, source, read_image(source).shape[1::-1])
         planes.append(plane_of(picture, content.shape[1], content.shape[0]))
     return tuple(planes)
+
+
+def read_mask(path: Path) -> FloatImage:
+    """A mask picture as it was drawn: what is transparent is not there."""
+    from video.images import read_image
+
+    return read_image(path, background=NOTHING)
 
 
 def plane_of(picture: FloatImage, width: int, height: int) -> Plane:
@@ -144,10 +202,15 @@ def plane_of(picture: FloatImage, width: int, height: int) -> Plane:
     return np.clip(grey(picture)[..., 0], 0.0, 1.0)
 
 
-def check_shape(path: Path, width: int, height: int, wide: int, high: int) -> None:
-    """UsageError if a mask of `width` x `height` is of another shape than the `wide` x `high` it is for."""
-    if abs(width * high / (height * wide) - 1.0) > _SAME_SHAPE:
+def check_shape(mask: Path, size: Sequence[int], source: Path, own: Sequence[int]) -> None:
+    """UsageError if a mask's (width, height) is of another shape than what it is for."""
+    if not _alike(size, own):
         raise UsageError(
-            f"{path}: is {width}x{height}, of another shape than what it is a mask for ({wide}x{high} here); "
-            f"make it from that picture"
+            f"{mask}: is {size[0]}x{size[1]}, of another shape than {source}, which is {own[0]}x{own[1]}; "
+            f"make the mask from it"
         )
+
+
+def _alike(size: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two sizes are of one shape, nearly."""
+    return abs(size[0] * other[1] / (size[1] * other[0]) - 1.0) <= _SAME_SHAPE

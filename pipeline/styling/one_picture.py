@@ -12,7 +12,7 @@ from pipeline.progress.display import Work
 from pipeline.progress.events import Begun, Iterated
 from pipeline.settings.common_settings import JobSettings
 from pipeline.styling.factory import named_start, unit_cost
-from pipeline.styling.looks import preserved
+from pipeline.styling.looks import is_bare, preserved
 
 if TYPE_CHECKING:
     from stylize.anchor import Anchor
@@ -60,8 +60,8 @@ def optimise(
     from pipeline.progress.signals import check, patiently
 
     worked_on = _Originals(content, look, grey=settings.preserve_color == "luminance")
-    if look.strength == 0.0:
-        initial, anchor = content, None
+    if look.strength == 0.0 or is_bare(look):  # the content is the result: one evaluation finds that
+        look, initial, anchor = replace(look, strength=0.0), content, None
     if settings.engine == "hub":
         check()
         result = stylizer.quick_result(worked_on.content)
