@@ -439,6 +439,20 @@ def test_another_cut_file_is_another_job(clip: Path, style: Path, tmp_path: Path
 # ---------------------------------------------------------------------------------------- clips as they are
 
 
+def test_a_kept_run_is_continued_and_stays(clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    command = [*run(clip, style, output, "--frames", "0:2"), "--overwrite"]
+    done(*command, "--keep-run")
+    frames = stylized(output)
+    for _ in range(2):
+        ran = done(*command)
+        assert "continuing: 2 of 2 frames are finished already" in ran.err
+        assert f"{output}.run  (run folder)" in ran.out
+        assert same(stylized(output), frames)
+    done(*command, "--restart")
+    assert tree(tmp_path) == ["out.mp4"]
+
+
 def test_frames_that_are_lost_take_their_time_with_them(style: Path, tmp_path: Path) -> None:
     """The pictures begin when the first one that decodes is shown, also where everything is continued."""
     raw = b"".join(bytes((40 * i, 200 - 30 * i, 90)) * (64 * 48) for i in range(6))
