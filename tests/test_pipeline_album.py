@@ -239,6 +239,7 @@ def test_a_kept_run_of_an_album_takes_up_later_photos(photos: Path, style: Path,
     assert numbers("--keep-run") == ["00001", "00002", "00003"]
     save(photos / "newer.png")
     assert numbers() == ["00001", "00002", "00003"]
+    save(photos / "b.jpg", (32, 48))
     assert numbers("--keep-run", "--overwrite") == ["00001", "00002", "00003", "00004"]
     assert numbers("--restart") == []
     assert not snapshots.parent.exists()

@@ -106,6 +106,17 @@ def test_every_setting_is_an_option(command: str) -> None:
         assert f"--{key.replace('_', '-')}" in text
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("image", "border. [default: 0.015; 0<=x<=0.4]"), ("image", "painting. [default: 1.0; 0<=x<=10]"),
+     ("image", "enlarged. [default: 512; x>=16]"), ("image", "range. [default: 0.02; 0<x<=1]"),
+     ("image", "(beta). [default: 8.0; x>=0]"), ("video", "better. [default: 16; 0<=x<=51]"),
+     ("video", "snapshots; later runs keep it, but for --restart."), ("run", "asked for here: --report, --contact-sheet,")],
+)  # fmt: skip
+def test_help_tells_bounds_and_what_is_kept(command: str, told: str) -> None:
+    assert told in " ".join(done(command, "--help").out.split())
+
+
 def test_no_arguments_is_help_and_status_2() -> None:
     ran = deepfusion()
     assert (ran.code, ran.out) == (2, "")

@@ -168,7 +168,8 @@ class RunOptions:
         path=True,
     )
     keep_run: bool = knob(
-        False, "Keep the run folder with frames, journal and snapshots; later runs keep it, but for --restart."
+        False,
+        "Keep the run folder with frames, journal and snapshots; later runs keep it, but for --restart.",
     )
     restart: bool = knob(False, "Discard what an interrupted or kept run has left; begin afresh.")
     overwrite: bool = knob(False, "Replace an output that exists.")

@@ -26,9 +26,8 @@ def begun(job: Job, weights: Weights, display: Display) -> Report:
 
 
 def keeps_earlier(job: Job, options: RunOptions) -> bool:
-    """Whether what an earlier run of an album left was kept, and stays beside what this one makes."""
-    replaced = options.restart or (options.overwrite and options.keep_run)
-    return not replaced and is_kept(run_path(job.output))
+    """Whether what an earlier run left was kept, and stays: an album's beside what this one makes."""
+    return not options.restart and is_kept(run_path(job.output))
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def run_of(
 
     It stays, for the same command to continue, where the work ends before its end, but for that of an album:
     what is finished of one lies in its output. And it stays where it was asked for, also by an earlier run:
-    only --restart discards it then, and an album that is done anew and kept again.
+    only --restart discards it then.
     """
     album = job.command == "album"
     afresh = options.restart or (album and not keeps_earlier(job, options))
