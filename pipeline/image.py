@@ -21,7 +21,7 @@ from pipeline.steps.rehearsal import outputs_of
 from pipeline.styling.factory import build_stylizer, on_network, unit_cost
 from pipeline.styling.looks import Masks, look_of, mask_files, masks_of_picture, warn_of_empty
 from pipeline.styling.one_picture import optimise, result_line
-from pipeline.styling.pictures import exif_for, note_pages, read_picture
+from pipeline.styling.pictures import exif_for, note_pages, note_styles, read_picture
 from video.drives import remove
 from video.names import shown
 
@@ -86,5 +86,6 @@ def _checked(job: Job, options: RunOptions, display: Display) -> tuple[FloatImag
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES), display)
     content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
     note_pages(job.content, display)
+    note_styles(job.styles, display)
     files = mask_files(job.settings, [job.content], job.content.parent)[job.content]
     return content, files, masks_of_picture(files, content, job.content)

@@ -89,6 +89,14 @@ def names_picture(text: str) -> bool:
     return parse_start(text).kind == "picture"
 
 
+def _layers(setting: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Keras' names of the layers of a setting; ConfigError for one that there is not."""
+    try:
+        return tuple(map(layer_name, names))
+    except ConfigError as error:
+        raise ConfigError(f"{setting}: {error}") from None
+
+
 @dataclass(frozen=True)
 class StylizeConfig:
     """The settings of one style transfer; the defaults are the preset `default`.
@@ -195,12 +203,9 @@ class StylizeConfig:
                 f"{self.style_statistic} set normalization to relative, or choose style_statistic gram"
             )
         if self.style_statistic != "nearest" and self.style_coherence != StylizeConfig.style_coherence:
-            raise ConfigError(
-                f"style_coherence: {self.style_coherence:g}: is of style_statistic nearest, not "
-                f"{self.style_statistic}; leave it out"
-            )
+            raise not_coherent(self)
         for name in ("content_layers", "style_layers"):
-            layers = tuple(layer_name(layer) for layer in getattr(self, name))
+            layers = _layers(name, getattr(self, name))
             if len(set(layers)) != len(layers):
                 raise ConfigError(f"{name}: {', '.join(layers)}: a layer is named twice")
             object.__setattr__(self, name, layers)
@@ -236,3 +241,11 @@ class StylizeConfig:
     def minimum_side(self) -> int:
         """The shortest side in pixels a picture may have."""
         return minimum_side(self.layers)
+
+
+def not_coherent(config: StylizeConfig) -> ConfigError:
+    """What is wrong where a coherence is given to another statistic than the one that has any."""
+    return ConfigError(
+        f"style_coherence: is for style_statistic nearest only; leave it out with style_statistic "
+        f"{config.style_statistic}"
+    )

@@ -272,6 +272,10 @@ class Stylizer:
 
 def _checked(styles: Sequence[FloatImage], config: StylizeConfig) -> list[FloatImage]:
     """Style pictures that can be used; ConfigError or ShapeError otherwise."""
+    if not isinstance(styles, Sequence):
+        raise ConfigError(
+            f"styles: expected a list of pictures, got one {type(styles).__name__}; write [picture]"
+        )
     if not styles:
         raise ConfigError("no style picture given")
     return [

@@ -225,6 +225,26 @@ def test_results_within_the_photos_are_no_photos(photos: Path, style: Path, tmp_
     assert done(*run(photos, style, photos / "out", "--json")).json["skipped"] == 2
 
 
+def test_a_kept_run_of_an_album_takes_up_later_photos(photos: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    snapshots = tmp_path / "out.run" / "snapshots"
+
+    def numbers(*arguments: object) -> list[str]:
+        done(*run(photos, style, output, *arguments))
+        return sorted(path.name for path in snapshots.glob("*"))
+
+    assert numbers("--keep-run") == ["00001", "00002"]
+    assert numbers() == ["00001", "00002"]
+    save(photos / "new.png")
+    assert numbers("--keep-run") == ["00001", "00002", "00003"]
+    save(photos / "newer.png")
+    assert numbers() == ["00001", "00002", "00003"]
+    save(photos / "b.jpg", (32, 48))
+    assert numbers("--keep-run", "--overwrite") == ["00001", "00002", "00003", "00004"]
+    assert numbers("--restart") == []
+    assert not snapshots.parent.exists()
+
+
 def test_the_folder_above_may_be_the_output(photos: Path, style: Path, tmp_path: Path) -> None:
     done(*run(photos, style, tmp_path))
     assert {"b.jpg", "Sea side/a.png", JOURNAL} <= set(tree(tmp_path))

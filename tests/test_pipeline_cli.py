@@ -106,6 +106,17 @@ def test_every_setting_is_an_option(command: str) -> None:
         assert f"--{key.replace('_', '-')}" in text
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("image", "border. [default: 0.015; 0<=x<=0.4]"), ("image", "painting. [default: 1.0; 0<=x<=10]"),
+     ("image", "enlarged. [default: 512; x>=16]"), ("image", "range. [default: 0.02; 0<x<=1]"),
+     ("image", "(beta). [default: 8.0; x>=0]"), ("video", "better. [default: 16; 0<=x<=51]"),
+     ("video", "snapshots; later runs keep it, but for --restart."), ("run", "asked for here: --report, --contact-sheet,")],
+)  # fmt: skip
+def test_help_tells_bounds_and_what_is_kept(command: str, told: str) -> None:
+    assert told in " ".join(done(command, "--help").out.split())
+
+
 def test_no_arguments_is_help_and_status_2() -> None:
     ran = deepfusion()
     assert (ran.code, ran.out) == (2, "")
@@ -155,7 +166,21 @@ def test_doctor_says_what_is_here() -> None:
             "--style-layer-weights: all weights are 0; give at least one a value above 0",
         ),
         (image("--preset", "no.toml"), "no.toml: there is no such file; check the name"),
-        (image("--style-layers", "block1_cnv1"), "unknown layer 'block1_cnv1': did you mean block1_conv1?"),
+        (image("--style-layers", "block1_cnv1"), "--style-layers: unknown layer 'block1_cnv1': did you mean block1_conv1?"),
+        (image("--content-layers", "block4_conv2,foo"),
+         "--content-layers: unknown layer 'foo': layers are named block1_conv1 to block5_conv4"),
+        *((image(*words, "--style-coherence", value),
+           f"--style-coherence: is for --style-statistic nearest only; leave it out with --style-statistic {statistic}")
+          for value in ("2", "1")
+          for statistic, words in (
+              ("gram", ("--style-statistic", "gram")),
+              ("gram", ("--preset", "gatys")),
+              ("gram", ("--normalization", "rms")),
+              ("wasserstein", ("--preset", "gatys", "--normalization", "relative", "--style-statistic", "wasserstein")),
+          )),
+        (image("--normalization", "gatys", "--style-statistic", "sliced"),
+         "--normalization: gatys: is a formula for Gram matrices; with --style-statistic sliced set normalization to "
+         "relative, or choose --style-statistic gram"),
         (image("--content-layers", "relu4_2,relu4_2"), "--content-layers: block4_conv2, block4_conv2: a layer is named twice"),
         (image("--optimizer", "lbfsg"),
          "Invalid value for '--optimizer': unknown value 'lbfsg': did you mean lbfgs? (see deepfusion image --help)"),
@@ -176,8 +201,12 @@ def test_doctor_says_what_is_here() -> None:
          "Invalid value for '--style-layer-weights': '1,a' is not a list of numbers separated by commas "
          "(see deepfusion image --help)"),
         (image("--content-weight", "0", "--style-weight", "0"),
-         "nothing to optimise: give content_weight or style_weight a value above 0"),
+         "nothing to optimise: give --content-weight or --style-weight a value above 0"),
         (image(style="../style.png:nan"), "--style ../style.png:nan: the weight must be a number above 0"),
+        *((image(style=f"../style.png:{weight}"),
+           f"--style ../style.png:{weight}: '{weight}' is no weight; write a number above 0, like ../style.png:0.7")
+          for weight in ("abc", "0,7", "")),
+        (image(style="../no.png:abc"), "../no.png:abc: there is no such file; check the name"),
         (image("--size", "15"), "--size: 15 is under the minimum of 16"),
         (video("--frames", "a:b"), "frames 'a:b' is no range; write START:STOP, for example 0:48"),
         (video("--frames", "6:9"), "--frames 6:9: ../clip.mp4 has only 6 frames, numbered from 0"),
@@ -205,6 +234,14 @@ def test_an_unknown_option_names_near_ones(place: Path) -> None:
 # --- bad input ------------------------------------------------------------------------------------------------
 
 
+WRONG_PRESETS = {
+    "word": 'style_statistic = "nearst"',
+    "bound": "style_crop = 0.5",
+    "layer": 'style_layers = ["foo"]',
+    "odds": 'style_statistic = "sliced"\nnormalization = "rms"',
+}
+
+
 def bad_files(folder: Path) -> None:
     (folder / "empty.png").touch()
     (folder / "empty.mp4").touch()
@@ -215,6 +252,8 @@ def bad_files(folder: Path) -> None:
     small = from_uint8(np.zeros((12, 300, 3), np.uint8))
     write_image(folder / "small.png", small)
     (folder / "preset.toml").write_text("iteratons = 3\n")
+    for name, line in WRONG_PRESETS.items():
+        (folder / f"{name}.toml").write_text(line + "\n")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +283,14 @@ def bad_files(folder: Path) -> None:
          "../photo.png: 40x30 pixels is too small for the network, which needs 32 on the shorter side; "
          "give a larger --size"),
         (image("--preset", "../preset.toml"), "../preset.toml: unknown key 'iteratons': did you mean iterations?"),
+        (image("--preset", "../word.toml"), "../word.toml: style_statistic: unknown value 'nearst': did you mean nearest?"),
+        (image("--preset", "../bound.toml"), "../bound.toml: style_crop: 0.5 is over the maximum of 0.4"),
+        (image("--preset", "../layer.toml"),
+         "../layer.toml: style_layers: unknown layer 'foo': layers are named block1_conv1 to block5_conv4"),
+        (image("--preset", "../odds.toml"),
+         "../odds.toml: normalization: rms: is a formula for Gram matrices; with style_statistic sliced set "
+         "normalization to relative, or choose style_statistic gram"),
+        (image("--preset", "../bound.toml", "--style-crop", "0.6"), "--style-crop: 0.6 is over the maximum of 0.4"),
         (video(content="../no.mp4"), "../no.mp4: there is no such file; check the name"),
         (video(content="../empty.mp4"), "../empty.mp4 is empty (0 bytes); copy or download it again"),
         (video(content="../text.mp4"), "../text.mp4 is a text file, not a clip"),

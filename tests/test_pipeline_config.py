@@ -165,7 +165,31 @@ def test_a_job_survives_being_written_and_read(tmp_path: Path) -> None:
 def test_every_setting_is_in_a_job_file(command: str, preset: str, tmp_path: Path) -> None:
     job = build_job(command, tmp_path / "a", STYLES, tmp_path / "b", preset=preset)
     document = tomllib.loads(job_text(job, tmp_path))
-    assert set(document["settings"]) == set(known_keys(command))
+    of_others = {"style_coherence"} if preset != "default" else set()
+    assert set(document["settings"]) == set(known_keys(command)) - of_others
+
+
+@pytest.mark.parametrize("value", [1.0, 2.0])
+def test_a_coherence_that_does_nothing_is_refused_where_it_was_given(value: float, tmp_path: Path) -> None:
+    """Its default too; what a file has for its own statistic is not in the way of another."""
+    message = "style_coherence: is for style_statistic nearest only; leave it out with style_statistic gram"
+    given = f"[settings]\nstyle_coherence = {value}\n"
+    assert (
+        refusal(job_file(tmp_path, given + "style_statistic = 'gram'\n"), tmp_path)
+        == f"[settings]: {message}"
+    )
+    assert refusal(job_file(tmp_path, given, preset="'gatys'"), tmp_path) == f"[settings]: {message}"
+    path = tmp_path / "job.toml"
+    path.write_text(job_file(tmp_path, given))
+    assert read_job(path).stylize.style_coherence == value
+    assert read_job(path, overrides={"style_statistic": "gram"}).stylize.style_statistic == "gram"
+    preset = tmp_path / "preset.toml"
+    preset.write_text(f"style_coherence = {value}\n")
+    parts = ("image", tmp_path / "a", STYLES, tmp_path / "b")
+    other = build_job(*parts, preset=str(preset), overrides={"style_statistic": "gram"})
+    assert other.stylize.style_statistic == "gram"
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        build_job(*parts, preset="gatys", overrides={"style_coherence": value})
 
 
 def test_a_job_file_says_which_network_ran(tmp_path: Path) -> None:

@@ -251,13 +251,35 @@ def test_a_kept_run_makes_its_movie_later(photo: Path, style: Path, tmp_path: Pa
     )
 
 
-def test_only_the_first_page_is_used_and_it_is_said(photo: Path, style: Path, tmp_path: Path) -> None:
-    from PIL import Image
+def test_a_kept_run_stays_until_it_is_discarded(photo: Path, style: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out.png.run"
+    command = [*run(photo, style, tmp_path / "out.png"), "--overwrite"]
+    done(*command, "--keep-run")
+    kept = tree(folder / "snapshots")
+    ran = done(*command)
+    assert ran.out.endswith(f"\n{folder}  (run folder)\n")
+    assert tree(folder / "snapshots") == kept
+    assert not (folder / "checkpoint").exists()
+    with pytest.MonkeyPatch.context() as patch:  # neither does a run that fails at its beginning take it away
+        patch.setattr(Stylizer, "stylize", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            deepfusion(*command)
+    assert tree(folder / "snapshots") == kept
+    assert "run folder" not in done(*command, "--restart").out
+    assert tree(tmp_path) == ["out.png"]
 
-    with Image.open(photo) as first:
-        first.save(tmp_path / "pages.tif", save_all=True, append_images=[first, first])
-    ran = done(*run(tmp_path / "pages.tif", style, tmp_path / "out.png"))
-    assert f"note: {tmp_path / 'pages.tif'}: holds 3 pictures, pages or frames; the first is used" in ran.err
+
+@pytest.mark.parametrize("of", ["photo", "style", "styles"])
+def test_only_the_first_page_is_used_and_it_is_said(
+    of: str, photo: Path, style: Path, tmp_path: Path
+) -> None:
+    pages = tmp_path / "pages" / "pages.tif"
+    pages.parent.mkdir()
+    with Image.open(photo if of == "photo" else style) as first:
+        first.save(pages, save_all=True, append_images=[first, first])
+    taken = {"photo": (pages, style), "style": (photo, pages), "styles": (photo, pages.parent)}
+    ran = done(*run(*taken[of], tmp_path / "out.png"))
+    assert ran.err.count(f"note: {pages}: holds 3 pictures, pages or frames; the first is used") == 1
 
 
 def test_of_a_heic_file_the_main_picture_is_used_and_it_is_said(style: Path, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_options_of_the_command_line_and_their_help() -> None:
     assert (found["grain"], found["grain_area"]) == (0.5, ("a.png", "b.png"))
     assert (found["grain_sheet"], found["grain_rows"]) == (Path("s.png"), 4)
     _, page = command_line("--help")
-    for line in ("--grain FLOAT", "How much film grain.  [default: 0.0]", "--grain-of noise|FILE",
+    for line in ("--grain FLOAT", "How much film grain.  [default: 0.0; 0<=x<=1]", "--grain-of noise|FILE",
                  "--grain-stock kodak|fuji", "--grain-sheet PATH", "--grain-rows [ROWS]"):  # fmt: skip
         assert line in page
     _, said = command_line("--grain-stock", "fugi")

@@ -7,12 +7,14 @@ from __future__ import annotations
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.progress.display import Display
 from pipeline.progress.report import Report
 from pipeline.progress.wording import spoken_bytes, spoken_time
+from pipeline.styling.one_picture import result_line
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,14 @@ def test_a_report_in_words_and_as_json() -> None:
     )
     assert report.exit_code == 1
     assert json.loads(report.to_json())["seconds"] == 61.235
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1 evaluation,"), (2, "2 evaluations,")])
+def test_one_evaluation_is_no_plural(count: int, told: str) -> None:
+    report = Report("image", "out.png", "vgg19-slim", frames=1, evaluations=count)
+    assert f" {told} vgg19-slim" in report.summary()
+    result = SimpleNamespace(losses={}, evaluations=count, seconds=1.0, reason="settled")
+    assert f" {told[:-1]}  1.0 s" in result_line(result)
 
 
 def test_losses_of_a_report_are_means() -> None:

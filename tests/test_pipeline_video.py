@@ -218,6 +218,7 @@ def test_a_damaged_run_is_mended(damage: str, whole: Path, clip: Path, style: Pa
         journal.write_bytes(journal.read_bytes()[:-20])
     elif damage == "changed frame":
         write_image(frames[2], 1 - read_image(frames[2]))
+    (left / "kept").unlink()  # as an interrupted run has none
     finished = {"lost frames": 3, "cut journal": 5, "changed frame": 2, "nothing": FRAMES}[damage]
     ran = done(*run(clip, style, output, "--json"))
     assert ran.json["skipped"] == finished
@@ -437,6 +438,20 @@ def test_another_cut_file_is_another_job(clip: Path, style: Path, tmp_path: Path
 
 
 # ---------------------------------------------------------------------------------------- clips as they are
+
+
+def test_a_kept_run_is_continued_and_stays(clip: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    command = [*run(clip, style, output, "--frames", "0:2"), "--overwrite"]
+    done(*command, "--keep-run")
+    frames = stylized(output)
+    for _ in range(2):
+        ran = done(*command)
+        assert "continuing: 2 of 2 frames are finished already" in ran.err
+        assert f"{output}.run  (run folder)" in ran.out
+        assert same(stylized(output), frames)
+    done(*command, "--restart")
+    assert tree(tmp_path) == ["out.mp4"]
 
 
 def test_frames_that_are_lost_take_their_time_with_them(style: Path, tmp_path: Path) -> None:

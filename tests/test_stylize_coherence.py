@@ -187,5 +187,7 @@ def test_without_tones_only_hypercolumns_are_matched() -> None:
 
 def test_it_is_of_nearest_neighbours_only() -> None:
     assert StylizeConfig(style_coherence=0.0).style_coherence == 0.0
-    with pytest.raises(ConfigError, match="style_coherence: 2: is of style_statistic nearest, not gram"):
+    with pytest.raises(
+        ConfigError, match="style_coherence: is for style_statistic nearest only; leave it out with"
+    ):
         StylizeConfig(style_coherence=2.0, style_statistic="gram")

@@ -56,7 +56,10 @@ def test_layers_take_the_papers_names() -> None:
         ({"normalization": "relativ"}, "normalization: unknown value 'relativ': did you mean relative?"),
         ({"optimizer": "sgd"}, "optimizer: unknown value 'sgd': choose from lbfgs, adam"),
         ({"pooling": "averge"}, "pooling: unknown value 'averge': did you mean average?"),
-        ({"content_layers": ("block4_convv2",)}, "unknown layer 'block4_convv2': did you mean block4_conv2?"),
+        (
+            {"content_layers": ("block4_convv2",)},
+            "content_layers: unknown layer 'block4_convv2': did you mean block4_conv2?",
+        ),
         (
             {"style_layers": ("relu1_1", "block1_conv1")},
             "style_layers: block1_conv1, block1_conv1: a layer is named twice",

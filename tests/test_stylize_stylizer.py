@@ -253,6 +253,14 @@ def test_doubles_are_taken_as_they_are() -> None:
     np.testing.assert_array_equal(stylize(content=CONTENT.astype(np.float64)).picture, stylize().picture)
 
 
+@pytest.mark.parametrize("styles", [STYLE, tf.constant(STYLE), STYLE[None]])
+def test_one_picture_in_place_of_a_list(styles: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^styles: expected a list of pictures, got one \w+; write \[picture\]$"
+    ):
+        Stylizer(tiny_config(), styles, tiny_weights())
+
+
 def test_no_style() -> None:
     with pytest.raises(ConfigError, match=r"^no style picture given$"):
         Stylizer(tiny_config(), [], tiny_weights())

@@ -455,6 +455,25 @@ def test_missing_frames_are_told(clip: ClipInfo) -> None:
     heard.clear()
     read(replace(clip, frames=90), frames=FrameRange(0, 12), on_warning=heard.append)
     assert heard == []
+    read(replace(clip, frames=90), frames=FrameRange(5, 20), on_warning=heard.append)
+    assert heard == [f"{clip.path} is damaged: 12 of its first 20 frames could be read"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [(FrameRange(0, 3), "every frame that was asked for could be read all the same; ffmpeg says: "),
+     (FrameRange(0, 12), "12 frames could be read; ffmpeg says: "),
+     (FrameRange(), "12 frames could be read; ffmpeg says: ")],
+)  # fmt: skip
+def test_damage_is_told_of_what_was_asked_for(
+    wanted: FrameRange, told: str, clip: ClipInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies behind the frames that were asked for was not tried, so nothing is said of it."""
+    count = property(lambda _: 1, lambda _, value: None)  # what ffmpeg complains of depends on its version
+    monkeypatch.setattr(FfmpegProcess, "stderr_count", count, raising=False)
+    heard: list[str] = []
+    read(clip, frames=wanted, on_warning=heard.append)
+    assert len(heard) == 1 and heard[0].startswith(f"{clip.path} is damaged: {told}")
 
 
 def test_damage_is_a_warning_by_default(clip: ClipInfo) -> None:

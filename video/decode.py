@@ -229,10 +229,19 @@ def _report(
         raise InputError(f"{clip.path}: no frame could be decoded ({process.reason}); the file is damaged")
     if damaged:
         said = f"; ffmpeg says: {process.reason}" if lines else ""
-        read = f"{count} of about {expected} frames" if count < expected else f"{count} frames"
-        on_warning(f"{clip.path} is damaged: {read} could be read{said}")
+        on_warning(f"{clip.path} is damaged: {_read_of(clip, frames, count)}{said}")
     if count <= frames.start:
         raise _behind_the_end(clip, frames, count)
+
+
+def _read_of(clip: ClipInfo, frames: FrameRange, count: int) -> str:
+    """How many frames there were to be had, where nothing behind `frames` was tried."""
+    if frames.stop is not None and frames.stop < clip.frames:
+        if count < frames.stop:
+            return f"{count} of its first {frames.stop} frames could be read"
+        return "every frame that was asked for could be read all the same"
+    of = f" of about {clip.frames}" if count < clip.frames else ""
+    return f"{count}{of} frame{'s' if of or count != 1 else ''} could be read"
 
 
 def decode_arguments(

@@ -62,7 +62,9 @@ def read_webp(
     except _DECODER_ERRORS as error:
         if not count:
             raise InputError(f"{path}: no frame could be decoded ({error}); the file is damaged") from error
-        on_warning(f"{path} is damaged: {count} frames could be read; Pillow says: {error}")
+        on_warning(
+            f"{path} is damaged: {count} frame{'s' if count != 1 else ''} could be read; Pillow says: {error}"
+        )
 
 
 _DECODER_ERRORS = (OSError, EOFError, SyntaxError, ValueError)

@@ -42,6 +42,8 @@ class PhotoTask:
         Which of how many photos it is.
     wants_snapshots
         Whether its optimisation leaves some.
+    kept
+        How many folders of snapshots stay that earlier runs have left.
     """
 
     unit: StyledPhoto
@@ -49,6 +51,7 @@ class PhotoTask:
     number: int
     count: int
     wants_snapshots: bool = False
+    kept: int = 0
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -63,7 +66,7 @@ class PhotoTask:
     @property
     def snapshots(self) -> str:
         """The name of the folder for its snapshots."""
-        return f"{self.number:05d}"
+        return f"{self.kept + self.number:05d}"
 
     def absolute(self) -> PhotoTask:
         """The same for a worker in any folder."""

@@ -16,10 +16,11 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.montage.contact_sheet import Cell, Small, small
 from pipeline.progress.display import Display
 from pipeline.progress.report import Report
+from pipeline.run_folder.folder import run_path
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import AlbumSettings
 from pipeline.settings.run_options import RunOptions
-from pipeline.steps.begin import begun, run_of
+from pipeline.steps.begin import begun, keeps_earlier, run_of
 from pipeline.steps.checks import check_inputs, check_outputs
 from pipeline.steps.estimate import Plan, plan_pictures
 from pipeline.steps.finish import make_contact_sheet, make_movie, save_settings
@@ -27,7 +28,7 @@ from pipeline.steps.outlook import Outlook
 from pipeline.steps.rehearsal import outputs_of
 from pipeline.styling.factory import build_stylizer, on_network, unit_cost
 from pipeline.styling.looks import mask_files
-from pipeline.styling.pictures import read_picture
+from pipeline.styling.pictures import note_styles, read_picture
 from pipeline.workers.driver import do_by_workers
 from pipeline.workers.forecast import forecast
 from pipeline.workers.messages import Done, Failed
@@ -73,8 +74,9 @@ def run_album(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         _settle(units, finished, homeless, book)
         tried = [*outputs_of(job, options), job.output / job.output.name]  # the rehearsal, in either place
         tried += (unit.output for unit in todo)
+        kept = _snapshots_kept(job, options)
         tasks = [
-            PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots)
+            PhotoTask(unit, tuple(masks[unit.photo]), number, len(todo), options.wants_snapshots, kept)
             for number, unit in enumerate(todo, start=1)
         ]
         with run_of(job, weights, options, tried, report, display) as run:
@@ -96,10 +98,19 @@ def _checked(job: Job, settings: AlbumSettings, options: RunOptions, display: Di
     """Everything that can be checked before the work; gives what is to be done."""
     check_inputs(job)
     check_outputs(job, options, (), display)
+    note_styles(job.styles, display)
     units = plan_units(job, settings, display)
     for style in dict.fromkeys(unit.style for unit in units):  # a bad one ends it here
         read_picture(style.path, settings.size, job.stylize.minimum_side, style=True)
     return units
+
+
+def _snapshots_kept(job: Job, options: RunOptions) -> int:
+    """The number of the last folder of snapshots that an earlier run left and that stays; 0 without."""
+    if not keeps_earlier(job, options):
+        return 0
+    found = (path.name for path in (run_path(job.output) / "snapshots").glob("*"))
+    return max((int(name) for name in found if name.isdecimal()), default=0)
 
 
 def _show(

@@ -96,7 +96,12 @@ _job_command(
 @click.option("-o", "--output", type=PATH, metavar="PATH", help="Another place for the result.")
 @run_options("run")
 def run_file(path: Path, output: Path | None, **values: Any) -> None:
-    """Do the job that a job file describes (see --save-settings)."""
+    """Do the job that a job file describes (see --save-settings).
+
+    It holds content, styles, output and settings. What goes beside the result, and how the work is done, is
+    asked for here: --report, --contact-sheet, --progress-movie, --keep-run, --workers, --live and the others
+    below.
+    """
     start(read_job(path, output=output), values)
 
 

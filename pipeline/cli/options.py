@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import typing
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
@@ -12,12 +13,17 @@ from typing import Any
 import click
 
 from pipeline.errors import UsageError
-from pipeline.settings.job_settings import SETTINGS
+from pipeline.settings.job_settings import SETTINGS, known_keys
 from pipeline.settings.run_options import MovieOptions, RunOptions
 from stylize.config import StylizeConfig
 from stylize.knobs import Knob, Option, knobs_of, near_miss, options_in
 
 Command = Callable[..., Any]
+
+_OTHERS = re.compile(rf"(?<=\s)(?:{'|'.join(key for key in known_keys() if '_' in key)})(?=[\s;,]|$)")
+
+_BEYOND_USE = 1e6
+"""Bounds from here on are there against numbers that overflow, and no help page needs them."""
 
 
 class NearMissChoice(click.Choice):  # type: ignore[type-arg]
@@ -104,14 +110,14 @@ def setting_options(command: str) -> Callable[[Command], Command]:
 
 def _setting_option(option: Option) -> Callable[[Command], Command]:
     """What presets and job files set, too: a flag has its opposite, and only what is given counts."""
-    name, kind, default, details = option
-    flag = "--" + name.replace("_", "-")
+    name, kind, _, details = option
+    flag = _flag(name)
     text = details.help
-    if details.like is not None:
-        text += f"  [default: {details.shown}]"
-    elif default not in ("", ()):
-        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-        text += f"  [default: {str(shown).lower() if isinstance(default, bool) else shown}]"
+    shown = [f"default: {told}"] if (told := _default_of(option)) else []
+    if told := _range_of(details):
+        shown.append(told)
+    if shown:
+        text += f"  [{'; '.join(shown)}]"
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
     metavar = details.metavar
@@ -124,6 +130,26 @@ def _setting_option(option: Option) -> Callable[[Command], Command]:
     elif typing.get_origin(kind) is tuple:
         value = CommaList(typing.get_args(kind)[0])
     return click.option(flag, name, type=value, default=None, help=text, metavar=metavar)
+
+
+def _default_of(option: Option) -> str:
+    """The default of a setting as its help says it; empty where it is nothing."""
+    if option.details.like is not None:
+        return option.details.shown
+    if isinstance(option.default, tuple):
+        return ",".join(map(str, option.default))
+    return str(option.default).lower() if isinstance(option.default, bool) else str(option.default)
+
+
+def _range_of(details: Knob) -> str:
+    """The bounds of a number as click writes them; those that only keep out what overflows are not told."""
+    least = details.minimum if details.above is None else details.above
+    if least is None:
+        return ""
+    sign = "<=" if details.above is None else "<"
+    if details.maximum is None or details.maximum >= _BEYOND_USE:
+        return f"x{sign.replace('<', '>')}{least:g}"
+    return f"{least:g}{sign}x<={details.maximum:g}"
 
 
 def run_options(command: str) -> Callable[[Command], Command]:
@@ -206,9 +232,18 @@ def given(values: dict[str, Any], command: str) -> dict[str, Any]:
 
 
 def as_option(text: str, given: Container[str]) -> str:
-    """What is wrong with a setting (`name: why`), with the option's name if that is how it was given."""
+    """What is wrong with a setting (`name: why`), with the option's name if that is how it was given.
+
+    Others that are named are to be given as options; those of one word are left, which may be just words.
+    """
     name, colon, why = text.partition(":")
-    return f"--{name.replace('_', '-')}:{why}" if colon and name in given else text
+    why = _OTHERS.sub(_flag, why)
+    return f"{_flag(name)}:{why}" if colon and name in given else name + colon + why
+
+
+def _flag(name: str | re.Match[str]) -> str:
+    """The option of a setting."""
+    return "--" + (name if isinstance(name, str) else name[0]).replace("_", "-")
 
 
 def require(value: Any, flag: str, purpose: str) -> Any:

@@ -30,7 +30,7 @@ from pipeline.steps.outlook import Outlook
 from pipeline.steps.rehearsal import outputs_of
 from pipeline.steps.steadiness import expected, warn_of_flicker
 from pipeline.styling.factory import build_stylizer, on_network
-from pipeline.styling.pictures import pictures_of
+from pipeline.styling.pictures import note_styles, pictures_of
 from pipeline.workers.forecast import forecast
 from pipeline.workers.staff import Staff, staffed
 
@@ -150,6 +150,7 @@ def _check(
 
     check_inputs(job)
     check_outputs(job, options, tuple(VIDEO_FORMATS), display)
+    note_styles(job.styles, display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
     output = ClipOutput(job.output, clip, crf=settings.crf, overwrite=options.overwrite)

@@ -25,6 +25,7 @@ from pipeline.steps.checks import check_inputs
 from pipeline.steps.rehearsal import rehearse
 from pipeline.styling.factory import build_stylizer, on_network
 from pipeline.styling.one_picture import optimise
+from pipeline.styling.pictures import note_styles
 from pipeline.styling.precision import suits_full_network
 from stylize.config import StylizeConfig, parse_start
 from stylize.knobs import knobs_of
@@ -61,6 +62,7 @@ def run_preview(job: Job, options: RunOptions, display: Display) -> Report:
     count = 1 if job.command == "image" else options.preview or 1
     _check_options(options)
     check_inputs(job)
+    note_styles(job.styles, display)
     sheet = beside(job.output, ".preview.png")
     check_target(sheet, (".png",), overwrite=True)
     rehearse([sheet], None, display)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.progress.wording import spoken_time
+from pipeline.progress.wording import counted, spoken_time
 from video.names import shown
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Report:
     def summary(self) -> str:
         """The last lines for a person."""
         unit = "frame" if self.command == "video" else "picture"
-        counted = f"{self.frames} {unit}{'s' if self.frames != 1 else ''}"
-        parts = [counted, spoken_time(self.seconds), f"{self.evaluations} evaluations", self.backbone]
+        took = [spoken_time(self.seconds), counted(self.evaluations, "evaluation")]
+        parts = [counted(self.frames, unit), *took, self.backbone]
         if self.warping_error is not None:
             parts.append(f"warping error {1e4 * self.warping_error:.2f}e-4")
         if self.skipped:

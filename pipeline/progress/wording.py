@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def counted(count: int, one: str) -> str:
+    """How many of something there are: `1 frame`, `3 frames`."""
+    return f"{count} {one}{'' if count == 1 else 's'}"
+
+
 def spoken_time(seconds: float) -> str:
     """Seconds as a person says them: `8 s`, `2 min 05 s`, `3 h 20 min`."""
     whole = round(seconds)

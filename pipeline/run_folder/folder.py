@@ -3,7 +3,7 @@
 `OUT.run/` beside the output holds `job.json` (written once), `journal.jsonl` (a line a finished frame),
 `frames/`, `snapshots/`, `log.txt` and the lock of the process that works on it. A frame counts as finished
 only when its line is in the journal, its file still has the hash written there, and so have the frames it
-came from.
+came from. Where somebody has asked for the folder to be kept it holds the mark `kept`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ CHECKPOINT = "checkpoint"
 
 LOG = "log.txt"
 
+KEPT = "kept"
+
 _CONTENTS = frozenset(
-    ("frames", "contents", "snapshots", "journal.jsonl", ".job.json.tmp", LOCK, HOLDER, LOG, CHECKPOINT)
+    ("frames", "contents", "snapshots", "journal.jsonl", ".job.json.tmp", KEPT, LOCK, HOLDER, LOG, CHECKPOINT)
 )
 """What a run folder may hold before `job.json` is there."""
 
@@ -73,6 +75,11 @@ def run_path(output: Path) -> Path:
     return beside(output, ".run")
 
 
+def is_kept(path: Path) -> bool:
+    """Whether a run folder was kept because somebody asked for it."""
+    return (path / KEPT).exists()
+
+
 def frame_name(index: int, sweep: int) -> str:
     """The name of a frame's file by its number in the source and the pass that makes it."""
     return f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png"
@@ -95,6 +102,8 @@ class RunFolder:
         job's and is refused.
     restart
         Discard whatever the folder holds.
+    any_record
+        Take what the folder holds of jobs with other settings, too: nothing of it goes into the result.
 
     Raises
     ------
@@ -104,7 +113,9 @@ class RunFolder:
         If it cannot be made or read.
     """
 
-    def __init__(self, path: Path, record: dict[str, Any], *, restart: bool = False) -> None:
+    def __init__(
+        self, path: Path, record: dict[str, Any], *, restart: bool = False, any_record: bool = False
+    ) -> None:
         self.path = path
         self.frames = path / "frames"
         self.snapshots = path / "snapshots"
@@ -117,7 +128,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = RunLock(path)
             try:
-                self._open(record, restart)
+                self._open(record, restart, any_record)
             except BaseException:
                 self._lock.release()
                 raise
@@ -127,14 +138,15 @@ class RunFolder:
                 f"mend that, or remove it to begin afresh"
             ) from None
 
-    def _open(self, record: dict[str, Any], restart: bool) -> None:
+    def _open(self, record: dict[str, Any], restart: bool, any_record: bool) -> None:
         """Empty the folder, or see that it is this job's; then it holds `job.json` and `frames/`."""
         if restart:
             self._empty()
-        if (self.path / "job.json").exists():
+        begun = (self.path / "job.json").exists() and not any_record
+        if begun:
             self._check_same_job(record)
         self.frames.mkdir(exist_ok=True)
-        if not (self.path / "job.json").exists():
+        if not begun:
             write_durably(self.path / "job.json", json.dumps(record, indent=1) + "\n")
         for left in self.frames.glob(".*.part-*"):  # what a crash left of a frame being written
             remove(left)
@@ -156,6 +168,20 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """Where a single picture's optimisation is kept while it runs."""
         return self.path / CHECKPOINT
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the folder stays because it was asked for, now or by an earlier run."""
+        return is_kept(self.path)
+
+    def keep(self) -> None:
+        """Mark the folder as one that stays; PipelineError if that fails."""
+        try:
+            write_durably(self.path / KEPT, "kept with --keep-run: stays until it is deleted, or --restart\n")
+        except OSError as error:
+            raise PipelineError(
+                f"{self.path}: cannot be marked as kept: {error.strerror}; mend that and run it again"
+            ) from None
 
     def commit(self, frame: Frame) -> None:
         """Write the journal line of a frame whose file is complete; PipelineError if that fails."""
@@ -183,8 +209,8 @@ class RunFolder:
         return found
 
     def remove_if_empty(self) -> None:
-        """Delete the folder if nothing in it can be continued, and let others in."""
-        if self._journal.path.exists() or self.checkpoint.exists():
+        """Delete the folder if nothing in it can be continued or was kept, and let others in."""
+        if self.is_kept or self._journal.path.exists() or self.checkpoint.exists():
             self.close()
         else:
             self.remove()

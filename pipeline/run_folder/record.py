@@ -70,7 +70,8 @@ def open_run(
     """
     from video.outputs import remove_partials
 
-    run = RunFolder(run_path(job.output), record_of(job, weights), restart=restart)
+    record, album = record_of(job, weights), job.command == "album"
+    run = RunFolder(run_path(job.output), record, restart=restart, any_record=album)
     display.log_to(run.log)
     display.detail(f"network {weights.name}: {weights.source}, SHA-256 {weights.sha256}")
     for output in outputs:

@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.job_settings import build_settings
-from pipeline.settings.presets import _LARGEST, read_preset
-from stylize.config import StylizeConfig
+from pipeline.settings.presets import _LARGEST, preset_names, read_preset
+from stylize.config import StylizeConfig, not_coherent
+from stylize.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ def parse_style(text: str, base: Path = Path()) -> StyleSource:
         try:
             weight = float(number)
         except ValueError:
+            if os.path.isfile(base / path):
+                raise UsageError(
+                    f"--style {text}: {number!r} is no weight; write a number above 0, like {path}:0.7"
+                ) from None
             return StyleSource(base / text)
         if not 0.0 < weight < float("inf"):
             raise UsageError(f"--style {text}: the weight must be a number above 0")
@@ -61,7 +66,15 @@ def build_job(
     preset: str = "default",
     overrides: dict[str, Any] | None = None,
 ) -> Job:
-    """A job from its parts: defaults, then the preset's settings, then the overrides."""
+    """A job from its parts: defaults, then the preset's settings, then the overrides.
+
+    Raises
+    ------
+    ConfigError
+        For a setting that is wrong, or has nothing to do beside the others.
+    UsageError
+        If it is a preset file that says so; and for what else is wrong.
+    """
     if not styles:
         raise UsageError("no style picture: give one with --style PICTURE")
     asked = overrides or {}
@@ -70,7 +83,15 @@ def build_job(
     for key, value in values.items():
         if isinstance(value, int) and abs(value) > _LARGEST:
             raise UsageError(f"{key}: a number of {len(str(abs(value)))} digits is too large")
-    engine, settings = build_settings(command, values)
+    try:
+        engine, settings = build_settings(command, values)
+    except ConfigError as error:
+        name = str(error).partition(":")[0]
+        if name in asked or name not in values or preset in preset_names():
+            raise
+        raise UsageError(f"{preset}: {error}") from None
+    if "style_coherence" in asked and engine.style_statistic != "nearest":
+        raise not_coherent(engine)  # whatever its value: it would do nothing
     return Job(command, content, styles, output, engine, settings, notes)
 
 
@@ -90,4 +111,6 @@ def _brought_up(
         notes.append(
             'style_layers without style_statistic are taken for those of "gram", as they were before'
         )
+    if asked.get("style_statistic", "nearest") != "nearest":
+        meant.pop("style_coherence", None)  # the file's is for the file's statistic
     return meant, tuple(f"{where}: {note}" for note in notes)

@@ -101,6 +101,8 @@ def _changes(path: Path, command: str, document: dict[str, Any]) -> dict[str, tu
 def job_text(job: Job, folder: Path) -> str:
     """A job file that does `job` again when saved in `folder`."""
     values = with_paths(flat(job.stylize, job.settings), lambda path: _relative(path, folder))
+    if job.stylize.style_statistic != "nearest":
+        del values["style_coherence"]  # given to another statistic it is refused
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]
     lines = [
         f"command = {toml_of(job.command)}",

@@ -162,12 +162,16 @@ class RunOptions:
     tensorboard: Path | None = knob(None, "Also write losses and pictures for TensorBoard.", metavar="FOLDER")
     save_settings: Path | None = knob(
         None,
-        "Write a job file that does this run again with `deepfusion run`.",
+        "Write a job file with the content, styles, output and settings of this run, for `deepfusion run`; "
+        "run options (--report, --keep-run, --workers, ...) are no part of it.",
         metavar="PATH",
         path=True,
     )
-    keep_run: bool = knob(False, "Keep the run folder with frames, journal and snapshots.")
-    restart: bool = knob(False, "Discard what an interrupted run has left; begin afresh.")
+    keep_run: bool = knob(
+        False,
+        "Keep the run folder with frames, journal and snapshots; later runs keep it, but for --restart.",
+    )
+    restart: bool = knob(False, "Discard what an interrupted or kept run has left; begin afresh.")
     overwrite: bool = knob(False, "Replace an output that exists.")
     dry_run: bool = knob(
         False, "Check everything, time a few iterations, print time, memory and disk needed."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.progress.display import Work
 from pipeline.progress.events import Begun, Iterated
+from pipeline.progress.wording import counted
 from pipeline.settings.common_settings import JobSettings
 from pipeline.styling.factory import named_start, unit_cost
 from pipeline.styling.looks import is_bare, preserved
@@ -168,4 +169,5 @@ def styles_of(stylizer: Stylizer, look: Look) -> list[FloatImage]:
 def result_line(result: Any) -> str:
     """What `-v` says of a finished picture."""
     losses = "  ".join(f"{name} {value:.4g}" for name, value in result.losses.items())
-    return f"{losses}  {result.evaluations} evaluations  {result.seconds:.1f} s  ({result.reason})"
+    evaluations = counted(result.evaluations, "evaluation")
+    return f"{losses}  {evaluations}  {result.seconds:.1f} s  ({result.reason})"

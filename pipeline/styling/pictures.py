@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,13 @@ def note_pages(path: Path, display: Display) -> None:
     if pages > 1:
         which = "the first" if used == 1 else f"number {used}, the main one,"
         display.warn(f"{path}: holds {pages} pictures, pages or frames; {which} is used")
+
+
+def note_styles(styles: Sequence[StyleSource], display: Display) -> None:
+    """The same for style pictures, and for those in a folder of styles."""
+    for style in styles:
+        for picture in pictures_of(style):
+            note_pages(picture.path, display)
 
 
 def pictures_of(style: StyleSource, on_warning: Callable[[str], None] | None = None) -> list[StyleSource]:
