@@ -163,7 +163,7 @@ class RunOptions:
     save_settings: Path | None = knob(
         None,
         "Write a job file with the content, styles, output and settings of this run, for `deepfusion run`; "
-        "run options (--report, --keep-run, --workers, ...) are no part of it.",
+        "run options (--report, --keep-run, ...) are no part of it.",
         metavar="PATH",
         path=True,
     )
