@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.machine import PROGRAM, peak
 from pipeline.progress.display import Display
-from pipeline.progress.wording import spoken_bytes, spoken_time
+from pipeline.progress.wording import counted, spoken_bytes, spoken_time
 from pipeline.settings.job import Job
 from pipeline.styling.factory import named_start
 from pipeline.workers.forecast import Forecast
@@ -91,7 +91,7 @@ class Plan:
         unit = "frame" if self.command == "video" else "picture"
         return "\n".join(
             (
-                f"{self.pictures} {unit}{'s' if self.pictures != 1 else ''} of {self.width}x{self.height} "
+                f"{counted(self.pictures, unit)} of {self.width}x{self.height} "
                 f"on {self.backbone} into {shown(self.output)}",
                 f"time    at most about {spoken_time(self.seconds)}",
                 f"memory  about {spoken_bytes(self.memory)}",

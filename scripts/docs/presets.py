@@ -4,9 +4,8 @@
 
 MEDIA has folders `photos` and `paintings`. Finished pictures are kept in WORK; a run that was stopped goes
 on from them. Writes `presets.jpg` (a row a preset; of one pair three in a row) and `classroom.jpg` (its
-picture after 200 to 3200
-iterations). Convolutions are in bfloat16 where the hardware has it: in float32 it takes twice the time, and
-with thousands of iterations it is hours.
+picture after 200 to 3200 iterations). Convolutions are in bfloat16 where the hardware has it: in float32 it
+takes twice the time, and with thousands of iterations it is hours.
 """
 
 from __future__ import annotations
