@@ -1,18 +1,18 @@
 """How many evaluations the default optimiser needs for the loss that 500 steps of Adam reach.
 
-    python scripts/bench/convergence.py MEDIA [--part slim full clips] [--size 256] [--plot FILE.png]
-        [--full-weights FILE]
+    python scripts/bench/convergence.py MEDIA [--part pictures drafts clips] [--size 256]
+        [--backbone vgg19|vgg19-slim] [--plot FILE.png]
 
-slim: four photos in four paintings on vgg19-slim, from content and from noise, the default objective at one
-size, the same start for all. Adam's step size is tuned once, on the first pair. Beside it the TensorFlow
-tutorial's Adam loop and SciPy's L-BFGS-B on the same objective, in evaluations and seconds.
-full: on VGG-19's first three blocks (FILE, a weights file with at least those), style block1 to 3_conv1,
-content block3_conv3: evaluations of the full network from content, and after a draft on vgg19-slim.
+pictures: four photos in four paintings, from content and from noise, the default objective with Gram matrices
+(whose targets stay) at one size, the same start for all. Adam's step size is tuned once, on the first pair.
+Beside it the TensorFlow tutorial's Adam loop and SciPy's L-BFGS-B on the same objective, in evaluations and
+seconds.
+drafts: the same objective from content, and after a draft on vgg19-slim.
 clips: three clips with default settings and with a fixed number of iterations: evaluations a frame, loss
 against 300 evaluations from content, warping error.
 
-An evaluation is one loss and gradient at full size. MEDIA has folders `photos`, `paintings`
-and `videos`.
+An evaluation is one loss and gradient at full size, convolutions of vgg19 in bfloat16 where the hardware has
+it. MEDIA has folders `photos`, `paintings` and `videos`.
 """
 
 from __future__ import annotations
@@ -37,15 +37,18 @@ import tensorflow as tf
 
 from pipeline.cli.main import main as deepfusion
 from pipeline.clip.score import score_clips
+from pipeline.machine import load_tensorflow
 from pipeline.progress.display import Display
 from pipeline.run_folder.folder import run_path
-from pipeline.styling.pictures import read_picture
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.styling.pictures import read_picture, read_style
+from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.media import Media, clip_frames
 from scripts.reference.loops import Trace, scipy_lbfgs, tutorial_adam
 from stylize.config import StylizeConfig
 from stylize.stylizer import Stylizer
-from stylize.weights import Weights, load_weights
+from stylize.weights import WIDTHS, Weights, load_weights
 
 PAIRS = (
     ("chelsea-cat", "vangogh-starry-night"),
@@ -59,12 +62,7 @@ CLIPS = (
     ("bunny-two-cuts", "monet-water-lilies"),
 )
 STEPS, LIMIT, RATES = 500, 260, (0.01, 0.02, 0.04)
-BLOCKS_1_TO_3 = StylizeConfig(
-    style_layers=("block1_conv1", "block2_conv1", "block3_conv1"),
-    content_layers=("block3_conv3",),
-    levels=1,
-    tolerance=0.0,
-)
+OBJECTIVE = StylizeConfig(style_statistic="gram", levels=1, tolerance=0.0)
 
 
 @dataclass
@@ -74,6 +72,11 @@ class Pair:
     name: str
     content: np.ndarray
     style: np.ndarray
+
+
+def stylizer_on(weights: Weights, config: StylizeConfig, style: np.ndarray) -> Stylizer:
+    """One in the precision that `--precision auto` takes for the network."""
+    return Stylizer(config, [style], weights, mixed=is_mixed("auto", weights))
 
 
 def trace_of(
@@ -116,7 +119,7 @@ def tuned_rate(config: StylizeConfig, pair: Pair, weights: Weights) -> float:
     """The step size of Adam that reaches the lowest loss on one pair."""
     losses = {}
     for rate in RATES:
-        stylizer = Stylizer(adam(config, rate), [pair.style], weights)
+        stylizer = stylizer_on(weights, adam(config, rate), pair.style)
         losses[rate] = stylizer.stylize(pair.content, iterations=STEPS).losses["total"]
     best = min(losses, key=lambda rate: losses[rate])
     print(f"Adam on {pair.name}: " + ", ".join(f"{rate}: {loss:.4f}" for rate, loss in losses.items()))
@@ -124,10 +127,9 @@ def tuned_rate(config: StylizeConfig, pair: Pair, weights: Weights) -> float:
     return best
 
 
-def slim(pairs: Sequence[Pair], plot: Path | None) -> None:
-    """The table on vgg19-slim, and the curves."""
-    weights = load_weights("vgg19-slim")
-    config = StylizeConfig(style_statistic="gram", levels=1, tolerance=0.0)
+def pictures(pairs: Sequence[Pair], weights: Weights, plot: Path | None) -> None:
+    """The table of single pictures, and the curves."""
+    config = OBJECTIVE
     rate = tuned_rate(config, pairs[0], weights)
     tables.head(
         "pair",
@@ -146,9 +148,9 @@ def slim(pairs: Sequence[Pair], plot: Path | None) -> None:
     curves = {}
     for pair in pairs:
         for start_name in counts:
-            ours = Stylizer(replace(config, init=start_name), [pair.style], weights)
+            ours = stylizer_on(weights, replace(config, init=start_name), pair.style)
             start = ours.start_picture(pair.content)
-            theirs = Stylizer(adam(config, rate), [pair.style], weights)
+            theirs = stylizer_on(weights, adam(config, rate), pair.style)
             slow, result = trace_of(theirs, pair.content, start, STEPS)
             target = result.losses["total"]
             fast, _ = trace_of(ours, pair.content, start, LIMIT)
@@ -189,19 +191,19 @@ def draw(curves: Mapping[tuple[str, str], tuple[Trace, ...]], path: Path) -> Non
     figure.savefig(path, dpi=110)
 
 
-def full(pairs: Sequence[Pair], weights_file: Path, drafts: Sequence[int] = (0, 50, 100)) -> None:
-    """The table on the real blocks: from content, and after drafts of some length."""
-    real, small = load_weights(str(weights_file)), load_weights("vgg19-slim")
-    rate = tuned_rate(BLOCKS_1_TO_3, pairs[0], real)
-    names = (f"draft of {length}" if length else "no draft" for length in drafts)
+def drafts(pairs: Sequence[Pair], weights: Weights, lengths: Sequence[int] = (0, 50, 100)) -> None:
+    """The table from content, and after drafts of some length on vgg19-slim."""
+    small = load_weights("vgg19-slim")
+    rate = tuned_rate(OBJECTIVE, pairs[0], weights)
+    names = (f"draft of {length}" if length else "no draft" for length in lengths)
     tables.head("pair", "loss of Adam after 500", *names)
     for pair in pairs:
-        slow = Stylizer(adam(BLOCKS_1_TO_3, rate), [pair.style], real)
+        slow = stylizer_on(weights, adam(OBJECTIVE, rate), pair.style)
         target = slow.stylize(pair.content, iterations=STEPS).losses["total"]
-        ours = Stylizer(BLOCKS_1_TO_3, [pair.style], real)
-        drafting = Stylizer(BLOCKS_1_TO_3, [pair.style], small)
+        ours = stylizer_on(weights, OBJECTIVE, pair.style)
+        drafting = stylizer_on(small, OBJECTIVE, pair.style)
         cells = []
-        for length in drafts:
+        for length in lengths:
             start, price = pair.content, 0.0
             if length:
                 drafted = drafting.stylize(pair.content, iterations=length)
@@ -212,7 +214,7 @@ def full(pairs: Sequence[Pair], weights_file: Path, drafts: Sequence[int] = (0, 
         tables.row(pair.name, f"{target:.4f}", *cells)
 
 
-def clips(media: Media, size: int, count: int) -> None:
+def clips(media: Media, weights: Weights, size: int, count: int) -> None:
     """What frames cost with the default rule, and what becomes of loss and warping error."""
     tables.head(
         "clip",
@@ -225,12 +227,12 @@ def clips(media: Media, size: int, count: int) -> None:
     )
     for clip, painting in CLIPS:
         source, style = media.video(clip), media.painting(painting)
-        cold = _cold(source, style, size, count)
+        cold = _cold(weights, source, style, size, count)
         for name, more in (("default", ()), ("40 a frame", ("--tolerance", "0"))):
             with tempfile.TemporaryDirectory() as folder:
                 output = Path(folder) / "out.mp4"
                 command = ["video", source, "--style", style, "-o", output, "--frames", f"0:{count}"]
-                command += ["--size", size, "--backbone", "vgg19-slim", "--keep-run", "-q", *more]
+                command += ["--size", size, "--backbone", weights.name, "--keep-run", "-q", *more]
                 with contextlib.suppress(SystemExit):
                     deepfusion([str(part) for part in command])
                 run = run_path(output)
@@ -248,11 +250,12 @@ def clips(media: Media, size: int, count: int) -> None:
             tables.row(source.stem, style.stem, name, f"{spent:.1f}", f"{ratio:.3f}", f"{error:.3f}")
 
 
-def _cold(source: Path, style: Path, size: int, count: int) -> dict[int, float]:
+def _cold(weights: Weights, source: Path, style: Path, size: int, count: int) -> dict[int, float]:
     """Content + style loss of a few frames after 300 evaluations from content, by number."""
-    config = StylizeConfig(style_statistic="gram", levels=1, iterations=300, tolerance=0.0)
-    picture = read_picture(style, size, config.minimum_side, style=True)
-    stylizer = Stylizer(config, [picture], load_weights("vgg19-slim"))
+    config = StylizeConfig(levels=1, iterations=300, tolerance=0.0)
+    settings = VideoSettings()
+    picture = read_style(style, size, settings.style_scale, config.minimum_side, settings.style_crop)
+    stylizer = stylizer_on(weights, config, picture)
     found = {}
     for index, frame in enumerate(clip_frames(source, f"0:{count}", size)):
         if index % 8 == 7:
@@ -268,11 +271,13 @@ def main() -> None:
     )
     parser.add_argument("media", type=Media.named)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--part", nargs="+", choices=("slim", "full", "clips"), default=["slim"])
+    parser.add_argument("--part", nargs="+", choices=("pictures", "drafts", "clips"), default=["pictures"])
+    parser.add_argument("--backbone", choices=tuple(WIDTHS), default="vgg19")
     parser.add_argument("--frames", type=int, default=24, help="of each clip")
-    parser.add_argument("--full-weights", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    load_tensorflow()
+    weights = load_weights(options.backbone)
     side = StylizeConfig().minimum_side
     pairs = [
         Pair(
@@ -282,14 +287,12 @@ def main() -> None:
         )
         for photo, painting in PAIRS
     ]
-    if "slim" in options.part:
-        slim(pairs, options.plot)
+    if "pictures" in options.part:
+        pictures(pairs, weights, options.plot)
+    if "drafts" in options.part:
+        drafts(pairs, weights)
     if "clips" in options.part:
-        clips(options.media, options.size, options.frames)
-    if "full" in options.part:
-        if options.full_weights is None:
-            parser.error("--part full needs --full-weights")
-        full(pairs, options.full_weights)
+        clips(options.media, weights, options.size, options.frames)
 
 
 if __name__ == "__main__":

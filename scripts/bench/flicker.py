@@ -1,10 +1,11 @@
 """Whether a style picture alone tells how much a clip in it flickers.
 
-    python scripts/bench/flicker.py MEDIA [--cache FILE.json] [--size 160] [--frames 6]
+    python scripts/bench/flicker.py MEDIA [--cache FILE.json] [--backbone vgg19] [--size 160] [--frames 6]
 
 MEDIA has the folders videos/, photos/ and paintings/. The truth: the warping error (video/metrics.py) of
-frames that are stylized alone, as with `--temporal off`, on two clips, vgg19-slim, for every painting and
-photo of MEDIA as a style and for variants of them (a half, blurred, paler, other scales, grey). Against it
+frames that are stylized alone by the default settings, as with `--temporal off`, on two clips, for every
+painting and photo of MEDIA as a style and for variants of them (a half, blurred, paler, other scales, grey),
+on the network of --backbone. Against it
 the numbers in `CANDIDATES`, each found from the style picture and the network, some with one reference
 content from the demo: Spearman's rank correlation over the originals, over all, and within each half of the
 originals and their variants (chosen on one half, a measure can be checked on the other), and the lowest
@@ -32,6 +33,7 @@ from scipy.stats import spearmanr
 
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
+from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.media import Media, clip_frames
 from stylize.backbone import Vgg19
@@ -40,7 +42,7 @@ from stylize.config import StylizeConfig
 from stylize.layers import block_of
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
-from stylize.weights import load_weights
+from stylize.weights import WIDTHS, Weights, load_weights
 from video.images import from_uint8, resize_image, to_uint8
 from video.metrics import LIVELY, ConsistencyMeter
 
@@ -111,17 +113,17 @@ def styles_of(media: Media, size: int) -> list[Style]:
 class Studio:
     """Stylizers of different styles that share one compiled step."""
 
-    def __init__(self) -> None:
-        self._weights = load_weights("vgg19-slim")
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
         self._first: Stylizer | None = None
 
     def of(self, style: FloatImage) -> Stylizer:
         """With default settings."""
-        stylizer = Stylizer(CONFIG, [style], self._weights)
         if self._first is None:
-            self._first = stylizer
-        stylizer.evaluator = self._first.evaluator
-        return stylizer
+            mixed = is_mixed("auto", self._weights)
+            self._first = Stylizer(StylizeConfig(), [style], self._weights, mixed=mixed)
+            return self._first
+        return self._first.restyled([style])
 
 
 def flicker(stylizer: Stylizer, frames: Sequence[FloatImage], iterations: int) -> float:
@@ -135,25 +137,22 @@ def flicker(stylizer: Stylizer, frames: Sequence[FloatImage], iterations: int) -
     return float(np.mean(errors))
 
 
-def truths(
-    media: Media, styles: Sequence[Style], cache: Path | None, size: int, count: int, iterations: int
-) -> dict[str, list[float]]:
+def truths(styles: Sequence[Style], options: argparse.Namespace) -> dict[str, list[float]]:
     """The warping error of each style on each clip, by label; from the cache what it knows."""
+    cache, size, count, iterations = options.cache, options.size, options.frames, options.iterations
+    asked = f"{size} | {count} | {iterations} | {options.backbone}"
     known = json.loads(cache.read_text()) if cache is not None and cache.exists() else {}
-    clips = {name: clip_frames(media.video(name), f"0:{count}", size) for name in CLIPS}
-    studio = Studio()
+    clips = {name: clip_frames(options.media.video(name), f"0:{count}", size) for name in CLIPS}
+    studio = Studio(load_weights(options.backbone))
     for style in styles:
         for name, frames in clips.items():
-            key = f"{style.label} | {name} | {size} | {count} | {iterations}"
+            key = f"{style.label} | {name} | {asked}"
             if key not in known:
                 known[key] = flicker(studio.of(style.picture), frames, iterations)
                 if cache is not None:
                     cache.write_text(json.dumps(known, indent=1))
                 print(f"{key}: {known[key] * 1e4:.2f}e-4", file=sys.stderr, flush=True)
-    return {
-        style.label: [known[f"{style.label} | {name} | {size} | {count} | {iterations}"] for name in CLIPS]
-        for style in styles
-    }
+    return {style.label: [known[f"{style.label} | {name} | {asked}"] for name in CLIPS] for style in styles}
 
 
 @dataclass(frozen=True)
@@ -354,9 +353,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--frames", type=int, default=6)
     parser.add_argument("--iterations", type=int, default=ITERATIONS)
+    parser.add_argument("--backbone", choices=tuple(WIDTHS), default="vgg19", help="that makes the frames")
     options = parser.parse_args()
     styles = styles_of(options.media, options.size)
-    truth = truths(options.media, styles, options.cache, options.size, options.frames, options.iterations)
+    truth = truths(styles, options)
     report(styles, truth, options.size)
 
 
