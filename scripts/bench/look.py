@@ -2,7 +2,7 @@
 
     python scripts/bench/look.py MEDIA --size 384 --sheet sheet.jpg --results results/
     python scripts/bench/look.py MEDIA --photos tulips,rocket --set style_weight=40 --set flat_weight=0
-    python scripts/bench/look.py MEDIA --score results/       # of pictures that are there: PHOTO-PAINTING.png
+    python scripts/bench/look.py MEDIA --score results/       # of the pictures there are: PHOTO-PAINTING.png
 
 MEDIA has folders `photos` and `paintings`. Of each result, whatever made it, on the full network in float32:
 
@@ -180,12 +180,15 @@ def main() -> None:
         style = read_style(painting, options.size, 1.0, 16, JobSettings().style_crop)
         names = [f"{photo.stem}-{painting.stem}.png" for photo in photos]
         if options.score:
-            results = [read_image(options.score / name) for name in names]
+            files = [options.score / name for name in names]
+            results = [read_image(file) if file.is_file() else None for file in files]
         else:
             results = stylized(
                 options, contents, style, [(options.results or Path()) / name for name in names]
             )
         for photo, content, result in zip(photos, contents, results, strict=True):
+            if result is None:
+                continue
             one = judge.scores(result, content, style)
             found.append(one)
             tables.row(
@@ -196,7 +199,12 @@ def main() -> None:
                 f"{one.content:.3f}",
                 f"{one.style:.4f}",
             )
-        columns.append([padded(result, options.size) for result in results])
+        columns.append(
+            [
+                padded(np.zeros_like(content) if result is None else result, options.size)
+                for content, result in zip(contents, results, strict=True)
+            ]
+        )
     for name in ("mesh", "painting_mesh", "content", "style"):
         values = [getattr(one, name) for one in found]
         print(f"{name}: median {np.median(values):.3f}, {min(values):.3f} to {max(values):.3f}")
