@@ -20,6 +20,7 @@ import os
 import sys
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,7 +182,9 @@ def main() -> None:
         names = [f"{photo.stem}-{painting.stem}.png" for photo in photos]
         if options.score:
             files = [options.score / name for name in names]
-            results = [read_image(file) if file.is_file() else None for file in files]
+            results: Sequence[FloatImage | None] = [
+                read_image(file) if file.is_file() else None for file in files
+            ]
         else:
             results = stylized(
                 options, contents, style, [(options.results or Path()) / name for name in names]
