@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from pipeline.machine import load_tensorflow
 from pipeline.settings.job_settings import build_settings
 from pipeline.settings.presets import preset_names, read_preset
-from pipeline.styling.pictures import read_picture
+from pipeline.styling.pictures import read_picture, read_style
 from pipeline.styling.precision import is_native
 from scripts.media import Media
 from stylize.types import FloatImage
@@ -34,20 +34,22 @@ GROWTH = (200, 400, 600, 800, 1400, 3200)
 LINE = 16
 
 
-def stylized(preset: str, photo: FloatImage, painting: FloatImage, target: Path) -> FloatImage:
+def stylized(preset: str, photo: Path, painting: Path, size: int, target: Path) -> FloatImage:
     """What a preset makes of a pair; classroom's iterates of `GROWTH` are written beside `target`."""
     from stylize.optimize import Progress
     from stylize.stylizer import Stylizer
     from stylize.weights import load_weights
 
-    config, _ = build_settings("image", read_preset(preset))
-    stylizer = Stylizer(config, [painting], load_weights("vgg19"), mixed=is_native())
+    config, settings = build_settings("image", read_preset(preset))
+    content = read_picture(photo, size, config.minimum_side)
+    style = read_style(painting, size, settings.style_scale, config.minimum_side, settings.style_crop)
+    stylizer = Stylizer(config, [style], load_weights("vgg19"), mixed=is_native())
 
     def seen(progress: Progress) -> None:
         if preset == "classroom" and progress.iteration in GROWTH:
             write_image(target.with_stem(f"{target.stem}-at-{progress.iteration}"), progress.picture())
 
-    return stylizer.stylize(photo, callback=seen).picture
+    return stylizer.stylize(content, callback=seen).picture
 
 
 def sheet(rows: list[list[tuple[str, Path]]]) -> Image.Image:
@@ -80,12 +82,11 @@ def main(arguments: list[str]) -> None:
     load_tensorflow()
     rows: dict[str, list[tuple[str, Path]]] = {preset: [] for preset in preset_names()}
     for number, (photo, painting) in enumerate(PAIRS[: options.pairs]):
-        content = read_picture(options.media.photo(photo), options.size, 32)
-        style = read_picture(options.media.painting(painting), options.size, 32)
+        pair = options.media.photo(photo), options.media.painting(painting)
         for preset, row in rows.items():
             target = options.work / f"{preset}-{number}.png"
             if not target.is_file():
-                write_image(target, stylized(preset, content, style, target))
+                write_image(target, stylized(preset, *pair, options.size, target))
                 print(target, flush=True)
             row.append((preset, target))
     shown = list(rows.values())
