@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -25,13 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pipeline.machine import device, load_tensorflow
 from pipeline.styling.pictures import read_picture
 from scripts import tables
+from scripts.bench.stepping import begun, seconds_an_evaluation
 from stylize.config import StylizeConfig
 from stylize.types import FloatImage
 from stylize.weights import WIDTHS, load_weights
 from video.images import resize_image
-
-if TYPE_CHECKING:
-    from stylize.minimizers import Minimizer
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 PRODUCT = 8192
@@ -73,8 +71,6 @@ class Case:
     """The default objective of a pair at one size in one precision, and a minimisation that has begun."""
 
     def __init__(self, pair: tuple[FloatImage, FloatImage], precision: str, backbone: str) -> None:
-        import tensorflow as tf
-
         from stylize.stylizer import Stylizer
 
         set_precision(precision)
@@ -82,10 +78,7 @@ class Case:
         stylizer = Stylizer(StylizeConfig(), [style], load_weights(backbone), mixed=precision == "bfloat16")
         self.precision = precision
         self.targets = stylizer.targets(content)
-        self.minimizer: Minimizer = stylizer.evaluator.minimizer(*content.shape[:2])
-        self.minimizer.start(tf.constant(content[None]), self.targets)
-        for _ in range(3):
-            self.minimizer.step(self.targets)
+        self.minimizer = begun(stylizer, content, self.targets)
         self.evaluation()
 
     def evaluation(self) -> float:
@@ -103,11 +96,7 @@ class Case:
     def step(self) -> float:
         """Milliseconds of an evaluation within whole steps, as a stylization takes them."""
         set_precision(self.precision)
-        before = int(self.minimizer.evaluations)
-        began = time.perf_counter()
-        for _ in range(STEPS):
-            self.minimizer.step(self.targets)[0].numpy()
-        return 1e3 * (time.perf_counter() - began) / (int(self.minimizer.evaluations) - before)
+        return 1e3 * seconds_an_evaluation(self.minimizer, self.targets, STEPS)
 
 
 def main() -> None:

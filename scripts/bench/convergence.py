@@ -129,8 +129,7 @@ def tuned_rate(config: StylizeConfig, pair: Pair, weights: Weights) -> float:
 
 def pictures(pairs: Sequence[Pair], weights: Weights, plot: Path | None) -> None:
     """The table of single pictures, and the curves."""
-    config = OBJECTIVE
-    rate = tuned_rate(config, pairs[0], weights)
+    rate = tuned_rate(OBJECTIVE, pairs[0], weights)
     tables.head(
         "pair",
         "start",
@@ -148,9 +147,9 @@ def pictures(pairs: Sequence[Pair], weights: Weights, plot: Path | None) -> None
     curves = {}
     for pair in pairs:
         for start_name in counts:
-            ours = stylizer_on(weights, replace(config, init=start_name), pair.style)
+            ours = stylizer_on(weights, replace(OBJECTIVE, init=start_name), pair.style)
             start = ours.start_picture(pair.content)
-            theirs = stylizer_on(weights, adam(config, rate), pair.style)
+            theirs = stylizer_on(weights, adam(OBJECTIVE, rate), pair.style)
             slow, result = trace_of(theirs, pair.content, start, STEPS)
             target = result.losses["total"]
             fast, _ = trace_of(ours, pair.content, start, LIMIT)

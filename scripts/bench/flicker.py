@@ -5,11 +5,11 @@
 MEDIA has the folders videos/, photos/ and paintings/. The truth: the warping error (video/metrics.py) of
 frames that are stylized alone by the default settings, as with `--temporal off`, on two clips, for every
 painting and photo of MEDIA as a style and for variants of them (a half, blurred, paler, other scales, grey),
-on the network of --backbone. Against it
-the numbers in `CANDIDATES`, each found from the style picture and the network, some with one reference
-content from the demo: Spearman's rank correlation over the originals, over all, and within each half of the
-originals and their variants (chosen on one half, a measure can be checked on the other), and the lowest
-when any one style is left out. With a cache only what is new is stylized.
+on the network of --backbone. Against it the numbers in `CANDIDATES`, each found from the style picture and
+the slim network, some with one reference content from the demo: Spearman's rank correlation over the
+originals, over all, and within each half of the originals and their variants (chosen on one half, a measure
+can be checked on the other), and the lowest when any one style is left out. With a cache only what is new is
+stylized.
 """
 
 from __future__ import annotations

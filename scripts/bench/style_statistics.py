@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from scripts import tables
+from scripts.bench.stepping import begun, seconds_an_evaluation
 from stylize.config import SUITED, StylizeConfig
 
 ITERATIONS = 8
@@ -36,8 +37,6 @@ def measured(statistic: str, options: argparse.Namespace) -> dict[str, float]:
     from pipeline.styling.precision import is_native
 
     load_tensorflow()
-    import tensorflow as tf
-
     from stylize.stylizer import Stylizer
     from stylize.weights import load_weights
 
@@ -49,14 +48,7 @@ def measured(statistic: str, options: argparse.Namespace) -> dict[str, float]:
     began = time.perf_counter()
     targets = stylizer.targets(content, renewal=1)
     renewal = time.perf_counter() - began
-    minimizer = stylizer.evaluator.minimizer(*content.shape[:2])
-    minimizer.start(tf.constant(content[None]), targets)
-    for _ in range(3):
-        minimizer.step(targets)
-    began, before = time.perf_counter(), int(minimizer.evaluations)
-    for _ in range(ITERATIONS):
-        minimizer.step(targets)[0].numpy()
-    seconds = (time.perf_counter() - began) / (int(minimizer.evaluations) - before)
+    seconds = seconds_an_evaluation(begun(stylizer, content, targets), targets, ITERATIONS)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"evaluation": seconds, "renewal": renewal if stylizer.statistic.renewed else 0.0, "memory": peak}
 
