@@ -40,6 +40,7 @@ import tensorflow as tf
 
 from scripts import tables
 from scripts.reference import torch_iteration
+from scripts.reference.work import multiply_adds
 from stylize.config import StylizeConfig
 from stylize.layers import LAYERS, block_of
 from stylize.stylizer import Stylizer
@@ -85,19 +86,6 @@ class Row:
     ratio: float
     ratio_low: float
     ratio_high: float
-
-
-def multiply_adds(weights: Weights, config: StylizeConfig, size: int) -> int:
-    """Of one loss and gradient: see the top of this file."""
-    deepest = max(config.layers, key=LAYERS.index)
-    total = 0
-    for layer in LAYERS[: LAYERS.index(deepest) + 1]:
-        _, _, inputs, outputs = weights.layers[layer][0].shape
-        positions = (size >> (block_of(layer) - 1)) ** 2
-        total += 2 * positions * 9 * inputs * outputs
-        if layer in config.style_layers:
-            total += 2 * positions * outputs**2
-    return total
 
 
 def random_weights(network: str) -> Weights:

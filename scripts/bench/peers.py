@@ -1,138 +1,142 @@
-"""The preset neural-style beside neural-style-pt on the same weights: its objective by evaluations.
+"""Price and seconds to the same loss beside the loops that others use, on the same weights, taking turns.
 
-    python scripts/bench/peers.py MEDIA [--size 320] [--precision float32|mixed] [--results FOLDER]
+    python scripts/bench/peers.py MEDIA --part price [--sizes 256 512] [--threads 2 1] [--rounds 7]
+    python scripts/bench/peers.py MEDIA --part race [--pairs 0 1] [--ways ours scipy] [--evaluations 1000]
 
-MEDIA has folders `photos` and `paintings`. Starts from the content, as `-init image` does, and scores the
-iterate rounded to 8 bits, as a PNG would be: 5 times the mean squared error of relu4_2, 100 times that of the
-Gram matrices over C H W of relu1_1 to relu5_1, and 1e-3 of the sum of absolute differences of neighbours, all
-in units of 0 to 255; thousands. The peer's figures are of its own pictures at 320 px, scored in the same way
-(neural-style-pt with its defaults, one thread, the weights of this package, 2026-11-26).
+MEDIA has folders `photos` and `paintings`. Every side has a process of its own, and only one computes at a
+time. PyTorch is optional: without it there is nothing of it in the tables. `--results FOLDER` keeps every
+measurement as a line of JSON at once, and the last pictures of a race.
+
+price: loss and gradient of neural-style's objective in the preset and in PyTorch, several ways, beside the
+machine's matrix products of both libraries. GFLOP/s are counted alike for all (scripts/reference/work.py).
+Ratios are of the same round: their median, lowest and highest.
+
+race: neural-style's objective from the content, as `-init image` does. The best picture so far is rounded to
+8 bits, as a PNG would be, and scored by scripts/reference/neural_style.py, in thousands. Seconds are the
+optimisation's own, compiled before; nothing of scoring is in them. The sides take turns of some evaluations.
+Ctrl-C ends a race and prints what there is.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import numpy as np
-
-from pipeline.machine import load_tensorflow
-from pipeline.settings.job_settings import build_settings
-from pipeline.settings.presets import read_preset
+from pipeline.machine import cores, limit_threads, load_tensorflow
 from pipeline.styling.pictures import read_picture
-from scripts import tables
+from scripts.bench import peers_price, peers_race
 from scripts.media import Media
-from stylize.types import FloatImage
-from video.images import from_uint8, to_uint8, write_image
+from stylize.weights import load_weights
+from video.images import from_uint8, resize_image, write_image
 
-PEER = {
-    ("tulips", "vangogh-starry-night"): {
-        25: 2364,
-        50: 1788,
-        100: 1538,
-        150: 1486,
-        200: 1418,
-        250: 1366,
-    },
-    ("chelsea-cat", "hokusai-great-wave"): {25: 3536, 50: 2430, 100: 1916, 150: 1719, 175: 1678},
-}
-"""Score by evaluations, of each pair."""
+PAIRS = (("tulips", "vangogh-starry-night"), ("chelsea-cat", "hokusai-great-wave"))
+SIDE = 32
+"""The least that a picture measures for the deepest layer."""
+
+NO_TORCH = "PyTorch is not here and is left out; `pip install torch` brings it"
 
 
-class EnoughError(Exception):
-    """The evaluations that the peer was given are used up."""
+class Results:
+    """Lines of JSON in a file that is complete after each; nothing without a folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self, part: str, **values: Any) -> None:
+        """One measurement."""
+        if self.folder is not None:
+            with (self.folder / f"{part}.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(values) + "\n")
 
 
-class Scorer:
-    """neural-style's objective of a picture, without its start's or its optimiser's constants."""
-
-    def __init__(self, content: FloatImage, style: FloatImage) -> None:
-        from stylize.backbone import Vgg19
-        from stylize.config import StylizeConfig
-        from stylize.weights import load_weights
-
-        self._style_layers = StylizeConfig(style_statistic="gram").style_layers
-        self._network = Vgg19(load_weights("vgg19"))
-        self._content, self._style = self._seen(content), self._seen(style)
-
-    def _seen(self, picture: FloatImage) -> dict[str, np.ndarray]:
-        from stylize.losses import gram_matrix
-
-        found = self._network.activations(picture[None], (*self._style_layers, "block4_conv2"))
-        seen = {
-            layer: (gram_matrix(found[layer]) / found[layer].shape[3]).numpy() for layer in self._style_layers
-        }
-        return {**seen, "content": found["block4_conv2"].numpy()}
-
-    def score(self, picture: FloatImage) -> float:
-        """In thousands."""
-        shown = to_uint8(picture)
-        seen = self._seen(from_uint8(shown))
-        content = 5.0 * np.mean((seen["content"] - self._content["content"]) ** 2)
-        style = 100.0 * sum(np.mean((seen[name] - self._style[name]) ** 2) for name in self._style_layers)
-        pixels = shown.astype(float)
-        smooth = 1e-3 * sum(np.abs(np.diff(pixels, axis=axis)).sum() for axis in (0, 1))
-        return float(content + style + smooth) / 1e3
+def price(options: argparse.Namespace, results: Results, *, torch: bool) -> None:
+    """The table of every number of threads."""
+    paths = options.media.photo(PAIRS[0][0]), options.media.painting(PAIRS[0][1])
+    pictures = {}
+    for size in options.sizes:
+        content, style = (resize_image(read_picture(path, 2 * size, SIDE), (size, size)) for path in paths)
+        pictures[size] = content, style
+    job, weights = peers_price.Job(pictures, options.product), load_weights("vgg19")
+    for threads in options.threads:
+        found = peers_price.measure(
+            job, threads, options.rounds, torch=torch, keep=lambda **values: results.keep("price", **values)
+        )
+        peers_price.print_results(job, threads, found, weights)
 
 
-def scores(
-    content: FloatImage, style: FloatImage, at: list[int], *, mixed: bool
-) -> tuple[dict[int, float], FloatImage]:
-    """The preset's score after each of the numbers of evaluations, and its last picture."""
-    from stylize.optimize import Progress
-    from stylize.stylizer import Stylizer
-    from stylize.weights import load_weights
-
-    scorer, found, last = Scorer(content, style), {}, [content]
-    config, _ = build_settings("image", {**read_preset("neural-style"), "init": "content"})
-
-    def seen(progress: Progress) -> None:
-        for number in at:
-            if progress.evaluations <= number:
-                last[0] = progress.picture() if number - progress.evaluations < 3 else last[0]
-            elif number not in found:
-                found[number] = scorer.score(last[0])
-        if len(found) == len(at):
-            raise EnoughError
-
-    try:
-        Stylizer(config, [style], load_weights("vgg19"), mixed=mixed).stylize(content, callback=seen)
-    except EnoughError:
-        pass
-    return found, last[0]
-
-
-def main() -> None:
-    """Both pairs, a row each number of evaluations."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("media", type=Media.named)
-    parser.add_argument("--size", type=int, default=320)
-    parser.add_argument("--precision", choices=("float32", "mixed"), default="float32")
-    parser.add_argument("--results", type=Path)
-    options = parser.parse_args()
+def race(options: argparse.Namespace, results: Results, *, torch: bool) -> None:
+    """The tables of every pair."""
+    threads = options.threads[0]
+    limit_threads(threads)
     load_tensorflow()
-    tables.head("photo", "painting", "evaluations", "Deep Fusion", "neural-style-pt", "ratio", texts=2)
-    for (photo, painting), peer in PEER.items():
-        content = read_picture(options.media.photo(photo), options.size, 32)
-        style = read_picture(options.media.painting(painting), options.size, 32)
-        found, picture = scores(content, style, list(peer), mixed=options.precision == "mixed")
-        for number, value in found.items():
-            tables.row(
-                photo,
-                painting,
-                number,
-                f"{value:.0f}",
-                peer[number],
-                f"{value / peer[number]:.3f}",
-            )
-        if options.results:
-            options.results.mkdir(parents=True, exist_ok=True)
-            write_image(options.results / f"neural-style-{photo}.png", picture)
+    ways = [way for way in options.ways if torch or not way.startswith("torch")]
+    for photo, painting in (PAIRS[number] for number in options.pairs):
+        job = peers_race.Job(
+            read_picture(options.media.photo(photo), options.size, SIDE),
+            read_picture(options.media.painting(painting), options.size, SIDE),
+            options.evaluations, options.turn, threads, options.precision,
+        )  # fmt: skip
+        height, width, _ = job.content.shape
+        print(f"\n## {photo}, {painting}: {width}x{height} pixels, {threads} threads\n", flush=True)
+
+        def keep(photo: str = photo, **values: Any) -> None:
+            results.keep("race", photo=photo, **values)
+
+        tracks = peers_race.race(job, ways, keep)
+        peers_race.print_results(job, tracks)
+        for track in tracks:
+            if results.folder is not None and track.kept:
+                path = results.folder / f"{photo}-{track.way}.png"
+                write_image(path, from_uint8(track.kept[-1].picture))
+
+
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("media", type=Media.named)
+    add("--part", choices=("price", "race"), required=True)
+    add("--threads", type=int, nargs="+", default=[cores()], help="of each side; a race takes the first")
+    add("--results", type=Path, metavar="FOLDER")
+    add("--sizes", type=int, nargs="+", default=[256, 512], help="price: sides of the square picture")
+    add("--rounds", type=int, default=7, help="price: timings of each way")
+    add("--product", type=int, default=4096, help="price: rows of the square matrices")
+    add("--size", type=int, default=320, help="race: the longer side")
+    add("--pairs", type=int, nargs="+", choices=range(len(PAIRS)), default=[*range(len(PAIRS))], help="race")
+    ways = tuple(peers_race.WAYS)
+    add("--ways", nargs="+", choices=ways, default=ways, help="race")
+    add("--evaluations", type=int, default=1000, help="race: of each way, at most")
+    add("--turn", type=int, default=25, help="race: evaluations a turn")
+    add("--precision", choices=("auto", "float32", "mixed"), default="auto", help="race: ours")
+    options = parser.parse_args(arguments)
+    if min(*options.sizes, options.size) < SIDE:
+        parser.error(f"sizes are at least {SIDE}")
+    if min(*options.threads, options.rounds, options.evaluations, options.turn, options.product) < 1:
+        parser.error("threads, rounds, evaluations, turns and rows are at least 1")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the part."""
+    options = options_of(arguments)
+    torch = importlib.util.find_spec("torch") is not None
+    if not torch:
+        print(NO_TORCH, flush=True)
+    part = {"price": price, "race": race}[options.part]
+    part(options, Results(options.results), torch=torch)
 
 
 if __name__ == "__main__":

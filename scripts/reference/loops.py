@@ -1,6 +1,7 @@
 """The two loops that others use, on any objective: the TensorFlow tutorial's Adam, and SciPy's L-BFGS-B.
 
-Each gives what it saw: (evaluations, seconds, loss) for every evaluation. Both stay in the box [0, 1].
+Each gives what it saw: (evaluations, seconds, loss) for every evaluation. Both stay in the box [0, 1]. A
+`watcher` is told as much, with what gives the picture that was evaluated, and may end the loop by raising.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from scripts.reference.turns import Watcher
 
 Trace = list[tuple[int, float, float]]
 
@@ -23,19 +26,29 @@ class Enough(Exception):  # noqa: N818
 
 
 def tutorial_adam(
-    loss_of: Callable[[Any], Any], start: np.ndarray, evaluations: int, target: float = -1.0
+    loss_of: Callable[[Any], Any],
+    start: np.ndarray,
+    evaluations: int,
+    target: float = -1.0,
+    *,
+    scale: float = _SCALE,
+    watcher: Watcher | None = None,
 ) -> Trace:
-    """Adam with the tutorial's settings (0.02, beta 0.99, epsilon 0.1), clipped after every step."""
+    """Adam with the tutorial's settings (0.02, beta 0.99, epsilon 0.1), clipped after every step.
+
+    `scale` brings the loss to the size of the tutorial's.
+    """
     image = tf.Variable(start[None])
     optimizer = tf.keras.optimizers.Adam(learning_rate=0.02, beta_1=0.99, epsilon=1e-1)
 
     @tf.function
     def step() -> Any:
         with tf.GradientTape() as tape:
-            loss = _SCALE * loss_of(image)
+            loss = scale * loss_of(image)
+        evaluated = tf.identity(image)
         optimizer.apply_gradients([(tape.gradient(loss, image), image)])
         image.assign(tf.clip_by_value(image, 0.0, 1.0))
-        return loss / _SCALE
+        return loss / scale, evaluated
 
     step()  # compile
     image.assign(start[None])
@@ -43,16 +56,26 @@ def tutorial_adam(
         variable.assign(tf.zeros_like(variable) if variable.shape.rank else variable)
     optimizer.learning_rate = 0.02
     trace: Trace = []
+    if watcher is not None:
+        watcher.begin()
     began = time.perf_counter()
     for count in range(1, evaluations + 1):
-        trace.append((count, time.perf_counter() - began, float(step())))
+        loss, evaluated = step()
+        trace.append((count, time.perf_counter() - began, float(loss)))
+        if watcher is not None:
+            watcher.seen(count, float(loss), evaluated[0].numpy)
         if trace[-1][2] <= target:
             break
     return trace
 
 
 def scipy_lbfgs(
-    loss_of: Callable[[Any], Any], start: np.ndarray, evaluations: int, target: float = -1.0
+    loss_of: Callable[[Any], Any],
+    start: np.ndarray,
+    evaluations: int,
+    target: float = -1.0,
+    *,
+    watcher: Watcher | None = None,
 ) -> Trace:
     """SciPy's L-BFGS-B with its defaults, loss and gradient in a compiled function."""
     from scipy.optimize import minimize
@@ -66,11 +89,15 @@ def scipy_lbfgs(
 
     value_and_gradient(tf.constant(start[None]))  # compile
     trace: Trace = []
+    if watcher is not None:
+        watcher.begin()
     began = time.perf_counter()
 
     def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
         loss, gradient = value_and_gradient(tf.constant(flat.reshape(1, *start.shape), tf.float32))
         trace.append((len(trace) + 1, time.perf_counter() - began, float(loss)))
+        if watcher is not None:
+            watcher.seen(len(trace), float(loss), lambda: flat.reshape(start.shape).astype(np.float32))
         if trace[-1][2] <= target or len(trace) >= evaluations:
             raise Enough
         return float(loss), gradient.numpy().astype(np.float64).ravel()

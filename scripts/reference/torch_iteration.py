@@ -1,4 +1,4 @@
-"""The loss and gradient of the default objective in PyTorch, for scripts/bench/iteration.py; optional."""
+"""The loss and gradient of the default objective in PyTorch, which is optional; VGG-19 in it."""
 
 from __future__ import annotations
 
@@ -69,10 +69,16 @@ def activations(
     torch: Any, config: StylizeConfig, parameters: Mapping[str, tuple[Any, Any]], images: Any
 ) -> dict[str, Any]:
     """Activations by layer, NCHW, as deep as the objective needs."""
-    functional, found = torch.nn.functional, {}
     mean = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-    value = images[:, [2, 1, 0]] * 255.0 - mean
-    deepest = max(config.layers, key=LAYERS.index)
+    return network(torch, parameters, images[:, [2, 1, 0]] * 255.0 - mean, config.layers)
+
+
+def network(
+    torch: Any, parameters: Mapping[str, tuple[Any, Any]], value: Any, layers: Sequence[str]
+) -> dict[str, Any]:
+    """VGG-19's activations as deep as `layers` need; `value` is BGR in 0..255 less the mean colour."""
+    functional, found = torch.nn.functional, {}
+    deepest = max(layers, key=LAYERS.index)
     for layer in LAYERS[: LAYERS.index(deepest) + 1]:
         if layer.endswith("conv1") and block_of(layer) > 1:
             value = functional.max_pool2d(value, 2, ceil_mode=True)
