@@ -17,7 +17,7 @@ PROGRAMS = [path for path in SCRIPTS if 'if __name__ == "__main__"' in path.read
 OURS = {"configs", "pipeline", "scripts", "stylize", "video"}
 QUICK = (
     *("make_docs.py", "torture/resume.py", "torture/media.py", "torture/workers.py"),
-    *("bench/temporal.py", "bench/workers.py"),
+    *("bench/temporal.py", "bench/workers.py", "bench/peers.py"),
 )
 """Those that load no TensorFlow before they have read their options."""
 

@@ -39,6 +39,7 @@ import numpy as np
 import tensorflow as tf
 
 from scripts import tables
+from scripts.processor import processor_name
 from scripts.reference import torch_iteration
 from scripts.reference.work import multiply_adds
 from stylize.config import StylizeConfig
@@ -251,12 +252,9 @@ def load() -> float:
 
 def machine() -> dict[str, Any]:
     """What the numbers were measured with."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.is_file() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     torch = torch_iteration.import_torch()
     return {
-        "processor": model or platform.processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
         "load_before": load(),

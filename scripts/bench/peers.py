@@ -3,9 +3,12 @@
     python scripts/bench/peers.py MEDIA --part price [--sizes 256 512] [--threads 2 1] [--rounds 7]
     python scripts/bench/peers.py MEDIA --part race [--pairs 0 1] [--ways ours scipy] [--evaluations 1000]
 
-MEDIA has folders `photos` and `paintings`. Every side has a process of its own, and only one computes at a
-time. PyTorch is optional: without it there is nothing of it in the tables. `--results FOLDER` keeps every
-measurement as a line of JSON at once, and the last pictures of a race.
+MEDIA has folders `photos` and `paintings`. Every side has a process of its own, on the processor, and only
+one computes at a time. PyTorch is optional: without it there is nothing of it in the tables. `--results
+FOLDER` keeps every measurement as a line of JSON at once, and the last pictures of a race.
+
+Where others use the cores too, PyTorch's threads lose whole seconds by spinning while they wait for one
+another: OMP_WAIT_POLICY=passive in the environment is kinder to it.
 
 price: loss and gradient of neural-style's objective in the preset and in PyTorch, several ways, beside the
 machine's matrix products of both libraries. GFLOP/s are counted alike for all (scripts/reference/work.py).
@@ -25,6 +28,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +39,7 @@ from pipeline.machine import cores, limit_threads, load_tensorflow
 from pipeline.styling.pictures import read_picture
 from scripts.bench import peers_price, peers_race
 from scripts.media import Media
+from scripts.processor import processor_name
 from stylize.weights import load_weights
 from video.images import from_uint8, resize_image, write_image
 
@@ -90,8 +95,8 @@ def race(options: argparse.Namespace, results: Results, *, torch: bool) -> None:
         height, width, _ = job.content.shape
         print(f"\n## {photo}, {painting}: {width}x{height} pixels, {threads} threads\n", flush=True)
 
-        def keep(photo: str = photo, **values: Any) -> None:
-            results.keep("race", photo=photo, **values)
+        def keep(photo: str = photo, painting: str = painting, **values: Any) -> None:
+            results.keep("race", photo=photo, painting=painting, **values)
 
         tracks = peers_race.race(job, ways, keep)
         peers_race.print_results(job, tracks)
@@ -129,12 +134,25 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def _facts() -> str:
+    """What the figures are measured with."""
+    versions = [
+        f"{name} {version(name)}"
+        for name in ("tensorflow", "torch", "scipy")
+        if importlib.util.find_spec(name) is not None
+    ]
+    waiting = os.environ.get("OMP_WAIT_POLICY", "as by default")
+    load = f"{os.getloadavg()[0]:.1f} processes at work before"
+    return ", ".join([processor_name(), f"{cores()} cores", load, *versions, f"OMP_WAIT_POLICY {waiting}"])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the part."""
     options = options_of(arguments)
     torch = importlib.util.find_spec("torch") is not None
     if not torch:
         print(NO_TORCH, flush=True)
+    print(_facts(), flush=True)
     part = {"price": price, "race": race}[options.part]
     part(options, Results(options.results), torch=torch)
 

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from scripts import tables
@@ -60,10 +61,10 @@ def tensorflow_side(line: Any, job: Job) -> None:
     import tensorflow as tf
 
     ways: Ways = {}
+    multiply = tf.function(lambda value: tf.matmul(value, value)[0, 0])
     for precision in PRECISIONS:
         left = tf.cast(tf.random.normal((job.product, job.product)), precision)
-        multiply = tf.function(lambda value: tf.matmul(value, value)[0, 0])
-        ways[0, product_of("TensorFlow", precision)] = _timed(lambda m=multiply, x=left: m(x).numpy())
+        ways[0, product_of("TensorFlow", precision)] = _timed(partial(_number, multiply, left))
     weights = load_weights("vgg19")
     for objective in OBJECTIVES:
         for precision in PRECISIONS:
@@ -84,14 +85,9 @@ def _engine_ways(ways: Ways, weights: Weights, job: Job, objective: str, *, mixe
         targets, image = stylizer.targets(content), tf.constant(content[None])
         minimizer = begun(stylizer, content, targets)
 
-        def evaluate(one: Any = minimizer, image: Any = image, targets: Any = targets) -> float:
-            return float(one._value_and_gradient(image, targets)[1][0, 0, 0, 0])
-
-        ways[size, name + OBJECTIVES[objective]] = _timed(evaluate)
+        ways[size, name + OBJECTIVES[objective]] = _timed(partial(_gradient, minimizer, image, targets))
         if objective == "neural-style":
-            ways[size, f"{name}, whole step"] = lambda one=minimizer, targets=targets: seconds_an_evaluation(
-                one, targets, STEPS
-            )
+            ways[size, f"{name}, whole step"] = partial(seconds_an_evaluation, minimizer, targets, STEPS)
 
 
 def torch_side(line: Any, job: Job, threads: int) -> None:
@@ -104,12 +100,26 @@ def torch_side(line: Any, job: Job, threads: int) -> None:
     ways: Ways = {}
     for precision in PRECISIONS:
         left = torch.randn(job.product, job.product).to(getattr(torch, precision))
-        ways[0, product_of("PyTorch", precision)] = _timed(lambda x=left: float((x @ x)[0, 0]))
+        ways[0, product_of("PyTorch", precision)] = _timed(partial(_number, _first_of_square, left))
     weights = load_weights("vgg19")
     for size, (content, style) in job.pictures.items():
         for way in WAYS:
             ways[size, way] = _timed(TorchObjective(torch, weights, content, style, way).evaluation(content))
     _answer_in_turns(line, ways)
+
+
+def _gradient(minimizer: Any, image: Any, targets: Any) -> float:
+    """Waits for loss and gradient."""
+    return float(minimizer._value_and_gradient(image, targets)[1][0, 0, 0, 0])
+
+
+def _number(function: Callable[[Any], Any], value: Any) -> float:
+    """Waits for the result."""
+    return float(function(value))
+
+
+def _first_of_square(matrix: Any) -> Any:
+    return (matrix @ matrix)[0, 0]
 
 
 def _timed(work: Callable[[], Any]) -> Callable[[], float]:

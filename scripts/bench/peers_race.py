@@ -135,6 +135,7 @@ class Track:
     way: str
     side: Side
     scorer: Scorer
+    limit: int
     kept: list[Kept] = field(default_factory=list)
     over: bool = False
     _scores: dict[int, float] = field(default_factory=dict)
@@ -165,7 +166,8 @@ class Track:
 
     def _last(self, counts: Sequence[float], number: float) -> int | None:
         index = bisect.bisect_right(counts, number) - 1
-        there = self.over or (bool(counts) and counts[-1] >= number)
+        converged = self.over and self.kept[-1].evaluations < self.limit
+        there = converged or (bool(counts) and counts[-1] >= number)
         return index if index >= 0 and there else None
 
 
@@ -176,7 +178,7 @@ def race(job: Job, ways: Sequence[str], keep: Callable[..., None]) -> list[Track
     try:
         for way in ways:
             name, work = WAYS[way]
-            tracks.append(Track(way, Side(name, job.threads, work, job), scorer))
+            tracks.append(Track(way, Side(name, job.threads, work, job), scorer, job.evaluations))
             tracks[-1].side.answer()  # compiled: one after the other
         while any(not track.over for track in tracks):
             for track in tracks:
@@ -213,14 +215,15 @@ def print_results(job: Job, tracks: Sequence[Track]) -> None:
     """Scores by evaluations and by seconds, and who is where the reference was."""
     print("Score in thousands by evaluations:\n")
     marks = marks_of(job)
-    tables.head("way", *marks)
+    tables.head("way", *map(str, marks))
     for track in tracks:
         tables.row(WAYS[track.way][0], *(_scored(track, track.after(mark)) for mark in marks))
     print("\nby seconds:\n")
-    tables.head("way", *TIMES, "seconds an evaluation")
+    times = [one for one in TIMES if any(track.after_seconds(one) is not None for track in tracks)]
+    tables.head("way", *map(str, times), "seconds an evaluation")
     for track in tracks:
         if track.kept:
-            cells = [_scored(track, track.after_seconds(seconds)) for seconds in TIMES]
+            cells = [_scored(track, track.after_seconds(seconds)) for seconds in times]
             last = track.kept[-1]
             tables.row(WAYS[track.way][0], *cells, f"{last.seconds / last.evaluations:.3f}")
     reference = next((track for track in tracks if track.way == REFERENCE and track.kept), None)

@@ -77,7 +77,7 @@ class Side:
 
 def _serve(line: Connection, threads: int, work: Callable[..., None], *arguments: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides when it is over
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # all on the processor
     limit_threads(threads)
     try:
         work(line, *arguments)
