@@ -17,7 +17,7 @@ Ratios are of the same round: their median, lowest and highest.
 race: neural-style's objective from the content, as `-init image` does. The best picture so far is rounded to
 8 bits, as a PNG would be, and scored by scripts/reference/neural_style.py, in thousands. Seconds are the
 optimisation's own, compiled before; nothing of scoring is in them. The sides take turns of some evaluations.
-Ctrl-C ends a race and prints what there is.
+Ctrl-C ends it and prints what there is.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def race(options: argparse.Namespace, results: Results, *, torch: bool) -> None:
             if results.folder is not None and track.kept:
                 path = results.folder / f"{photo}-{track.way}.png"
                 write_image(path, from_uint8(track.kept[-1].picture))
+        if not all(track.over for track in tracks):
+            return  # by Ctrl-C
 
 
 def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
