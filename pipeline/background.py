@@ -74,8 +74,8 @@ class Ahead(Generic[T]):
 class Beside(Generic[T]):
     """What a function gives, made by a thread from now on.
 
-    What the function raises is raised where the result is asked for; where nobody asks, because something else
-    has ended the work, it is of no interest. The program ends after the thread: it is for what takes moments.
+    What the function raises is raised where the result is asked for; where nobody asks, because something
+    else has ended the work, it is of no interest. The program ends after the thread: it is for moments' work.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:

@@ -1,4 +1,4 @@
-"""The command line, which prints when each iteration is done, a line each: its number, the time; for start.py."""
+"""The command line, which prints the number and the moment of every iteration done; for start.py."""
 
 from __future__ import annotations
 
