@@ -39,7 +39,7 @@ def test_what_stays_is_left_out_by_the_collector_for_good_in_a_process_of_our_ow
 ) -> None:
     frozen: list[bool] = []
     monkeypatch.setattr(memory._Process, "is_ours", False)
-    monkeypatch.setattr(memory.gc, "freeze", lambda: frozen.append(memory.gc.isenabled()))
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
     if ours:
         memory.claim_process()
     with memory.uncollected():
