@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -69,6 +69,34 @@ class Ahead(Generic[T]):
         finally:
             self._items.close()
         self._put(True, end)
+
+
+class Beside(Generic[T]):
+    """What a function gives, made by a thread from now on.
+
+    What the function raises is raised where the result is asked for; where nobody asks, because something
+    else has ended the work, it is of no interest. The program ends after the thread: it is for moments' work.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._result: T
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="beside")
+        self._thread.start()
+
+    def result(self) -> T:
+        """It, as soon as it is there."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _work(self) -> None:
+        try:
+            self._result = self._make()
+        except BaseException as error:
+            self._error = error
 
 
 def ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, None, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +61,8 @@ class Vgg19:
         self.pooling = pooling
         self.mixed = mixed
         self.layers = tuple(layer for layer in LAYERS if layer in weights.layers)
-        self._parameters: dict[str, tuple[Tensor, Tensor]] = {}
+        self._parameters: dict[str, tuple[Any, Any]] = {}
+        self._convolved: dict[tuple[str, Any], tuple[Tensor, Tensor]] = {}
         before = 1.0
         for layer in self.layers:
             kernel, bias = weights.layers[layer]
@@ -69,7 +71,7 @@ class Vgg19:
                 kernel, bias, before = kernel * np.float32(mean / before), bias * np.float32(mean), mean
             if layer == LAYERS[0]:
                 kernel = kernel[:, :, ::-1, :] * np.float32(255.0)
-            self._parameters[layer] = (tf.constant(kernel, tf.float32), tf.constant(bias, tf.float32))
+            self._parameters[layer] = kernel, bias
 
     def width_of(self, layer: str) -> int:
         """The number of a layer's filters."""
@@ -106,12 +108,28 @@ class Vgg19:
         for layer in LAYERS[: LAYERS.index(deepest) + 1]:
             if layer.endswith("conv1") and block_of(layer) > 1:
                 value = self._pool(value)
-            kernel, bias = self._parameters[layer]
-            value = tf.nn.conv2d(value, tf.cast(kernel, dtype), strides=1, padding="SAME")
-            value = tf.nn.relu(tf.nn.bias_add(value, tf.cast(bias, dtype)))
+            kernel, bias = self._of_type(layer, dtype)
+            value = tf.nn.conv2d(value, kernel, strides=1, padding="SAME")
+            value = tf.nn.relu(tf.nn.bias_add(value, bias))
             if layer in wanted:
                 found[layer] = value
         return found
+
+    def _of_type(self, layer: str, dtype: tf.DType) -> tuple[Tensor, Tensor]:
+        """Kernel and bias of a layer as tensors of a type; made once, for layers that are seen.
+
+        A trace that cast them itself would do so in every evaluation: what it captures is no constant to it.
+        """
+        if (layer, dtype) not in self._convolved:
+            with tf.init_scope():
+                kernel, bias = self._single(layer)
+                self._convolved[layer, dtype] = tf.cast(kernel, dtype), tf.cast(bias, dtype)
+        return self._convolved[layer, dtype]
+
+    def _single(self, layer: str) -> tuple[Tensor, Tensor]:
+        """The same in single precision, as they were given."""
+        kernel, bias = (tf.convert_to_tensor(part, tf.float32) for part in self._parameters[layer])
+        return kernel, bias
 
     def rescaled(self, pictures: Sequence[FloatImage]) -> Vgg19:
         """This network with every filter's mean activation over `pictures` brought to 1.
@@ -126,10 +144,10 @@ class Vgg19:
         network = Vgg19.__new__(Vgg19)
         network.name, network.pooling, network.layers = self.name, self.pooling, self.layers
         network.mixed = self.mixed
-        network._parameters = {}
+        network._parameters, network._convolved = {}, {}
         before: Tensor = tf.ones((3,))
         for layer in self.layers:
-            kernel, bias = self._parameters[layer]
+            kernel, bias = self._single(layer)
             floor = tf.maximum(_QUIET_FILTER * tf.reduce_mean(means[layer]), 1e-6)
             scale = tf.maximum(means[layer], floor)
             network._parameters[layer] = (kernel * before[:, None] / scale, bias / scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -87,9 +87,9 @@ class Evaluator:
         """The weighted value of each term for one picture, shape (terms, 1); images (1, H, W, 3)."""
         return self.objective.compared(self._represented(self.objective, images), targets)
 
-    def seen(self, term: Term, picture: Any) -> Mapping[str, Tensor]:
-        """What one term sees of a picture, shape (H, W, 3), by layer."""
-        return self._represented(Objective([term]), tf.constant(picture[None]))[term.name]
+    def seen(self, terms: Sequence[Term], picture: Any) -> Mapping[str, Mapping[str, Tensor]]:
+        """What terms see of a picture, shape (H, W, 3), in one pass; by term and layer."""
+        return self._represented(Objective(terms), tf.constant(picture[None]))
 
     def minimizer(self, height: int, width: int) -> Minimizer:
         """The compiled steps for a size: the same for all that fit in memory in one piece."""

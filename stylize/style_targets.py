@@ -34,6 +34,8 @@ class StyleTargets:
         Their shares, of sum 1.
     minimum_side
         Of a style picture at the coarse levels.
+    content_maps
+        What the term sees of a content; only asked where the statistic matches.
     guided
         Every picture comes with masks.
     """
@@ -46,6 +48,7 @@ class StyleTargets:
         styles: Sequence[FloatImage],
         blend: Sequence[float],
         minimum_side: int,
+        content_maps: Callable[[FloatImage], Mapping[str, Tensor]],
         *,
         guided: bool,
     ) -> None:
@@ -58,7 +61,7 @@ class StyleTargets:
         self._guided = guided
         self._known: dict[int, list[Mapping[str, Tensor]]] = {}
         self._toned: dict[int, list[Tensor]] = {}
-        self._content = Remembered(lambda content: evaluator.seen(term, content))
+        self._content_maps = content_maps
         self._last: tuple[Any, dict[str, Any]] | None = None
 
     def of(
@@ -78,8 +81,9 @@ class StyleTargets:
             places = self._places(look, content) if self._guided else None
             scene = Scene(self._described(level), shares, places, renewal=renewal)
             if self.statistic.matches:
-                seen, tones = self._evaluator.seen(self._term, picture), self._tones(level, content)
-                scene = replace(scene, picture=seen, content=self._content(content), tones=tones)
+                own = self._content_maps(content)
+                seen = own if picture is content else self._seen(picture)
+                scene = replace(scene, picture=seen, content=own, tones=self._tones(level, content))
             targets = self.statistic.targets(scene)
             self._last = (key, targets) if shared else None
         return {SCALE: tf.constant(look.factor), **targets}
@@ -89,12 +93,15 @@ class StyleTargets:
         if level not in self._known:
             each = []
             for style in self._scaled(level):
-                seen = self._evaluator.seen(self._term, style)
+                seen = self._seen(style)
                 if self._guided:
                     seen = {layer: self.statistic.represent(features) for layer, features in seen.items()}
                 each.append(seen)
             self._known[level] = each
         return self._known[level]
+
+    def _seen(self, picture: FloatImage) -> Mapping[str, Tensor]:
+        return self._evaluator.seen([self._term], picture)[self._term.name]
 
     def _tones(self, level: int, content: FloatImage) -> tuple[Tensor, list[Tensor]]:
         """The luminance of a content, and of the styles at 1/2^level of their size; see `Tones`."""

@@ -48,13 +48,19 @@ class Targets:
         self._blend = normalised(blend, len(styles))
         self._rough: list[float] | None = None
         self._content = Remembered(self._content_maps)
+        self._looking = [
+            term
+            for term in evaluator.objective.terms
+            if term.name == "content" or (term.name == "style" and statistic.matches)
+        ]
         self._style = {
             term.name: StyleTargets(
-                evaluator, term, statistic, styles, self._blend, config.minimum_side, guided=guided
+                evaluator, term, statistic, styles, self._blend, config.minimum_side,
+                lambda content: self._content(content)["style"], guided=guided,
             )
             for term in evaluator.objective.terms
             if term.name == "style"
-        }
+        }  # fmt: skip
 
     def __call__(
         self,
@@ -79,7 +85,7 @@ class Targets:
         }
         for term in self._evaluator.objective.terms:
             if term.name == "content":
-                targets["content"] = self._content(content)
+                targets["content"] = self._content(content)["content"]
             elif term.name == "tv":
                 targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
             elif term.name == "flat":
@@ -92,9 +98,9 @@ class Targets:
                 }
         return targets
 
-    def _content_maps(self, content: FloatImage) -> Mapping[str, Any]:
-        term = next(term for term in self._evaluator.objective.terms if term.name == "content")
-        return self._evaluator.seen(term, content)
+    def _content_maps(self, content: FloatImage) -> Mapping[str, Mapping[str, Any]]:
+        """What all terms that look at a content see of it."""
+        return self._evaluator.seen(self._looking, content)
 
     def _allowed(self, look: Look) -> Any:
         """The contrast that flat parts may have: that of the styles' own, by their shares."""

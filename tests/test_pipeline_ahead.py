@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pipeline.background import ahead
+from pipeline.background import Beside, ahead
 
 
 def test_everything_comes_in_order_from_another_thread() -> None:
@@ -65,4 +65,31 @@ def test_closing_closes_what_it_runs_in_the_thread_that_runs_it() -> None:
     next(items)
     items.close()
     assert closed and closed[0] is not threading.main_thread()
+    assert threading.active_count() == before
+
+
+def test_one_thing_is_made_beside_by_another_thread() -> None:
+    may_go_on = threading.Event()
+
+    def make() -> threading.Thread:
+        assert may_go_on.wait(5.0)
+        return threading.current_thread()
+
+    made = Beside(make)
+    may_go_on.set()  # it had begun, and nobody waited for it
+    assert made.result() is made.result() is not threading.main_thread()
+
+
+def test_an_error_beside_comes_where_the_result_is_asked_for_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: pytest.fail("a traceback was printed"))
+    before = threading.active_count()
+    made = Beside(fail)
+    for _ in range(2):
+        with pytest.raises(OSError, match="the disk is gone"):
+            made.result()
     assert threading.active_count() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,31 @@ def test_what_this_machine_tells() -> None:
     assert total is None or 2**24 < total < 2**50
     assert total == memory.installed()  # it does not depend on what else runs
     assert 2**24 < memory.peak() < 2**50
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_what_stays_is_left_out_by_the_collector_for_good_in_a_process_of_our_own_only(
+    ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(memory._Process, "is_ours", False)
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    if ours:
+        memory.claim_process()
+    with memory.uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert frozen == [False] * ours
+    with pytest.raises(ImportError), memory.uncollected():
+        raise ImportError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with memory.uncollected():
+            pass
+        assert not gc.isenabled()  # as it was
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow

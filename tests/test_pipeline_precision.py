@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.settings.job import Job, StyleSource, build_job
 from pipeline.styling import precision
 from pipeline.styling.factory import on_network
 from pipeline.styling.precision import is_native, settled
+from stylize.errors import WeightsError
 from stylize.weights import Weights
 
 
@@ -101,6 +103,29 @@ def test_a_card_that_is_left_idle_is_told(
     on_network(job_of(precision="float32"), Display(1, stream=said))
     assert ("runs on NVIDIA H100" if cards else "runs on the processor") in said.getvalue()
     assert ("there is an NVIDIA card, but TensorFlow cannot use it" in said.getvalue()) == idle
+
+
+def test_the_network_is_read_while_tensorflow_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what is wrong with a file that somebody names is said before that."""
+    reading, imported = threading.Event(), threading.Event()
+
+    def read(*_: object, **__: object) -> tuple[Weights, None]:
+        reading.set()
+        assert imported.wait(5.0)
+        return weights_of("vgg19"), None
+
+    def load() -> None:
+        assert reading.wait(5.0)
+        imported.set()
+
+    monkeypatch.setattr("stylize.weights.choose_weights", read)
+    monkeypatch.setattr("pipeline.styling.factory.load_tensorflow", load)
+    _, weights = on_network(job_of(precision="float32"), Display(1, stream=StringIO()))
+    assert weights.name == "vgg19"
+    monkeypatch.undo()
+    monkeypatch.setattr("pipeline.styling.factory.load_tensorflow", lambda: pytest.fail("imported"))
+    with pytest.raises(WeightsError, match="no such file"):
+        on_network(job_of(weights="none.npz"), Display(1, stream=StringIO()))
 
 
 @pytest.mark.slow

@@ -111,6 +111,17 @@ def test_the_weights_follow_the_type_of_the_pictures(dtype: tf.DType) -> None:
     )
 
 
+def test_a_trace_holds_kernels_as_they_are_convolved() -> None:
+    """What is cast in a trace is cast in every evaluation. Only layers that are seen are made ready."""
+    network = Vgg19(tiny_weights(), mixed=True)
+    traced = tf.function(lambda images: network.activations(images, ("block1_conv2",)))
+    graph = traced.get_concrete_function(tf.TensorSpec((1, None, None, 3))).graph
+    assert [node.outputs[0].shape[3] for node in graph.get_operations() if node.type == "Cast"] == [3]
+    assert [(each.dtype, len(each.shape)) for each, _ in graph.captures] == [
+        (tf.bfloat16, 4), (tf.bfloat16, 1), (tf.bfloat16, 4), (tf.bfloat16, 1)
+    ]  # fmt: skip
+
+
 def test_pictures_of_a_batch_do_not_mix_and_compiled_equals_eager() -> None:
     network, layers = Vgg19(tiny_weights()), ("block1_conv1", "block2_conv1")
     batch = tf.constant(np.stack([random_picture(seed=1), random_picture(seed=2)]))

@@ -118,7 +118,9 @@ def test_mixed_precision_is_near_and_comes_out_in_single() -> None:
     assert two != one
     assert mixed.backbone.activations(CONTENT[None], ["block2_conv1"])["block2_conv1"].dtype == tf.bfloat16
     assert {
-        seen.dtype for term in mixed.objective.terms for seen in mixed.evaluator.seen(term, CONTENT).values()
+        seen.dtype
+        for by_layer in mixed.evaluator.seen(mixed.objective.terms, CONTENT).values()
+        for seen in by_layer.values()
     } == {tf.float32}
     result = mixed.stylize(CONTENT, iterations=10)
     assert single.losses(result.picture, CONTENT)["total"] < 0.6 * result.first_losses["total"]

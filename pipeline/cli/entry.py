@@ -24,7 +24,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
         from pipeline.cli.main import main as run
+        from pipeline.machine import claim_process
 
+        claim_process()
         run(arguments)
     except KeyboardInterrupt as stop:  # before the command line was there to say so
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.background import Beside
 from pipeline.errors import UsageError
 from pipeline.machine import device, has_idle_card, load_tensorflow
 from pipeline.progress.display import Display
@@ -30,11 +32,18 @@ def on_network(job: Job, display: Display) -> tuple[Job, Weights]:
 
     settings = job.settings
     judged = settings.engine == "hub"  # the network only measures the losses then
-    weights, note = choose_weights(
-        "vgg19-slim" if judged else settings.backbone,
-        file=Path(settings.weights) if settings.weights else None,
-        sha256=settings.weights_sha256 or None,
+    reading = Beside(
+        partial(
+            choose_weights,
+            "vgg19-slim" if judged else settings.backbone,
+            file=Path(settings.weights) if settings.weights else None,
+            sha256=settings.weights_sha256 or None,
+        )
     )
+    if settings.weights or settings.weights_sha256:
+        reading.result()  # what is wrong with somebody's file is said at once
+    load_tensorflow()
+    weights, note = reading.result()
     if note:
         display.warn(note)
     if has_idle_card():

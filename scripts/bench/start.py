@@ -4,7 +4,8 @@
 
 Prints a Markdown table; exits 1 when `--help` takes half a second or more. With MEDIA (folders `photos`,
 `paintings` and `videos`) also how long it takes to the first iteration of a picture and to the end of a
-picture of one iteration, and the wall time of some frames at 256 px over the time inside the optimiser.
+picture of one iteration, what lies between two pictures of an album, and the wall time of some frames at
+256 px over the time inside the optimiser.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("image",),
 )
 LIMIT = 0.5
+ALBUM = ("chelsea-cat", "coffee", "tulips", "elephant", "rocket")
 
 
 def seconds(arguments: tuple[str, ...]) -> float:
@@ -48,13 +51,35 @@ def seconds(arguments: tuple[str, ...]) -> float:
     return time.perf_counter() - started
 
 
-def to_first_iteration(arguments: tuple[str, ...]) -> float:
-    """Seconds from the process's start to the end of its first iteration."""
+def iteration_times(arguments: tuple[str, ...]) -> list[tuple[int, float]]:
+    """Which iterations are done, the start being number 0, and how long after the process's start."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     started = time.time()
-    command = [sys.executable, "-m", "scripts.bench.first_iteration", *arguments]
+    command = [sys.executable, "-m", "scripts.bench.iteration_times", *arguments]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return float(ran.stdout.split()[0]) - started
+    lines = [line.split() for line in ran.stdout.splitlines()]
+    return [(int(number), float(moment) - started) for number, moment in lines]
+
+
+def to_first_iteration(arguments: tuple[str, ...]) -> float:
+    """Seconds from the process's start to the end of its first iteration."""
+    return next(moment for number, moment in iteration_times(arguments) if number == 1)
+
+
+def between_pictures(media: Media, folder: Path, common: tuple[str, ...]) -> float:
+    """Seconds from a picture's last iteration until the next one's start is evaluated, less an iteration."""
+    photos = folder / "photos"
+    photos.mkdir()
+    for name in ALBUM:
+        photo = media.photo(name)
+        shutil.copy(photo, photos / photo.name)
+    options = (*common, "--levels", "1", "--iterations", "2")
+    done = iteration_times(("album", str(photos), "-o", str(folder / "done"), *options))
+    gaps = []
+    for (_, before), (_, last), (number, begun) in zip(done, done[1:], done[2:], strict=False):
+        if number == 0:
+            gaps.append((begun - last) - (last - before))
+    return statistics.median(gaps)
 
 
 def jobs(media: Media, backbone: str, frames: int) -> None:
@@ -66,6 +91,7 @@ def jobs(media: Media, backbone: str, frames: int) -> None:
         short = ("image", photo, "-o", picture, *common, "--levels", "1", "--iterations", "1")
         first = statistics.median([to_first_iteration(short) for _ in range(4)][1:])
         one = statistics.median([seconds(short) for _ in range(3)])
+        gap = between_pictures(media, Path(folder), common)
         clip, output = str(media.video("flower")), Path(folder) / "out.mp4"
         whole = seconds(("video", clip, "-o", str(output), *common, "--frames", f"0:{frames}", "--keep-run"))
         journal = (output.with_name("out.mp4.run") / "journal.jsonl").read_text().splitlines()
@@ -74,6 +100,7 @@ def jobs(media: Media, backbone: str, frames: int) -> None:
     tables.head("job", "")
     tables.row("start to the end of the first iteration, median of 3 after one", f"{first:.1f} s")
     tables.row("a picture of one iteration, start to end, median of 3", f"{one:.1f} s")
+    tables.row(f"between two of an album's {len(ALBUM)} photos, less an iteration, median", f"{gap:.2f} s")
     tables.row(f"{frames} frames: wall time over time in the optimiser", f"{whole / inside:.3f}")
     tables.row("the same without the picture of one iteration, above", f"{(whole - one) / inside:.3f}")
 

@@ -72,7 +72,8 @@ class Nearest(Statistic):
             layer: max(np.average([style.variance(layer) for style in styles], weights=scene.shares), _TINY)
             for layer in scene.picture
         }
-        picture, content = Columns(scene.picture), Columns(scene.content)
+        picture = Columns(scene.picture)
+        content = picture if scene.content is scene.picture else Columns(scene.content)
         for columns in (*styles, picture, content):
             columns.prepare(variances)
         tones = None if scene.tones is None else Luminance(scene.tones)
@@ -103,7 +104,9 @@ def _matched(
     """How alike each position's match in each style is, and which it is: shapes (positions, styles)."""
 
     def directions(rows: Rows) -> Tensor:
-        return tf.math.l2_normalize(picture.units(rows) + content.units(rows), axis=1)
+        own = picture.units(rows)
+        theirs = own if content is picture else content.units(rows)
+        return tf.math.l2_normalize(own + theirs, axis=1)
 
     query = kept(directions, picture.count)
     even = np.zeros(picture.count, np.float32) if tones is None else tones.even

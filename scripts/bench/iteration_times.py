@@ -1,20 +1,20 @@
-"""The command line, which prints the moment when the first iteration is done; for start.py beside this."""
+"""The command line, which prints the number and the moment of every iteration done; for start.py."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from pipeline.cli.main import main as deepfusion
+from pipeline.cli.entry import main as deepfusion
 from pipeline.progress.events import Event, Iterated, Watchers
 
 tell = Watchers.tell
 
 
 def told(watchers: Watchers, event: Event) -> None:
-    """Let the event through; print when it is the first iteration's."""
-    if isinstance(event, Iterated) and event.progress.iteration == 1:
-        print(time.time(), flush=True)
+    """Let the event through; print the moment when it is an iteration's."""
+    if isinstance(event, Iterated):
+        print(event.progress.iteration, time.time(), flush=True)
     tell(watchers, event)
 
 
