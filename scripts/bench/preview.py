@@ -1,10 +1,11 @@
 """How well a small picture predicts the full-size one, with the settings corrected for the size and without.
 
     python scripts/bench/preview.py MEDIA CACHE [--size 512] [--preview 256] [--iterations 60 50]
-        [--pairs report|fit] [--ways ...] [--sheet FILE.png]
+        [--backbone vgg19|vgg19-slim] [--pairs report|fit] [--count 6] [--ways ...] [--sheet FILE.png]
 
-Default settings on vgg19-slim. The full-size pictures are kept in the folder CACHE and made once. They are
-scaled to the preview's size (area averages) and compared with previews made in several ways:
+Default settings, paintings cropped as the command does. The full-size pictures are kept in the folder CACHE
+and made once, for one network. They are scaled to the preview's size (area averages) and compared with
+previews made in several ways:
 
 same settings: what `--size` alone does: the levels are 1/4, 1/2 and 1 of the preview's size (none is under 64
 pixels), each with the default iterations. The other ways have --iterations.
@@ -13,7 +14,8 @@ level starts from the very picture that the full-size job passes through.
 levels, layers: and the last level reads shallower layers. At r of the size, block b sees what block
 b + log2(1/r) sees at full size, so every layer is replaced by the one log2(1/r) blocks before it, split
 between two blocks where that is no whole number; what would come before the first block is left out.
-levels, layers, weights: and the weights of style and smoothing are multiplied by a power of r.
+levels, layers, weights: and the weights of style, smoothing and flatness are multiplied by a power of r; this
+is what `--preview` does.
 
 The tables give the structural similarity of luminances (Wang et al. 2004), the mean difference of colours in
 255ths, and the mean relative squared error of the Gram matrices. "photo" is the photo unstyled. Exits 1 if
@@ -36,18 +38,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
+from pipeline.machine import load_tensorflow
 from pipeline.preview.preview import COARSE_ITERATIONS, LAST_ITERATIONS, shifted_layers
-from pipeline.styling.pictures import read_picture
+from pipeline.settings.job_settings import ImageSettings
+from pipeline.styling.pictures import read_picture, read_style
+from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.media import Media
 from stylize.colors import grey
 from stylize.config import StylizeConfig
-from stylize.evaluator import Evaluator
-from stylize.optimize import minimize
 from stylize.pyramid import rescale, shapes_of
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
-from stylize.weights import load_weights
+from stylize.weights import WIDTHS, Weights, load_weights
 from video.images import read_image, resize_image, write_image
 
 PHOTOS = ("coffee", "elephant", "rocket", "flower-2268x1512", "chelsea-cat", "tulips")
@@ -61,7 +64,8 @@ PAIRS = {
 }
 """The correction was chosen on the one half and is reported on the other."""
 CONFIG = StylizeConfig()
-WEIGHTS = load_weights("vgg19-slim")
+JUDGED = StylizeConfig(style_statistic="gram")
+"""What measures how unlike two pictures look."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Way:
     layers
         Blocks by which the last level's layers move, in units of log2(1/r).
     style_power, tv_power
-        The last level's weights of style and smoothing are multiplied by r to these powers.
+        The last level's weights of style, and of smoothing and flatness, are multiplied by r to these powers.
     scale_power
         The style picture is scaled by r to this power.
     every_level
@@ -111,6 +115,7 @@ def corrected(config: StylizeConfig, ratio: float, way: Way) -> StylizeConfig:
         config,
         style_weight=config.style_weight * ratio**way.style_power,
         tv_weight=config.tv_weight * ratio**way.tv_power,
+        flat_weight=config.flat_weight * ratio**way.tv_power,
     )
     if not blocks:
         return config
@@ -140,9 +145,23 @@ def similarity(one: FloatImage, other: FloatImage) -> float:
     return float((luminance * (2 * covariance + c_2) / (variances + c_2)).mean())
 
 
-def gram_error(picture: FloatImage, target: FloatImage) -> float:
-    """The mean over the style layers of the relative squared error of Gram matrices: how unlike the looks."""
-    return Stylizer(CONFIG, [target], WEIGHTS).losses(picture, target)["style"] / CONFIG.style_weight
+class Painter:
+    """Stylizers on one network; those of the same settings share their compiled steps."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._known: dict[StylizeConfig, Stylizer] = {}
+
+    def __call__(self, config: StylizeConfig, style: FloatImage) -> Stylizer:
+        """One with these settings for a style picture."""
+        if config in self._known:
+            return self._known[config].restyled([style])
+        made = Stylizer(config, [style], self._weights, mixed=is_mixed("auto", self._weights))
+        return self._known.setdefault(config, made)
+
+    def gram_error(self, picture: FloatImage, target: FloatImage) -> float:
+        """The mean over the style layers of the relative squared error of Gram matrices."""
+        return self(JUDGED, target).losses(picture, target)["style"] / JUDGED.style_weight
 
 
 @dataclass
@@ -157,30 +176,20 @@ class Pair:
     def pictures(self, size: int) -> tuple[FloatImage, FloatImage]:
         """The photo at a size, and the painting fitted to its longer side."""
         if size not in self.known:
-            painting = self.media.painting(self.painting)
             content = read_picture(self.media.photo(self.photo), size, CONFIG.minimum_side)
-            style = read_picture(painting, max(content.shape), CONFIG.minimum_side, style=True)
+            painting, longer = self.media.painting(self.painting), max(content.shape)
+            style = read_style(painting, longer, 1.0, CONFIG.minimum_side, ImageSettings().style_crop)
             self.known[size] = content, style
         return self.known[size]
 
-    def full(self, size: int, cache: Path) -> FloatImage:
+    def full(self, size: int, cache: Path, painter: Painter) -> FloatImage:
         """The full-size result."""
         kept = cache / f"{self.photo}+{self.painting}-{size}.png"
         if not kept.exists():
             content, style = self.pictures(size)
             cache.mkdir(parents=True, exist_ok=True)
-            write_image(kept, stylizer(CONFIG, style).stylize(content).picture)
+            write_image(kept, painter(CONFIG, style).stylize(content).picture)
         return read_image(kept)
-
-
-_EVALUATORS: dict[tuple[object, ...], Evaluator] = {}
-
-
-def stylizer(config: StylizeConfig, style: FloatImage) -> Stylizer:
-    """A stylizer; those of the same settings share their compiled steps."""
-    made = Stylizer(config, [style], WEIGHTS)
-    made.evaluator = _EVALUATORS.setdefault((config,), made.evaluator)
-    return made
 
 
 def at(style: FloatImage, factor: float) -> FloatImage:
@@ -190,7 +199,7 @@ def at(style: FloatImage, factor: float) -> FloatImage:
 
 
 def preview(
-    pair: Pair, full: int, size: int, way: Way, iterations: Sequence[int]
+    pair: Pair, full: int, size: int, way: Way, iterations: Sequence[int], painter: Painter
 ) -> tuple[FloatImage, float]:
     """A preview made in one way, and the seconds that its optimisation took.
 
@@ -200,42 +209,41 @@ def preview(
         At most, for every coarse level and for the last one.
     """
     content, style = pair.pictures(size)
+    if not way.levels:
+        result = painter(CONFIG, style).stylize(content)
+        return result.picture, result.seconds
     whole = pair.pictures(full)[0].shape
     ratio = max(content.shape) / max(whole)
     if way.scale_power:
         scale = ratio**way.scale_power
         style = resize_image(style, (round(style.shape[1] * scale), round(style.shape[0] * scale)))
-    levels = shapes_of(CONFIG, *(whole if way.levels else content.shape)[:2])
-    shapes = [shape for shape in levels if max(shape) < max(content.shape)] + [content.shape[:2]]
-    last = corrected(CONFIG, ratio, way)
-    coarse = last if way.every_level else CONFIG
-    seconds, picture = 0.0, content
-    for level, (height, width) in enumerate(shapes):
-        is_last = level == len(shapes) - 1
-        engine = stylizer(last if is_last else coarse, at(style, max(height, width) / max(content.shape)))
-        limit = iterations[is_last] if way.levels else CONFIG.iterations
-        scaled = rescale(content, height, width)
-        start = rescale(picture, height, width) if level else engine.start_picture(scaled)
-        minimum = minimize(
-            engine.evaluator.minimizer(height, width), start, engine.targets(scaled),
-            engine.objective.names, limit, tolerance=CONFIG.tolerance,
-        )  # fmt: skip
-        picture, seconds = minimum.picture, seconds + minimum.seconds
-    return picture, seconds
+    last = replace(corrected(CONFIG, ratio, way), levels=1)
+    begun, seconds = None, 0.0
+    coarse = [shape for shape in shapes_of(CONFIG, *whole[:2]) if max(shape) < max(content.shape)]
+    if coarse:
+        height, width = coarse[-1]
+        first = replace(last if way.every_level else CONFIG, levels=len(coarse))
+        engine = painter(first, at(style, max(height, width) / max(content.shape)))
+        result = engine.stylize(resize_image(content, (width, height)), iterations=iterations[0])
+        begun, seconds = resize_image(result.picture, content.shape[1::-1]), result.seconds
+    result = painter(last, style).stylize(content, initial=begun, iterations=iterations[1])
+    return result.picture, seconds + result.seconds
 
 
-def measured(pair: Pair, options: argparse.Namespace) -> tuple[dict[str, list[float]], list[FloatImage]]:
+def measured(
+    pair: Pair, options: argparse.Namespace, painter: Painter
+) -> tuple[dict[str, list[float]], list[FloatImage]]:
     """What each way comes to for a pair, and the pictures: full size scaled, then one a way."""
     content, _ = pair.pictures(options.preview)
-    target = resize_image(pair.full(options.size, options.cache), content.shape[1::-1])
+    target = resize_image(pair.full(options.size, options.cache, painter), content.shape[1::-1])
     made = {"photo": (content, 0.0)}
     for name in options.ways:
-        made[name] = preview(pair, options.size, options.preview, WAYS[name], options.iterations)
+        made[name] = preview(pair, options.size, options.preview, WAYS[name], options.iterations, painter)
     found = {
         name: [
             similarity(picture, target),
             255.0 * float(np.abs(picture - target).mean()),
-            gram_error(picture, target),
+            painter.gram_error(picture, target),
             seconds,
         ]
         for name, (picture, seconds) in made.items()
@@ -272,15 +280,18 @@ def main() -> None:
         default=(COARSE_ITERATIONS, LAST_ITERATIONS),
         metavar=("COARSE", "LAST"),
     )
+    parser.add_argument("--backbone", choices=tuple(WIDTHS), default="vgg19")
     parser.add_argument("--pairs", choices=tuple(PAIRS), default="report")
     parser.add_argument("--count", type=int, default=6, help="only the first so many pairs")
     parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     parser.add_argument("--sheet", type=Path, help="full size and every way, a row a pair")
     options = parser.parse_args()
+    load_tensorflow()
+    painter = Painter(load_weights(options.backbone))
     found, rows = {}, []
     for names in PAIRS[options.pairs][: options.count]:
         pair = Pair(options.media, *names)
-        found[", ".join(names)], pictures = measured(pair, options)
+        found[", ".join(names)], pictures = measured(pair, options, painter)
         rows.append(np.concatenate(pictures, axis=1))
         print(f"{', '.join(names)}: done", file=sys.stderr, flush=True)
     print_tables(found)
