@@ -171,6 +171,39 @@ def test_a_painting_of_many_positions_has_fewer_candidates(monkeypatch: pytest.M
     assert len(set(apart.argmin(axis=1))) > 4
 
 
+def test_wide_columns_are_compared_along_the_paintings_own_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likeness, "_DIMENSIONS", 8)
+    rng = np.random.default_rng(3)
+    inside = rng.standard_normal((60, 6)) @ rng.standard_normal((6, 40))
+    columns = (inside + 1e-3 * rng.standard_normal((60, 40))).astype(np.float32)
+    axes = likeness.principal(tf.constant(columns))
+    assert axes is not None
+    axes = np.asarray(axes)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(8), atol=1e-5)
+    along = columns @ axes
+    np.testing.assert_allclose(along @ along.T, columns @ columns.T, rtol=1e-4, atol=1e-3)
+    assert likeness.principal(tf.constant(columns[:, :8])) is None
+
+
+def test_what_wide_columns_are_matched_with_is_hardly_less_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    seen = rng.random((1, 20, 20, 12)) @ rng.standard_normal((12, 24)) + 0.3 * rng.random((1, 20, 20, 24))
+    maps = {"block1_conv1": tf.constant(seen, tf.float32)}
+    picture = {"block1_conv1": tf.nn.avg_pool2d(maps["block1_conv1"], 3, 1, "SAME")}
+
+    def alike() -> float:
+        painting, own = Columns(maps), Columns(picture)
+        for one in (painting, own):
+            one.prepare({"block1_conv1": 2.0})
+        made = likeness.Likeness(own.units, own.count, likeness.Painting(painting), None, 0)
+        rows = made.best(own.count)
+        return float(tf.reduce_mean(tf.reduce_sum(own.units(np.arange(400)) * painting.units(rows), axis=1)))
+
+    exact = alike()
+    monkeypatch.setattr(likeness, "_DIMENSIONS", 12)
+    assert 0.99 * exact < alike() < exact
+
+
 def test_columns_take_each_layer_where_it_is_and_average_it_back() -> None:
     """Down to a quarter of the finest map's odd height and width."""
     heights, widths = (9, 5, 3), (13, 7, 4)

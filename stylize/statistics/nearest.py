@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from stylize.statistics.base import Scene, Statistic
+from stylize.statistics.base import Maps, Scene, Statistic
 from stylize.statistics.coherence import Rows, Values, coherent
 from stylize.statistics.columns import Columns, finest
-from stylize.statistics.likeness import Likeness, Luminance, kept
+from stylize.statistics.likeness import Likeness, Luminance, Painting
 from stylize.types import Tensor
 
 CALIBRATION = 0.45
@@ -49,6 +49,7 @@ class Nearest(Statistic):
 
     def __init__(self, coherence: float) -> None:
         self._coherence = coherence
+        self._last: tuple[Sequence[Maps], Sequence[float], dict[str, float], list[Painting]] | None = None
 
     def compare(self, found: Tensor, target: Any) -> Tensor:
         """The mean squared distance to the matched activations, over the painting's variance."""
@@ -67,14 +68,10 @@ class Nearest(Statistic):
         """
         assert scene.picture is not None
         assert scene.content is not None
-        styles = [Columns(style) for style in scene.styles]
-        variances = {
-            layer: max(np.average([style.variance(layer) for style in styles], weights=scene.shares), _TINY)
-            for layer in scene.picture
-        }
+        variances, styles = self._paintings(scene)
         picture = Columns(scene.picture)
         content = picture if scene.content is scene.picture else Columns(scene.content)
-        for columns in (*styles, picture, content):
+        for columns in (picture, content):
             columns.prepare(variances)
         tones = None if scene.tones is None else Luminance(scene.tones)
         alike, rows = _matched(picture, content, styles, tones, self._coherence)
@@ -97,9 +94,23 @@ class Nearest(Statistic):
             aims[layer] = matched, count, tf.constant(variances[layer], features.dtype)
         return aims
 
+    def _paintings(self, scene: Scene) -> tuple[dict[str, float], list[Painting]]:
+        """The paintings' variance by layer, and they; renewed targets and a clip's frames ask again."""
+        last = self._last
+        if last is None or last[0] is not scene.styles or last[1] != scene.shares:
+            styles = [Columns(style) for style in scene.styles]
+            variances = {
+                layer: max(np.average([one.variance(layer) for one in styles], weights=scene.shares), _TINY)
+                for layer in scene.styles[0]
+            }
+            for style in styles:
+                style.prepare(variances)
+            last = self._last = scene.styles, scene.shares, variances, [Painting(style) for style in styles]
+        return last[2], last[3]
+
 
 def _matched(
-    picture: Columns, content: Columns, styles: Sequence[Columns], tones: Luminance | None, coherence: float
+    picture: Columns, content: Columns, styles: Sequence[Painting], tones: Luminance | None, coherence: float
 ) -> tuple[Values, Rows]:
     """How alike each position's match in each style is, and which it is: shapes (positions, styles)."""
 
@@ -108,12 +119,11 @@ def _matched(
         theirs = own if content is picture else content.units(rows)
         return tf.math.l2_normalize(own + theirs, axis=1)
 
-    query = kept(directions, picture.count)
     even = np.zeros(picture.count, np.float32) if tones is None else tones.even
     firmness = coherence * (_FIRMNESS + _FIRMNESS_WHERE_EVEN * even)
     alike, found = [], []
     for number, style in enumerate(styles):
-        likeness = Likeness(query, style, tones, number)
+        likeness = Likeness(directions, picture.count, style, tones, number)
         rows = likeness.best(picture.count)
         if coherence > 0.0:
             rows = coherent(
