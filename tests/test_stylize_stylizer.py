@@ -319,12 +319,13 @@ def test_the_style_itself_has_no_style_loss_and_the_content_no_content_loss() ->
 
 
 def test_styles_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, seen = tiny_stylizer(), []
+    engine = tiny_stylizer()
+    seen: list[str] = []
     look = engine.evaluator.seen
 
-    def counted(term: Any, picture: Any) -> Any:
-        seen.append(term.name)
-        return look(term, picture)
+    def counted(terms: Any, picture: Any) -> Any:
+        seen.extend(term.name for term in terms)
+        return look(terms, picture)
 
     monkeypatch.setattr(engine.evaluator, "seen", counted)
     one, two = engine.targets(CONTENT), engine.targets(random_picture(16, 20, 5))

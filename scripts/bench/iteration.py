@@ -49,7 +49,9 @@ from stylize.types import FloatImage
 from stylize.weights import WIDTHS, Weights
 
 PRODUCT_SIZES = (1024, 2048, 3072, 4096)
-CONFIG = StylizeConfig(style_statistic="gram", normalization="relative", rescale_activations=False, pooling="max")
+CONFIG = StylizeConfig(
+    style_statistic="gram", normalization="relative", rescale_activations=False, pooling="max"
+)
 BARS = {256: 0.70, 512: 0.80}
 BATCH = 4
 
