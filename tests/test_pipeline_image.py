@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pytest
@@ -205,7 +206,8 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing(
     monkeypatch.setattr(Stylizer, "stylize", interrupt)
     ran = deepfusion(*run(photo, style, tmp_path / "out.png", "--progress-movie", tmp_path / "a.mp4"))
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err.strip().startswith(f"deepfusion: stopped; to continue: deepfusion image {photo} --style ")
+    said = f"deepfusion: stopped; to continue: deepfusion image {quote(str(photo))} --style "
+    assert ran.err.strip().startswith(said)
     assert tree(tmp_path) == []
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_a_stopped_picture_is_continued_to_the_same_result(
     said = process.communicate(timeout=60)[1]
     assert process.returncode == code
     assert "stopping after this iteration; once more stops at once" in said
-    assert f"stopped; to continue: deepfusion image {photo}" in said
+    assert f"stopped; to continue: deepfusion image {quote(str(photo))}" in said
     assert "Traceback" not in said
     assert not output.exists()
     assert (tmp_path / "out.png.run" / "checkpoint").exists()

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_doctor_ranks_styles(folder: Path, pictures: Path) -> None:
     lines = done("doctor", "--style", folder, "--style", pictures / "red.png").out.splitlines()
-    assert [line.split()[0].rsplit("/", 1)[-1] for line in lines[1:4:2]] == ["calm.png", "wild.png"]
+    assert [line.split(".png")[0].rsplit("/", 1)[-1] for line in lines[1:4:2]] == ["calm", "wild"]
     assert lines[1].endswith("steadier than most")
     assert lines[3].endswith("0.353  flickers more than most")
     assert "no such file" in refused("doctor", "--style", folder / "mild.png")
