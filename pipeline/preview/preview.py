@@ -1,9 +1,10 @@
 """What to expect of a job: a few of its pictures, small, with settings corrected to look like large ones.
 
-At a part r of the size, block b of the network sees what block b + log2(1/r) sees at full size. So a preview
-takes the coarse levels of the full-size job that are smaller than it, which are the pictures that job passes
-through, and its last level reads layers log2(1/r) blocks shallower, with the weights of style and smoothing
-times r. Measured by scripts/bench/preview.py.
+A preview takes the coarse levels of the full-size job that are smaller than it, which are the pictures that
+job passes through. At a part r of the size, block b of the network sees what block b + log2(1/r) sees at full
+size; so where a painting is described as a whole, the last level reads layers log2(1/r) blocks shallower,
+with the weights of style and smoothing times r. Where places are matched (nearest) that makes it less alike.
+Measured by scripts/bench/preview.py.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ def corrected(config: StylizeConfig, ratio: float) -> StylizeConfig:
     """The settings with which a picture of `ratio` times the full size looks like it.
 
     Layers move only where their terms are relative: absolute ones have another scale at every layer.
+    Matches are as they are at full size when they are looked for in the same layers.
     """
-    if ratio >= 1.0 or config.normalization != "relative":
+    if ratio >= 1.0 or config.normalization != "relative" or config.style_statistic == "nearest":
         return config
     blocks = min(_MOST_BLOCKS, math.log2(1.0 / ratio))
     content = shifted_layers(config.content_layers, config.content_layer_weights, blocks)

@@ -14,8 +14,9 @@ level starts from the very picture that the full-size job passes through.
 levels, layers: and the last level reads shallower layers. At r of the size, block b sees what block
 b + log2(1/r) sees at full size, so every layer is replaced by the one log2(1/r) blocks before it, split
 between two blocks where that is no whole number; what would come before the first block is left out.
-levels, layers, weights: and the weights of style, smoothing and flatness are multiplied by a power of r; this
-is what `--preview` does.
+levels, layers, weights: and the weights of style, smoothing and flatness are multiplied by a power of r.
+
+`--preview` does the second with nearest, the last with the other statistics.
 
 The tables give the structural similarity of luminances (Wang et al. 2004), the mean difference of colours in
 255ths, and the mean relative squared error of the Gram matrices. "photo" is the photo unstyled. Exits 1 if
