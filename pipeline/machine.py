@@ -10,11 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
+from typing import IO
 
 SHARE = 0.5
 """Of the machine's memory, that a job may take when nothing else is said."""

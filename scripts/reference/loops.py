@@ -13,16 +13,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from scripts.reference.turns import Watcher
+from scripts.reference.turns import EnoughError, Watcher
 
 Trace = list[tuple[int, float, float]]
 
 _SCALE = 1e6
 """The tutorial's losses are in the millions; its epsilon, 0.1, would hold back gradients of losses near 1."""
-
-
-class Enough(Exception):  # noqa: N818
-    """The loss that was wanted is reached."""
 
 
 def tutorial_adam(
@@ -99,7 +95,7 @@ def scipy_lbfgs(
         if watcher is not None:
             watcher.seen(len(trace), float(loss), lambda: flat.reshape(start.shape).astype(np.float32))
         if trace[-1][2] <= target or len(trace) >= evaluations:
-            raise Enough
+            raise EnoughError
         return float(loss), gradient.numpy().astype(np.float64).ravel()
 
     bounds = [(0.0, 1.0)] * start.size
@@ -112,6 +108,6 @@ def scipy_lbfgs(
             bounds=bounds,
             options={"maxiter": evaluations, "maxfun": evaluations},
         )
-    except Enough:
+    except EnoughError:
         pass
     return trace
