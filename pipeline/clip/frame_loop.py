@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
+from pipeline.clip.links import LinkedFrame, linked
 from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
 from pipeline.clip.source import Clip
-from pipeline.clip.temporal import LinkedFrame, TemporalModel, linked
+from pipeline.clip.temporal import Start, TemporalModel
 from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
@@ -26,6 +27,7 @@ from pipeline.styling.one_picture import optimise, result_line
 
 if TYPE_CHECKING:
     from stylize.config import StylizeConfig
+    from stylize.result import Result
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
@@ -159,8 +161,14 @@ class FrameLoop:
         shot: int = 0,
     ) -> Generator[_Seen, None, None]:
         """Frames with their masks, and the links of those that are wanted; `shot` of the shots are past."""
+        import numpy as np
+
+        last: Masks = ()
         for frame, planes in zip(linked(frames, self.settings, wanted), masks, strict=False):
             shot += frame.begins
+            if not all(map(np.array_equal, last, planes)):  # where the styles go has changed
+                frame = replace(frame, changing=None)
+            last = planes
             yield _Seen(frame, self.shots_before + shot, planes)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
@@ -178,11 +186,15 @@ class FrameLoop:
             None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
             0.0 if past_look is None else look_change(look, past_look),
         )
-        result = optimise(
-            self.stylizer, frame.content, self.settings, work, label,
-            self._snapshots(index, sweep), f"frame {index}", look,
-            initial=start.initial, anchor=start.anchor, laid_over=False, iterations=start.iterations,
-        )  # fmt: skip
+        snapshots = self._snapshots(index, sweep)
+        if before is not None and start.stays and snapshots is None and self._may_stay(frame):
+            result = _as_before(start, self.finished[sweep, before])
+        else:
+            result = optimise(
+                self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
+                initial=start.initial, anchor=start.anchor, iterations=start.iterations,
+                changing=start.changing, laid_over=False,
+            )  # fmt: skip
         error = None
         if past_look is not None and sweep == self.settings.passes:
             shown = look.over(frame.content, from_uint8(to_uint8(result.picture)))  # as it will be saved
@@ -196,6 +208,13 @@ class FrameLoop:
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
         work.move_to(done + (self._costs.alone if start.initial is None else self._costs.later))
+
+    def _may_stay(self, frame: LinkedFrame) -> bool:
+        """Whether a frame in which nothing changes is the one before it, with what is kept of contents."""
+        import numpy as np
+
+        keeps = self.settings.preserve_color == "luminance" or bool(self.settings.mask_preserve)
+        return not keeps or np.array_equal(frame.content, self._model.last_content())
 
     def _label(self, index: int, sweep: int) -> str:
         """Where the job stands with a frame, for people."""
@@ -231,6 +250,15 @@ class FrameCosts:
     def together(self, count: int) -> float:
         """So many frames of a single shot; each pass over a frame counts as one."""
         return self.alone + self.later * (count - 1) if count else 0.0
+
+
+def _as_before(start: Start, before: Frame) -> Result:
+    """What came of a frame in which nothing changes."""
+    from stylize.result import Result
+
+    assert start.initial is not None
+    losses = dict(before.losses)
+    return Result(start.initial, losses, losses, 0, 0, 0.0, "as before")
 
 
 def _read(path: Path) -> FloatImage:
