@@ -28,7 +28,7 @@ from stylize.optimize import Progress, minimize
 from stylize.parts import Part, parts_of
 from stylize.pyramid import after, shifted
 from stylize.result import Result, result_of, with_total
-from stylize.tiling import core_of, cut, put
+from stylize.tiling import core_of, cut, pooled_by, put
 from stylize.types import FloatImage, Tensor
 
 Share = NDArray[np.float32]
@@ -143,6 +143,7 @@ class PartialOptimizer:
     def __init__(self, evaluator: Evaluator, tolerance: float) -> None:
         self._evaluator, self._tolerance = evaluator, tolerance
         self._network = PartialNetwork(evaluator.backbone, evaluator.objective)
+        self._grain = _grain_of(evaluator.objective)
         self._minimizer: Minimizer | None = None
 
     def optimise(
@@ -195,7 +196,7 @@ class PartialOptimizer:
 
     def _parts(self, share: Share) -> list[Part] | None:
         """What to optimise apart, if that is less work, and the memory is enough for each at once."""
-        parts = parts_of(share)
+        parts = parts_of(share, self._grain)
         if parts and not all(self._evaluator.holds(*part.seen, share.shape) for part in parts):
             return None
         return parts
@@ -210,6 +211,11 @@ class PartialOptimizer:
     def _terms(self, inside: Tensor, targets: Mapping[str, Any]) -> Tensor:
         """The weighted value of each term for the whole picture, shape (terms, 1)."""
         return self._evaluator.objective.compared(self._network.represented(inside, targets), targets[AIMS])
+
+
+def _grain_of(objective: Objective) -> int:
+    """Windows that begin at multiples of so many pixels see what the whole picture's terms do."""
+    return max(pooled_by(objective.layers), *(term.grid for term in objective.terms))
 
 
 def check_changing(changing: Share | None, initial: FloatImage | None, content: FloatImage) -> None:

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 REACH = 16
 """Pixels beyond a box in which its changes count; and beyond those, that a window begins before them."""
 
-GRAIN = 16
-"""Cores and windows begin at multiples of it, where all poolings of the network begin anew."""
-
 _BASE = 0.5
 """What a box costs besides its evaluations, in evaluations of the whole picture spread over a frame's."""
 
@@ -43,10 +40,10 @@ class Part:
     window: Box
 
     @classmethod
-    def around(cls, box: Box, height: int, width: int) -> Part:
-        """The part of a picture of this size that has this box."""
-        core = _wider(box, height, width)
-        return cls(box, core, _wider(core, height, width))
+    def around(cls, box: Box, height: int, width: int, grain: int) -> Part:
+        """The part of a picture of this size that has this box; see `parts_of`."""
+        core = _wider(box, height, width, grain)
+        return cls(box, core, _wider(core, height, width, grain))
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -72,26 +69,30 @@ class Part:
         return made
 
 
-def parts_of(share: NDArray[np.float32]) -> list[Part] | None:
+def parts_of(share: NDArray[np.float32], grain: int) -> list[Part] | None:
     """The parts of a picture in which something may change; None where the whole is as cheap.
 
     Parameters
     ----------
     share
         How far each pixel may change, shape (H, W), in [0, 1].
+    grain
+        Cores and windows begin at multiples of it, where all poolings begin anew.
     """
     height, width = share.shape
-    rows, columns = (-(-side // GRAIN) for side in share.shape)
-    padded = np.pad(share > 0.0, ((0, rows * GRAIN - height), (0, columns * GRAIN - width)))
-    cells = np.asarray(padded.reshape(rows, GRAIN, columns, GRAIN).any(axis=(1, 3)))
-    boxes = _split(cells, height, width)
-    parts = [Part.around(_tight(box, share), height, width) for box in boxes]
+    rows, columns = (-(-side // grain) for side in share.shape)
+    padded = np.pad(share > 0.0, ((0, rows * grain - height), (0, columns * grain - width)))
+    cells = np.asarray(padded.reshape(rows, grain, columns, grain).any(axis=(1, 3)))
+    boxes = _split(cells, height, width, grain)
+    parts = [Part.around(_tight(box, share), height, width, grain) for box in boxes]
     whole = float(height * width)
     return parts if sum(part.work for part in parts) <= _WORTH * whole else None
 
 
-def _split(cells: NDArray[np.bool_], height: int, width: int, top: int = 0, left: int = 0) -> list[Box]:
-    """Boxes of pixels around cells of `GRAIN` pixels, cut at empty rows and columns where that saves work."""
+def _split(
+    cells: NDArray[np.bool_], height: int, width: int, grain: int, top: int = 0, left: int = 0
+) -> list[Box]:
+    """Boxes of pixels around cells of `grain` pixels, cut at empty rows and columns where that saves work."""
     used = [np.flatnonzero(cells.any(axis=axis)) for axis in (1, 0)]
     if not used[0].size:
         return []
@@ -99,16 +100,18 @@ def _split(cells: NDArray[np.bool_], height: int, width: int, top: int = 0, left
     (first, last), (start, end) = spans
     cells, top, left = cells[first:last, start:end], top + first, left + start
     box = (
-        top * GRAIN, min(height, (top + last - first) * GRAIN),
-        left * GRAIN, min(width, (left + end - start) * GRAIN),
+        top * grain, min(height, (top + last - first) * grain),
+        left * grain, min(width, (left + end - start) * grain),
     )  # fmt: skip
-    best, least = [box], _cost([box], height, width)
+    best, least = [box], _cost([box], height, width, grain)
     for axis in (0, 1):
         for at in _gaps(np.asarray(cells.any(axis=1 - axis))):
             one, other = np.split(cells, [at], axis=axis)
             beside = (top + at, left) if axis == 0 else (top, left + at)
-            boxes = _split(one, height, width, top, left) + _split(other, height, width, *beside)
-            if (cost := _cost(boxes, height, width)) < least:
+            boxes = _split(one, height, width, grain, top, left) + _split(
+                other, height, width, grain, *beside
+            )
+            if (cost := _cost(boxes, height, width, grain)) < least:
                 best, least = boxes, cost
     return best
 
@@ -122,18 +125,18 @@ def _gaps(used: NDArray[np.bool_]) -> list[int]:
     return [int(begins[np.argmax(ends - begins)])]
 
 
-def _cost(boxes: Sequence[Box], height: int, width: int) -> float:
+def _cost(boxes: Sequence[Box], height: int, width: int, grain: int) -> float:
     """The work of boxes one after another, in pixels of an evaluation."""
-    windows = sum(Part.around(box, height, width).work for box in boxes)
+    windows = sum(Part.around(box, height, width, grain).work for box in boxes)
     return windows + _BASE / 10.0 * height * width * len(boxes)
 
 
-def _wider(box: Box, height: int, width: int) -> Box:
-    """A box with `REACH` around it, from one multiple of `GRAIN` to another or the picture's border."""
+def _wider(box: Box, height: int, width: int, grain: int) -> Box:
+    """A box with `REACH` around it, from one multiple of `grain` to another or the picture's border."""
     top, bottom, left, right = box
     return (
-        max(0, (top - REACH) // GRAIN * GRAIN), min(height, -(-(bottom + REACH) // GRAIN) * GRAIN),
-        max(0, (left - REACH) // GRAIN * GRAIN), min(width, -(-(right + REACH) // GRAIN) * GRAIN),
+        max(0, (top - REACH) // grain * grain), min(height, -(-(bottom + REACH) // grain) * grain),
+        max(0, (left - REACH) // grain * grain), min(width, -(-(right + REACH) // grain) * grain),
     )  # fmt: skip
 
 

@@ -48,6 +48,12 @@ def reach(layers: Sequence[str]) -> int:
     return pixels
 
 
+def pooled_by(layers: Sequence[str]) -> int:
+    """Pixels between the positions of the deepest of `layers`."""
+    down = _down_to(layers)
+    return 2 ** (block_of(down[-1]) - 1) if down else 1
+
+
 def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, history: int = 0) -> int:
     """About how many bytes one evaluation takes at this size, in one piece, with an optimiser's state.
 
@@ -113,7 +119,7 @@ def windows(height: int, width: int, side: int, layers: Sequence[str], grid: int
 
     Cores begin at multiples of `grid` and of all pooling steps.
     """
-    grain = max(grid, 2 ** (block_of(_down_to(layers)[-1]) - 1))
+    grain = max(grid, pooled_by(layers))
     margin = math.ceil(reach(layers) / grain) * grain
     core = max(2 * grain, side - 2 * margin)
     rows, columns = cores(height, core, grain), cores(width, core, grain)

@@ -13,10 +13,14 @@ from stylize import parts
 from stylize.anchor import Anchor
 from stylize.errors import ConfigError, ShapeError
 from stylize.partial import targets_of_part
-from stylize.parts import Part, parts_of
+from stylize.parts import Part
 from stylize.stylizer import Stylizer
 
-SIDE = 320
+SIDE, GRAIN = 320, 16
+
+
+def parts_of(share: np.ndarray) -> list[Part] | None:
+    return parts.parts_of(share, GRAIN)
 
 
 def share(*boxes: tuple[int, int, int, int], side: int = SIDE) -> np.ndarray:
@@ -33,7 +37,7 @@ def picture(seed: int, side: int = SIDE) -> np.ndarray:
 def test_a_box_is_seen_in_a_window_of_whole_pools() -> None:
     (part,) = parts_of(share((100, 141, 170, 203))) or []
     assert part.box == (100, 141, 170, 203)
-    assert all(edge % parts.GRAIN == 0 for edge in (*part.core, *part.window))
+    assert all(edge % GRAIN == 0 for edge in (*part.core, *part.window))
     for inner, outer in ((part.box, part.core), (part.core, part.window)):
         assert inner[0] - outer[0] >= parts.REACH
         assert outer[3] - inner[3] >= parts.REACH
@@ -71,7 +75,7 @@ def test_losses_and_gradients_are_those_of_the_whole(statistic: str, monkeypatch
     made = stylizer(statistic)
     content, start = picture(1), picture(2)
     aims = made.targets(content, 0, Anchor(start, np.ones((SIDE, SIDE), np.float32)), start=start)
-    part = Part.around((10, 40, 20, 60), SIDE, SIDE)
+    part = Part.around((10, 40, 20, 60), SIDE, SIDE, GRAIN)
     changes = share(part.box)
     network, evaluator = made._partial._network, made.evaluator
     seen = network.resting(start, part, evaluator.seen(evaluator.objective.terms, start))

@@ -18,7 +18,7 @@ A camera's noise of 2/255 a value falls to 0.4/255 by that blur.
 FAR = (8.0, 1.0 / 255.0)
 """The same for light that changes."""
 
-SPREAD = 16
+SPREAD = 8
 """Pixels around a change that may change with it; the last of them fade out."""
 
 
@@ -52,7 +52,9 @@ class Stillness:
             self._shown, self._since = frame.copy(), np.full(frame.shape[:2], self._settling, np.uint8)
             return None
         apart = frame - self._shown
-        changed = _beyond(apart, *NEAR) | _beyond(apart, *FAR)
+        changed = _beyond(apart, *NEAR)
+        elsewhere = np.where(_wider(changed, SPREAD // 2)[..., None], np.float32(0.0), apart)
+        changed |= _beyond(elsewhere, *FAR)
         self._shown = np.where(_wider(changed, SPREAD)[..., None], frame, self._shown)
         self._since = np.where(changed, 0, np.minimum(self._since + 1, self._settling)).astype(np.uint8)
         changing = (self._since < self._settling).astype(np.float32)

@@ -153,6 +153,7 @@ def stylize_clip(
                 frame.content,
                 initial=frame.content if start.initial is None else start.initial,
                 anchor=start.anchor,
+                changing=start.changing,
                 iterations=settings.frame_iterations,
             )
         made.pictures.append(saved(result.picture))
