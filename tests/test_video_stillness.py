@@ -52,9 +52,18 @@ def test_what_moves_changes_and_fades_out_around() -> None:
 
 
 def test_a_change_is_attended_to_for_a_while() -> None:
-    moved = square(room(), 24)
-    found = after(square(room(), 20), *[moved] * (SETTLING + 1))
-    assert [bool(one.any()) for one in found[1:] if one is not None] == [True] * SETTLING + [False]
+    """While something else goes on: a light that is turned on and off."""
+    frames = [square(room(), 20), *[square(room(), 24) for _ in range(SETTLING + 1)]]
+    for number, frame in enumerate(frames):
+        frame[80:90, 110:120] = number % 2
+    found = after(*frames)[1:]
+    assert [float(one[46, 30]) for one in found if one is not None] == [1.0] * SETTLING + [0.0]
+
+
+def test_held_frames_are_those_before_them() -> None:
+    drawn = [square(room(), left) for left in (20, 20, 24, 24, 24, 28)]
+    found = [bool(one.any()) for one in after(*drawn)[1:] if one is not None]
+    assert found == [False, True, False, False, True]
 
 
 def test_light_that_fades_slowly_is_seen_once_it_has_come_far_enough() -> None:

@@ -26,12 +26,13 @@ class Stillness:
     """Follows what has changed in the frames of a shot, by their contents alone.
 
     A pixel is compared with what it showed when it last changed, not with the frame before: so what
-    changes slowly is seen once it has come far enough.
+    changes slowly is seen once it has come far enough. A frame in which nothing has changed is the one before
+    it: a camera's noise, or a drawing held for several frames.
 
     Parameters
     ----------
     settling
-        Frames for which a pixel counts as changing after a change.
+        Frames for which a pixel counts as changing after a change, those that are held left out.
     """
 
     def __init__(self, settling: int) -> None:
@@ -55,12 +56,11 @@ class Stillness:
         changed = _beyond(apart, *NEAR)
         elsewhere = np.where(_wider(changed, SPREAD // 2)[..., None], np.float32(0.0), apart)
         changed |= _beyond(elsewhere, *FAR)
+        if not changed.any():
+            return np.zeros(frame.shape[:2], np.float32)
         self._shown = np.where(_wider(changed, SPREAD)[..., None], frame, self._shown)
         self._since = np.where(changed, 0, np.minimum(self._since + 1, self._settling)).astype(np.uint8)
-        changing = (self._since < self._settling).astype(np.float32)
-        if not changing.any():
-            return changing
-        return _softened(changing)
+        return _softened(self._since < self._settling)
 
 
 def _beyond(apart: FloatImage, deviation: float, limit: float) -> NDArray[np.bool_]:
@@ -74,8 +74,8 @@ def _wider(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
 
 
-def _softened(mask: Mask) -> Mask:
+def _softened(mask: NDArray[np.bool_]) -> Mask:
     """1 on a mask and half of `SPREAD` around it, falling to 0 in the other half."""
-    inner = _wider(mask > 0.0, SPREAD // 2).astype(np.uint8)
+    inner = _wider(mask, SPREAD // 2).astype(np.uint8)
     away = cv2.distanceTransform(1 - inner, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(np.clip(1.0 - 2.0 * away / SPREAD, 0.0, 1.0), np.float32)
