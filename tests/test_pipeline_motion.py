@@ -49,7 +49,7 @@ class Followed:
 
     def remember(self, content: FloatImage, picture: Picture) -> None:
         if not self.asked:
-            self.tracker.look(content, wanted=False)
+            self.tracker.look(content)
         self.asked = False
         self.model.remember(content, picture)
 

@@ -13,7 +13,6 @@ from pipeline.background import ahead
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
 from pipeline.clip.links import LinkedFrame, linked
 from pipeline.clip.masks import masks_of_clip
-from pipeline.clip.motion import SETTLING
 from pipeline.clip.source import Clip
 from pipeline.clip.temporal import Start, TemporalModel
 from pipeline.clip.timeline import Timeline, look_change
@@ -111,8 +110,7 @@ class FrameLoop:
                 if self.settings.passes > 1:
                     self._contents.keep(index, frame.content, seen.masks)
                 if (1, index) in self.finished:
-                    if frame.links and self.settings.follows_flow:  # for what the next ones take from it
-                        self._model.start(frame)
+                    self._model.follow(frame)
                     self.made(FrameMade(self.finished[1, index], frame.begins, found=True))
                 else:
                     if frame.begins and len(shots) > 1:
@@ -122,20 +120,14 @@ class FrameLoop:
         return shots
 
     def _decoded(self) -> Generator[_Seen, None, None]:
-        """The clip's frames with their links, as far as these are wanted: no frame is waited for."""
+        """The clip's frames with their links; no frame is waited for."""
         from video.scenes import with_shot_starts
 
-        reach = SETTLING * max(self.settings.long_term)
-        there = frozenset(index for sweep, index in self.finished if sweep == 1)
         with (
             closing(self.clip.contents(self.display)) as frames,
             closing(masks_of_clip(self.settings, self.clip)) as masks,
         ):
-            yield from self._linked(
-                with_shot_starts(frames, self.clip.cuts),
-                masks,
-                lambda index: any(index + later not in there for later in range(reach + 1)),
-            )
+            yield from self._linked(with_shot_starts(frames, self.clip.cuts), masks)
 
     def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
@@ -143,8 +135,7 @@ class FrameLoop:
         order = shot if sweep % 2 else shot[::-1]
         contents = ((index, self._contents.content(index), index == order[0]) for index in order)
         masks = (self._contents.masks(index) for index in order)
-        there = frozenset(self.finished)
-        again = self._linked(contents, masks, lambda index: (sweep, index) not in there, number - 1)
+        again = self._linked(contents, masks, number - 1)
         with closing(ahead(again)) as frames:
             for seen in frames:
                 self._model.enter(seen.frame)
@@ -157,14 +148,13 @@ class FrameLoop:
         self,
         frames: Iterable[tuple[int, FloatImage, bool]],
         masks: Iterable[Masks],
-        wanted: Callable[[int], bool],
         shot: int = 0,
     ) -> Generator[_Seen, None, None]:
-        """Frames with their masks, and the links of those that are wanted; `shot` of the shots are past."""
+        """Frames with their links and masks; `shot` of the shots are past."""
         import numpy as np
 
         last: Masks = ()
-        for frame, planes in zip(linked(frames, self.settings, wanted), masks, strict=False):
+        for frame, planes in zip(linked(frames, self.settings), masks, strict=False):
             shot += frame.begins
             if not all(map(np.array_equal, last, planes)):  # where the styles go has changed
                 frame = replace(frame, changing=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ class LinkedFrame:
     begins
         A shot begins with it.
     links
-        To the frames before it in its shot, the nearest first; none where they are not wanted.
+        To the frames before it in its shot, the nearest first.
     changing
         How far each pixel shows something else than when it was last made, shape (H, W), in [0, 1]; None:
         all of it is to be made.
@@ -43,9 +43,8 @@ class LinkedFrame:
 def linked(
     frames: Iterable[tuple[int, FloatImage, bool]],
     settings: VideoSettings,
-    wanted: Callable[[int], bool] = lambda index: True,
 ) -> Generator[LinkedFrame, None, None]:
-    """Link frames (number, content, whether a shot begins) to those before them, where it is `wanted`.
+    """Link frames (number, content, whether a shot begins) to those before them.
 
     It needs no stylized frame, so it may run ahead of the optimisation.
     """
@@ -59,4 +58,4 @@ def linked(
         if begins and stillness is not None:
             stillness.begin_shot()
         changing = None if stillness is None else stillness.look(content)
-        yield LinkedFrame(index, content, begins, tracker.look(content, wanted=wanted(index)), changing)
+        yield LinkedFrame(index, content, begins, tracker.look(content), changing)

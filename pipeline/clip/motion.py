@@ -30,22 +30,48 @@ SETTLING = 4
 LOOSENING = 60.0
 """How fast the hold on the frame before is given up for a look that changes (docs/decisions.md)."""
 
+RELEASE = 0.03, 0.06
+"""How far a place's colours may come from those its strokes were made for; and beyond, by how much until the
+hold is e times less."""
+
+PLACE = 3.0
+"""Standard deviation in pixels of the blur under which colours are compared: of a place, not of its grain."""
+
 BORDER = 3
 """Pixels along the border that a network paints differently; what moves in from there starts anew."""
 
 
 @dataclass(frozen=True)
 class _Past:
-    """A finished frame, and for how many frames each of its pixels has been in view, up to `SETTLING`."""
+    """A finished frame.
+
+    Attributes
+    ----------
+    ages
+        For how many frames each of its pixels has been in view, up to `SETTLING`, shape (H, W).
+    source
+        The content that each pixel's strokes were made for, shape (H, W, 3).
+    """
 
     content: FloatImage
     read: Picture
     ages: NDArray[np.uint8]
+    source: FloatImage
 
     @cached_property
     def picture(self) -> FloatImage:
         """The stylized frame, read when it is first wanted."""
         return self.read()
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """What of a frame comes from the past: each link's share, shape (H, W), their sum; see `_Past`."""
+
+    shares: list[Mask]
+    total: Mask
+    ages: NDArray[np.uint8]
+    source: FloatImage
 
 
 @dataclass(frozen=True)
@@ -101,9 +127,9 @@ class FlowTracker:
         """Forget all frames: what comes has nothing to do with them."""
         self._past.clear()
 
-    def look(self, content: FloatImage, *, wanted: bool = True) -> tuple[Link, ...]:
-        """The links of the frame that follows; none if they are not `wanted`."""
-        distances = [one for one in self._distances if one <= len(self._past)] if wanted else []
+    def look(self, content: FloatImage) -> tuple[Link, ...]:
+        """The links of the frame that follows."""
+        distances = [one for one in self._distances if one <= len(self._past)]
         links = tuple(self._link(content, distance) for distance in distances)
         self._past.append(content)
         return links
@@ -133,20 +159,23 @@ class MotionModel:
 
     def __init__(self, reach: int) -> None:
         self._past: deque[_Past] = deque(maxlen=reach)
-        self._ages: NDArray[np.uint8] | None = None
+        self._followed: _Followed | None = None
 
     def begin_shot(self) -> None:
         """Forget all frames: what comes has nothing to do with them."""
         self._past.clear()
-        self._ages = None
+        self._followed = None
 
     def remember(self, content: FloatImage, picture: Picture) -> None:
-        """Take in a finished frame: the one that `guide` was last asked for, or one that had no guide."""
+        """Take in a finished frame: the one that was last followed or guided, or one that was not."""
         import numpy as np
 
-        ages = np.full(content.shape[:2], SETTLING, np.uint8) if self._ages is None else self._ages
-        self._past.append(_Past(content, picture, ages))
-        self._ages = None
+        followed, self._followed = self._followed, None
+        if followed is None:
+            ages, source = np.full(content.shape[:2], SETTLING, np.uint8), content
+        else:
+            ages, source = followed.ages, followed.source
+        self._past.append(_Past(content, picture, ages, source))
 
     def last(self) -> tuple[FloatImage, FloatImage]:
         """Content and stylized picture of the last frame; there must be one."""
@@ -155,6 +184,11 @@ class MotionModel:
     def last_picture(self) -> FloatImage | None:
         """The stylized frame before this one; None for the first of a shot."""
         return self._past[-1].picture if self._past else None
+
+    def follow(self, content: FloatImage, links: tuple[Link, ...]) -> None:
+        """Take in the frame that follows and is finished already, for what the next ones have from it."""
+        if self._past and links:
+            self._followed = self._follow(content, links)
 
     def guide(
         self, content: FloatImage, links: tuple[Link, ...], own: FloatImage | None = None
@@ -166,6 +200,9 @@ class MotionModel:
         without the content; its hold on what has come into view rises over `SETTLING` frames. Several squared
         distances c_j (x - w_j)^2 are, but for a constant, one to their weighted mean with the sum of their
         weights.
+
+        A place whose colours have come far from those that its strokes were made for, all at once or little
+        by little, is let go: after a flash or a cross-fade what was there before would stay.
 
         Parameters
         ----------
@@ -186,26 +223,45 @@ class MotionModel:
 
         from stylize.anchor import Anchor
         from stylize.colors import transferred
-        from video.flow import carried, warp
+        from video.flow import warp
 
         if not self._past:
             return own, None
-        total: Mask = np.zeros(content.shape[:2], np.float32)
-        ages = np.zeros(content.shape[:2], np.uint8)
+        found = self._follow(content, links)
         moved = np.zeros(content.shape, np.float32)
-        for link in links:
-            past = self._past[-link.distance]
-            share = np.maximum(link.trusted - total, 0.0)
-            moved += share[..., None] * warp(past.picture, link.flow, sharp=True)
-            total += share
-            ages = np.where(share > 0.5, np.minimum(carried(past.ages, link.flow) + 1, SETTLING), ages)
-        weight = total[..., None]
+        for link, share in zip(links, found.shares, strict=True):
+            moved += share[..., None] * warp(self._past[-link.distance].picture, link.flow, sharp=True)
+        weight = found.total[..., None]
         if own is None:
             last = self._past[-1]
             start = moved + (1.0 - weight) * transferred(content, last.content, last.picture)
-            held: Mask = np.asarray(total * (ages / np.float32(SETTLING)), np.float32)
-            self._ages = ages
+            held: Mask = np.asarray(found.total * (found.ages / np.float32(SETTLING)), np.float32)
+            self._followed = found
         else:  # all of it has its strokes from the pass before
-            start, held = (own + moved) / (1.0 + weight), total
+            start, held = (own + moved) / (1.0 + weight), found.total
         reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)
         return np.clip(start, 0.0, 1.0), Anchor(np.clip(reference, 0.0, 1.0), held)
+
+    def _follow(self, content: FloatImage, links: tuple[Link, ...]) -> _Followed:
+        """How much of each pixel comes from the past along the links."""
+        import cv2
+        import numpy as np
+
+        from video.flow import carried, warp
+
+        free, scale = RELEASE
+        total: Mask = np.zeros(content.shape[:2], np.float32)
+        ages = np.zeros(content.shape[:2], np.uint8)
+        source = np.zeros(content.shape, np.float32)
+        shares = []
+        for link in links:
+            past = self._past[-link.distance]
+            made_for = warp(past.source, link.flow)
+            apart = np.abs(cv2.GaussianBlur(content - made_for, (0, 0), PLACE)).max(axis=-1)
+            kept = np.exp(-np.square(np.maximum(apart - free, 0.0) / scale))
+            share = np.maximum(link.trusted * kept - total, 0.0)
+            source += share[..., None] * made_for
+            total += share
+            ages = np.where(share > 0.5, np.minimum(carried(past.ages, link.flow) + 1, SETTLING), ages)
+            shares.append(share)
+        return _Followed(shares, total, ages, source + (1.0 - total[..., None]) * content)

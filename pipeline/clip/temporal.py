@@ -70,6 +70,11 @@ class TemporalModel:
         if frame.begins:
             self._motion.begin_shot()
 
+    def follow(self, frame: LinkedFrame) -> None:
+        """The frame whose turn it is was finished before."""
+        if self._settings.follows_flow:
+            self._motion.follow(frame.content, frame.links)
+
     def remember(self, frame: LinkedFrame, picture: Picture) -> None:
         """The frame whose turn it was is finished; `picture` reads it as a continued job would."""
         self._motion.remember(frame.content, picture)

@@ -1,7 +1,8 @@
 """How steady the ways to treat time are: clips, a still photo, known motion, a cut, and what the flow costs.
 
-    python scripts/bench/temporal.py MEDIA [--part clips still motion cut colors cost camera] [--sheet FOLDER]
-        [--backbone vgg19] [--size 256] [--temporal-weight W] [--clips NAME,CLIP/PAINTING] [--frames N]
+    python scripts/bench/temporal.py MEDIA [--part clips still motion cut camera colors cost cases]
+        [--sheet FOLDER] [--backbone vgg19] [--size 256] [--temporal-weight W]
+        [--clips NAME,CLIP/PAINTING] [--frames N]
 
 MEDIA has the folders videos/, photos/ and paintings/. clips: every clip in two paintings, its first 48 frames
 or its first shot of 55, all modes from the same first frame with the same iterations a frame at most; warping
@@ -39,6 +40,7 @@ from pipeline.styling.pictures import read_picture
 from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.bench.temporal_camera import camera
+from scripts.bench.temporal_cases import cases
 from scripts.bench.temporal_motion import motion
 from scripts.bench.temporal_shared import (
     CLIPS,
@@ -254,7 +256,7 @@ def at_least_two(text: str) -> int:
 
 PARTS = {
     "clips": clips, "still": still, "motion": motion, "cut": cut, "camera": camera, "colors": colors,
-    "cost": cost,
+    "cost": cost, "cases": cases,
 }  # fmt: skip
 
 
