@@ -157,7 +157,11 @@ class MotionModel:
         return self._past[-1].picture if self._past else None
 
     def guide(
-        self, content: FloatImage, links: tuple[Link, ...], own: FloatImage | None = None
+        self,
+        content: FloatImage,
+        links: tuple[Link, ...],
+        own: FloatImage | None = None,
+        share: float | None = None,
     ) -> tuple[FloatImage | None, Anchor | None]:
         """Start and anchor for the frame that follows.
 
@@ -176,6 +180,8 @@ class MotionModel:
         own
             What an earlier pass has made of it. The start is then the mean of that and the moved past
             (Ruder, Dosovitskiy & Brox 2016, section 5.3).
+        share
+            Of that in the start and the anchor, instead of the mean; all of it where nothing reliable comes.
 
         Returns
         -------
@@ -205,6 +211,9 @@ class MotionModel:
             start = moved + (1.0 - weight) * transferred(content, last.content, last.picture)
             held: Mask = np.asarray(total * (ages / np.float32(SETTLING)), np.float32)
             self._ages = ages
+        elif share is not None:  # both have their strokes everywhere: it is held to a picture between them
+            between = np.clip((1.0 - share) * moved + (1.0 - (1.0 - share) * weight) * own, 0.0, 1.0)
+            return between, Anchor(between, np.ones_like(total))
         else:  # all of it has its strokes from the pass before
             start, held = (own + moved) / (1.0 + weight), total
         reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)

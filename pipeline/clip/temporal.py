@@ -102,7 +102,13 @@ class TemporalModel:
         """The frame whose turn it was is finished; `picture` reads it as a continued job would."""
         self._motion.remember(frame.content, picture)
 
-    def start(self, frame: LinkedFrame, own: Picture | None = None, change: float = 0.0) -> Start:
+    def start(
+        self,
+        frame: LinkedFrame,
+        own: Picture | None = None,
+        change: float = 0.0,
+        share: float | None = None,
+    ) -> Start:
         """Where a frame starts.
 
         Parameters
@@ -113,6 +119,8 @@ class TemporalModel:
             Reads what an earlier pass has made of it.
         change
             How far its look is from that of the frame before, in [0, 1].
+        share
+            How far it is brought from the frame before to `own`, in [0, 1]; None: it is a pass like others.
         """
         settings = self._settings
         if not settings.steady:
@@ -120,7 +128,7 @@ class TemporalModel:
         if settings.temporal == "previous":
             initial, anchor = self._motion.last_picture(), None
         else:
-            initial, anchor = self._motion.guide(frame.content, frame.links, own and own())
+            initial, anchor = self._motion.guide(frame.content, frame.links, own and own(), share)
         if initial is None:
             return Start()
         held = None if anchor is None or settings.anchor_weight == 0.0 else loosened(anchor, change)

@@ -1,0 +1,84 @@
+"""A clip that is a loop: past its end its first frames are done again, until they meet the first lap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pipeline.clip.timeline import Timeline, look_change
+from pipeline.errors import UsageError
+from pipeline.settings.job_settings import VideoSettings
+
+if TYPE_CHECKING:
+    from pipeline.clip.motion import Link
+    from pipeline.clip.source import Clip
+
+LAP = 12
+"""Frames that are done again at the most: what the two laps differ by is gone over in as many steps."""
+
+KNOWN = 0.5
+"""Share of the first frame that must be found again in the last one for a clip to be taken for a loop."""
+
+
+def lap_length(frames: int) -> int:
+    """How many frames of a loop of so many are done again; the one after them is where the laps meet."""
+    return max(0, min(LAP, frames - 1))
+
+
+def rounds(settings: VideoSettings, frames: int, *, closes: bool = True) -> int:
+    """How often frames are optimised in a shot of so many; one that is not all of its clip never `closes`."""
+    return frames * settings.passes + (lap_length(frames) if settings.loop and closes else 0)
+
+
+def lap_sweep(settings: VideoSettings) -> int:
+    """The number of the lap, as if it were a pass after the last one; 0 where there is none."""
+    return settings.passes + 1 if settings.loop else 0
+
+
+def lap_of(settings: VideoSettings, shot: Sequence[int]) -> tuple[int, Sequence[int]]:
+    """Where the last pass over a shot ends, and the frames of the lap after it; at the last the laps meet."""
+    order = shot if settings.passes % 2 else shot[::-1]
+    return order[-1], order[: lap_length(len(order)) + 1] if len(order) > 1 else ()
+
+
+def share_of_own(place: int, length: int) -> float:
+    """How far a frame of the lap, counted from 0, is brought from the one before to what the first lap made.
+
+    With these, what the laps differ by goes in even steps, half a one between the last frame and the first;
+    the frame after the lap is taken as it is.
+    """
+    return 1.0 / (length + 1 - place) if place else 1.0 / (2 * length + 1)
+
+
+def leads_on(link: Link) -> str:
+    """Empty where a clip's end leads into its beginning by this link; else what to say of it."""
+    share = float(link.trusted.mean())
+    if share >= KNOWN:
+        return ""
+    return (
+        f"--loop: only {share:.0%} of the first frame is found again in the last one, and {KNOWN:.0%} make a "
+        f"loop; the clip is done as one that ends"
+    )
+
+
+def several_shots(shots: int) -> str:
+    """What to say of a loop that has cuts."""
+    return (
+        f"--loop: the clip has {shots} shots, so its end is a cut like others and nothing leads into its "
+        f"beginning; --cuts none takes it for one shot"
+    )
+
+
+def check_loop(settings: VideoSettings, timeline: Timeline, clip: Clip) -> None:
+    """UsageError where the looks of a loop do not end as they begin."""
+    indices: Sequence[int] = clip.indices
+    if not settings.loop or len(indices) < 2:
+        return
+    looks = [timeline.at(index, 1) for index in indices]
+    step, jump = max(look_change(*pair) for pair in pairwise(looks)), look_change(looks[-1], looks[0])
+    if jump > step + 1e-6:
+        raise UsageError(
+            f"--loop: from the last frame to the first the look changes by {jump:.2g}, between others by at "
+            f"most {step:.2g}; let the keyframes end as they begin"
+        )
