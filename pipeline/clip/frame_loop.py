@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
 from pipeline.clip.costs import FrameCosts
-from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
-from pipeline.clip.lap import LAP, lap_of, lap_sweep, leads_on, rounds, several_shots, share_of_own
+from pipeline.clip.frames import FrameMade, FrameStore, KeptContents, read_frame
+from pipeline.clip.lap import LAP, lap_of, lap_sweep, leads_on, rounds, share_of_own
 from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
 from pipeline.clip.source import Clip
@@ -97,8 +97,7 @@ class FrameLoop:
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
-        frames = len(self.clip.indices)
-        count = rounds(self.settings, frames, closes=self.closes)
+        count = rounds(self.settings, len(self.clip.indices), closes=self.closes)
         with self.display.work(self._costs.together(count)) as work:
             work.begin_at(self._costs.together(min(count, len(self.finished))))
             shots = self._first_pass(work)
@@ -106,7 +105,9 @@ class FrameLoop:
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)
             if self.settings.loop and self.closes and shots and not self._lap(shots, work):
-                work.grow(self._costs.later * (rounds(self.settings, frames, closes=False) - count))
+                work.grow(
+                    self._costs.later * (rounds(self.settings, len(self.clip.indices), closes=False) - count)
+                )
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
@@ -166,7 +167,6 @@ class FrameLoop:
     def _lap(self, shots: list[list[int]], work: Work) -> bool:
         """Go on past the end of the last pass into its beginning; False if the clip is no loop."""
         if len(shots) > 1:
-            self.display.warn(several_shots(len(shots)))
             return False
         sweep, past = lap_sweep(self.settings), tuple(self._last)
         last, lap = lap_of(self.settings, shots[0])
@@ -200,7 +200,7 @@ class FrameLoop:
         if seen.frame.begins:
             self._last.clear()
         self._last.append(replace(seen, frame=replace(seen.frame, links=())))
-        self._model.remember(seen.frame, partial(_read, self.store.frame_path(seen.frame.index, sweep)))
+        self._model.remember(seen.frame, partial(read_frame, self.store.frame_path(seen.frame.index, sweep)))
 
     def _linked(
         self,
@@ -226,7 +226,7 @@ class FrameLoop:
         past_look = None if before is None else self.timeline.at(before[1], seen.shot)
         start = self._model.start(
             frame,
-            None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
+            None if sweep == 1 else partial(read_frame, self.store.frame_path(index, sweep - 1)),
             0.0 if past_look is None else look_change(look, past_look),
             share,
         )
@@ -258,7 +258,7 @@ class FrameLoop:
         made = replace(
             self.finished[sweep - 1, index], file=path.name, evaluations=0, seconds=0.0, sweep=sweep,
             previous=self._hash(before), own=self._hash((sweep - 1, index)),
-            error=self._error(seen, _read(there), before),
+            error=self._error(seen, read_frame(there), before),
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, begins=False))
@@ -292,10 +292,3 @@ class FrameLoop:
     def _snapshots(self, index: int, sweep: int) -> Path | None:
         """Where the snapshots of a frame go, if they are wanted of it."""
         return self.store.snapshots / "frame" if index == self.movie_frame and sweep == 1 else None
-
-
-def _read(path: Path) -> FloatImage:
-    """A frame as it was saved, which is what the next ones start from."""
-    from video.images import read_image
-
-    return read_image(path)

@@ -201,10 +201,10 @@ class MotionModel:
         moved = np.zeros(content.shape, np.float32)
         for link in links:
             past = self._past[-link.distance]
-            share = np.maximum(link.trusted - total, 0.0)
-            moved += share[..., None] * warp(past.picture, link.flow, sharp=True)
-            total += share
-            ages = np.where(share > 0.5, np.minimum(carried(past.ages, link.flow) + 1, SETTLING), ages)
+            part = np.maximum(link.trusted - total, 0.0)
+            moved += part[..., None] * warp(past.picture, link.flow, sharp=True)
+            total += part
+            ages = np.where(part > 0.5, np.minimum(carried(past.ages, link.flow) + 1, SETTLING), ages)
         weight = total[..., None]
         if own is None:
             last = self._past[-1]
@@ -212,7 +212,7 @@ class MotionModel:
             held: Mask = np.asarray(total * (ages / np.float32(SETTLING)), np.float32)
             self._ages = ages
         elif share is not None:  # both have their strokes everywhere: it is held to a picture between them
-            between = np.clip((1.0 - share) * moved + (1.0 - (1.0 - share) * weight) * own, 0.0, 1.0)
+            between: FloatImage = (own + (1.0 - share) * (moved - weight * own)).clip(0.0, 1.0)
             return between, Anchor(between, np.ones_like(total))
         else:  # all of it has its strokes from the pass before
             start, held = (own + moved) / (1.0 + weight), total

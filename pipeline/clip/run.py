@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.clip.costs import FrameCosts
 from pipeline.clip.frame_loop import FrameLoop
-from pipeline.clip.lap import check_loop, lap_length, rounds
+from pipeline.clip.lap import check_loop, lap_length, rounds, several_shots
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
@@ -87,6 +87,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 )
                 do_shots(staff, setup, book, run, display)
             frames = _pictures(timeline, job.content, book, display)
+            if settings.loop and book.shots > 1:
+                display.warn(several_shots(book.shots))
             marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
             make_contact_sheet(output.write(frames, marked, display), options, report)
             report.frames = len(frames)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.clip.costs import FrameCosts
 from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.frames import FrameMade
-from pipeline.clip.lap import rounds, several_shots
+from pipeline.clip.lap import rounds
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks
 from pipeline.clip.source import Clip
@@ -182,8 +182,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     assert isinstance(settings, VideoSettings)
     costs = FrameCosts.of(job.stylize, settings, clip.size)
     setup = setup.absolute()
-    frames = len(clip.indices)
-    total = costs.together(rounds(settings, frames))
+    total = costs.together(rounds(settings, len(clip.indices), closes=False))
     known: dict[str, Shot] = {}
     complete: list[Shot] = []
 
@@ -200,10 +199,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
             for shot in shots:
                 known[shot.name] = shot
                 cost = costs.together(rounds(settings, len(shot.marks), closes=shot.whole))
-                if shot.number > 1:
-                    work.grow(costs.alone - costs.later)
-                if shot.number == 2:
-                    work.grow(costs.together(rounds(settings, frames, closes=False)) - total)
+                work.grow(cost - total if shot.whole else (costs.alone - costs.later) * (shot.number > 1))
                 if book.has_all(shot.indices, closes=shot.whole):
                     complete.append(shot)
                     work.grow(-cost)
@@ -219,8 +215,6 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     failed = do_by_workers(staff, setup, "shots", units, total, take, run.snapshots, display)
     for shot in complete:
         book.find(shot.indices)
-    if settings.loop and len(known) > 1:
-        display.warn(several_shots(len(known)))
     if failed:
         names = [f"{name} (frames {known[name].start} to {known[name].indices[-1]})" for name in failed]
         raise PipelineError(
