@@ -2,11 +2,11 @@
 
     python scripts/bench/loop.py MEDIA [--size 192] [--backbone vgg19] [--iterations 40] [--sheet FOLDER]
 
-MEDIA has the folders videos/, photos/ and paintings/. Two loops, made on the spot: flower.mp4's first 12 frames
-there and back, and a pan once around a photo and its mirror image, in which all strokes leave the frame and new
-ones come. Each goes through `deepfusion video` twice. Printed are the warping errors (see video/metrics.py) of
-the frames as saved: from the last to the first, mean and worst of all other pairs. Exits 1 where with `--loop`
-the first of them is above the last.
+MEDIA has the folders videos/, photos/ and paintings/. Two loops, made on the spot: the first 12 frames of
+flower.mp4 there and back, and a pan once around a photo and its mirror image, in which all strokes leave the
+frame and new ones come. Each goes through `deepfusion video` twice. Printed are the warping errors (see
+video/metrics.py) of the frames as saved: from the last to the first, mean and worst of all other pairs. Exits
+1 where with `--loop` the first of them is above the last.
 """
 
 from __future__ import annotations
