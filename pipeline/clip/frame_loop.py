@@ -226,7 +226,9 @@ class FrameLoop:
         past_look = None if before is None else self.timeline.at(before[1], seen.shot)
         start = self._model.start(
             frame,
-            None if sweep == 1 else partial(read_frame, self.store.frame_path(index, sweep - 1)),
+            None
+            if sweep == 1 or share == 0.0
+            else partial(read_frame, self.store.frame_path(index, sweep - 1)),
             0.0 if past_look is None else look_change(look, past_look),
             share,
         )

@@ -45,12 +45,10 @@ def lap_of(settings: VideoSettings, shot: Sequence[int]) -> tuple[int, Sequence[
 def share_of_own(place: int, length: int) -> float:
     """How far a frame of the lap, counted from 0, is brought from the one before to what the first lap made.
 
-    With these, what the laps differ by goes in even steps, none of them between the last frame and the first;
-    the frame after the lap is taken as it is. A lap of one frame lies in the middle.
+    With these, what the laps differ by goes in even steps, none of them between the last frame and the first:
+    that one is done as any frame is after the one before. A lap of a single frame lies in the middle.
     """
-    if length == 1:
-        return 0.5
-    return 1.0 / (length + 1 - place) if place else 0.0
+    return 1.0 / (length + 1 - place) if place or length == 1 else 0.0
 
 
 def leads_on(link: Link) -> str:

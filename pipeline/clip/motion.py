@@ -213,7 +213,7 @@ class MotionModel:
             self._ages = ages
         elif share is not None:  # both have their strokes everywhere: it is held to a picture between them
             between: FloatImage = (own + (1.0 - share) * (moved - weight * own)).clip(0.0, 1.0)
-            return between, Anchor(between, np.ones_like(total) if share else total)
+            return between, Anchor(between, np.ones_like(total))
         else:  # all of it has its strokes from the pass before
             start, held = (own + moved) / (1.0 + weight), total
         reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)
