@@ -171,6 +171,12 @@ class FrameLoop:
         sweep, past = lap_sweep(self.settings), tuple(self._last)
         last, lap = lap_of(self.settings, shots[0])
         before = (sweep - 1, last)
+        if lap:
+            first, second = map(self._contents.content, lap[:2])
+            quality = self.settings.flow_quality
+            if reason := leads_on(past[-1].frame.content, first, second, quality=quality):
+                self.display.warn(reason)
+                return False
         contents = chain(
             ((seen.frame.index, seen.frame.content, seen is past[0]) for seen in past),
             ((index, self._contents.content(index), False) for index in lap),
@@ -179,9 +185,6 @@ class FrameLoop:
         with closing(ahead(self._linked(contents, masks, lambda index: index in lap))) as frames:
             for place, seen in enumerate(frames, start=-len(past)):
                 self._model.enter(seen.frame)
-                if place == 0 and (reason := leads_on(seen.frame.links[0])):
-                    self.display.warn(reason)
-                    return False
                 if place < 0:
                     self._remember(seen, sweep - 1)
                     continue
@@ -224,14 +227,9 @@ class FrameLoop:
         label = self._label(index, sweep)
         look = self._look(seen)
         past_look = None if before is None else self.timeline.at(before[1], seen.shot)
-        start = self._model.start(
-            frame,
-            None
-            if sweep == 1 or share == 0.0
-            else partial(read_frame, self.store.frame_path(index, sweep - 1)),
-            0.0 if past_look is None else look_change(look, past_look),
-            share,
-        )
+        own = partial(read_frame, self.store.frame_path(index, sweep - 1))
+        change = 0.0 if past_look is None else look_change(look, past_look)
+        start = self._model.start(frame, None if sweep == 1 or share == 0.0 else own, change, share)
         result = optimise(
             self.stylizer, frame.content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}", look,

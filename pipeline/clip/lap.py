@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pipeline.clip.motion import FlowTracker
 from pipeline.clip.timeline import Timeline, look_change
 from pipeline.errors import UsageError
 from pipeline.settings.job_settings import VideoSettings
 
 if TYPE_CHECKING:
-    from pipeline.clip.motion import Link
     from pipeline.clip.source import Clip
+    from stylize.types import FloatImage
 
 LAP = 12
 """Frames that are done again at the most: what the two laps differ by is gone over in as many steps."""
 
 KNOWN = 0.5
-"""Share of the first frame that must be found again in the last one for a clip to be taken for a loop."""
+"""How much of the first frame must be found again in the last one, of what is found between its next two."""
 
 
 def lap_length(frames: int) -> int:
@@ -51,14 +52,21 @@ def share_of_own(place: int, length: int) -> float:
     return 1.0 / (length + 1 - place) if place or length == 1 else 0.0
 
 
-def leads_on(link: Link) -> str:
-    """Empty where a clip's end leads into its beginning by this link; else what to say of it."""
-    share = float(link.trusted.mean())
-    if share >= KNOWN:
+def leads_on(last: FloatImage, first: FloatImage, second: FloatImage, *, quality: str) -> str:
+    """Empty where a clip's last frame leads into its first; else what to say of it.
+
+    Across a cut next to nothing of a frame is found in the one before, however much of it is new elsewhere.
+    """
+    shares = []
+    for one, other in ((last, first), (first, second)):
+        tracker = FlowTracker((1,), quality)
+        tracker.look(one)
+        shares.append(float(tracker.look(other)[0].trusted.mean()))
+    if shares[0] >= KNOWN * shares[1]:
         return ""
     return (
-        f"--loop: only {share:.0%} of the first frame is found again in the last one, and {KNOWN:.0%} make a "
-        f"loop; the clip is done as one that ends"
+        f"--loop: {shares[0]:.0%} of the first frame is found again in the last one, {shares[1]:.0%} of the "
+        f"next one in the first; that is no loop, and the clip is done as one that ends"
     )
 
 
