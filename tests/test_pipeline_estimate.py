@@ -92,6 +92,7 @@ def test_a_large_level_is_not_timed_but_counted_by_its_pixels_and_windows() -> N
         ({"pictures": 4}, 4, 50.0),
         ({"frames": 5}, 5, 62.5),
         ({"frames": 5, "later_iterations": 2}, 5, 12.5 + 4 * 3),
+        ({"frames": 5, "later_iterations": 2, "sweeps": 2, "again": 4}, 5, 12.5 + 13 * 3),
     ],
 )
 def test_time_is_counted_up(

@@ -357,7 +357,7 @@ def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:
     report, display = Report("video", "out.mp4"), Display(-1)
     told: list[Ended] = []
     display.watchers.each.append(Listener(told))
-    book = ClipBook(run, 1, report, display)
+    book = ClipBook(run, VideoSettings(), report, display)
     now = Frame(1, "000001.png", "", {"total": 2.0}, 7, 1.0, error=0.5)
     data = run.frame_path(1).read_bytes()
     book.take(FrameMade(kept, begins=True, found=True))
@@ -366,7 +366,8 @@ def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:
     book.take(FrameMade(now, begins=False, found=True))
     assert (report.done, report.skipped, report.evaluations) == (1, 1, 7)
     assert [(ended.name, ended.found) for ended in told] == [("frame 0", True), ("frame 1", False)]
-    assert book.has_all([0, 1]) and not book.has_all([0, 1, 2]) and book.shots == 1
+    assert book.has_all(range(2), closes=True) and not book.has_all(range(3), closes=True)
+    assert book.shots == 1
     assert book.warping_error() == 0.5
     run.close()
 

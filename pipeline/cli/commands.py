@@ -45,6 +45,7 @@ def progress(run: Path, output: Path, overwrite: bool, **movie: Any) -> None:
     VideoSettings,
     frames="The part of CONTENT that OUTPUT shows.",
     cuts="Where shots begin.",
+    loop="OUTPUT is a loop: also measure how its last frame leads into its first.",
     flow_quality="Work put into the optical flow. Compare only scores of the same quality.",
 )
 @click.option("--csv", "csv_path", type=PATH, metavar="PATH.csv", help="Write a line a frame.")

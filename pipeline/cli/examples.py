@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             'deepfusion video clip.mp4 --style painting.jpg -o out.mp4 --keyframe "0 strength=0" '
             '--keyframe "00:02 strength=1"',
         ),
+        ("a loop that stays one", "deepfusion video loop.mp4 --style painting.jpg --loop -o out.mp4"),
         ("a folder of numbered frames", "deepfusion video frames/ --fps 24 --style painting.jpg -o out.mp4"),
     ),
     "album": (

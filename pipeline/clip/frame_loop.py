@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
-from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
+from pipeline.clip.costs import FrameCosts
+from pipeline.clip.frames import FrameMade, FrameStore, KeptContents, read_frame
+from pipeline.clip.lap import LAP, lap_of, lap_sweep, leads_on, rounds, share_of_own
 from pipeline.clip.links import LinkedFrame, linked
 from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.source import Clip
-from pipeline.clip.temporal import Start, TemporalModel
+from pipeline.clip.temporal import TemporalModel, as_before
 from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
 from pipeline.settings.job_settings import VideoSettings, mask_paths
-from pipeline.styling.factory import unit_cost
 from pipeline.styling.looks import Masks, look_of
 from pipeline.styling.one_picture import optimise, result_line
 
 if TYPE_CHECKING:
-    from stylize.config import StylizeConfig
-    from stylize.result import Result
+    from stylize.look import Look
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
@@ -45,7 +47,8 @@ class FrameLoop:
     """Stylizes the frames of a clip, or of one of its shots, shot by shot.
 
     The first pass goes through the clip once, as it is decoded. The later ones go through each shot
-    backward and forward in turn, from the frames decoded then. Decoding and optical flow run ahead.
+    backward and forward in turn, from the frames decoded then. A loop goes on past the end of the last pass,
+    in its direction. Decoding and optical flow run ahead.
 
     Attributes
     ----------
@@ -63,6 +66,8 @@ class FrameLoop:
         The frame whose optimisation leaves snapshots; None: no one's.
     shots_before
         How many shots of the job come before.
+    closes
+        The clip is all of the job's, and so may be a loop.
     name
         What the clip is a part of the job's as, for people; empty: it is all of it.
     """
@@ -77,25 +82,32 @@ class FrameLoop:
     display: Display
     movie_frame: int | None = None
     shots_before: int = 0
+    closes: bool = True
     name: str = ""
     _contents: KeptContents = field(init=False)
     _model: TemporalModel = field(init=False)
     _costs: FrameCosts = field(init=False)
+    _last: deque[_Seen] = field(init=False)
 
     def __post_init__(self) -> None:
         self._model = TemporalModel(self.settings, self.stylizer.config.iterations)
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
         self._costs = FrameCosts.of(self.stylizer.config, self.settings, self.clip.size)
+        self._last = deque(maxlen=max(self.settings.long_term))
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
-        count = len(self.clip.indices) * self.settings.passes
+        count = rounds(self.settings, len(self.clip.indices), closes=self.closes)
         with self.display.work(self._costs.together(count)) as work:
-            work.begin_at(self._costs.together(len(self.finished)))
+            work.begin_at(self._costs.together(min(count, len(self.finished))))
             shots = self._first_pass(work)
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)
+            if self.settings.loop and self.closes and shots and not self._lap(shots, work):
+                work.grow(
+                    self._costs.later * (rounds(self.settings, len(self.clip.indices), closes=False) - count)
+                )
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
@@ -107,7 +119,7 @@ class FrameLoop:
                 if frame.begins:
                     shots.append([])
                 shots[-1].append(index)
-                if self.settings.passes > 1:
+                if self.settings.passes > 1 or (self.settings.loop and len(shots[0]) <= LAP + 1):
                     self._contents.keep(index, frame.content, seen.masks)
                 if (1, index) in self.finished:
                     self._model.follow(frame)
@@ -115,8 +127,8 @@ class FrameLoop:
                 else:
                     if frame.begins and len(shots) > 1:
                         work.grow(self._costs.alone - self._costs.later)
-                    self._one(seen, 1, None if frame.begins else index - 1, work)
-                self._model.remember(frame, partial(_read, self.store.frame_path(index)))
+                    self._one(seen, 1, None if frame.begins else (1, index - 1), work)
+                self._remember(seen, 1)
         return shots
 
     def _decoded(self) -> Generator[_Seen, None, None]:
@@ -131,7 +143,7 @@ class FrameLoop:
 
     def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
-        before = None
+        before: tuple[int, int] | None = None
         order = shot if sweep % 2 else shot[::-1]
         contents = ((index, self._contents.content(index), index == order[0]) for index in order)
         masks = (self._contents.masks(index) for index in order)
@@ -141,14 +153,55 @@ class FrameLoop:
                 self._model.enter(seen.frame)
                 if (sweep, seen.frame.index) not in self.finished:
                     self._one(seen, sweep, before, work)
-                before = seen.frame.index
-                self._model.remember(seen.frame, partial(_read, self.store.frame_path(before, sweep)))
+                before = (sweep, seen.frame.index)
+                self._remember(seen, sweep)
+
+    def _lap(self, shots: list[list[int]], work: Work) -> bool:
+        """Go on past the end of the last pass into its beginning; False if the clip is no loop."""
+        if len(shots) > 1:
+            return False
+        sweep, past = lap_sweep(self.settings), tuple(self._last)
+        last, lap = lap_of(self.settings, shots[0])
+        before = (sweep - 1, last)
+        if lap:
+            first, second = map(self._contents.content, lap[:2])
+            quality = self.settings.flow_quality
+            if reason := leads_on(past[-1].frame.content, first, second, quality=quality):
+                self.display.warn(reason)
+                return False
+        contents = chain(
+            ((seen.frame.index, seen.frame.content, seen is past[0]) for seen in past),
+            ((index, self._contents.content(index), False) for index in lap),
+        )
+        masks = chain((seen.masks for seen in past), (self._contents.masks(index) for index in lap))
+        with closing(ahead(self._linked(contents, masks))) as frames:
+            for place, seen in enumerate(frames, start=-len(past)):
+                self._model.enter(seen.frame)
+                if place < 0:
+                    self._remember(seen, sweep - 1)
+                    continue
+                share = share_of_own(place, len(lap) - 1)
+                if (sweep, seen.frame.index) in self.finished:
+                    if share == 0.0:
+                        self._model.follow(seen.frame)
+                    self.made(FrameMade(self.finished[sweep, seen.frame.index], begins=False, found=True))
+                elif place < len(lap) - 1:
+                    self._one(seen, sweep, before, work, share)
+                else:
+                    self._meet(seen, sweep, before)
+                before = (sweep, seen.frame.index)
+                self._remember(seen, sweep)
+        return True
+
+    def _remember(self, seen: _Seen, sweep: int) -> None:
+        """A frame is finished: the next ones come from it."""
+        if seen.frame.begins:
+            self._last.clear()
+        self._last.append(replace(seen, frame=replace(seen.frame, links=())))
+        self._model.remember(seen.frame, partial(read_frame, self.store.frame_path(seen.frame.index, sweep)))
 
     def _linked(
-        self,
-        frames: Iterable[tuple[int, FloatImage, bool]],
-        masks: Iterable[Masks],
-        shot: int = 0,
+        self, frames: Iterable[tuple[int, FloatImage, bool]], masks: Iterable[Masks], shot: int = 0
     ) -> Generator[_Seen, None, None]:
         """Frames with their links and masks; `shot` of the shots are past."""
         import numpy as np
@@ -161,24 +214,22 @@ class FrameLoop:
             last = planes
             yield _Seen(frame, self.shots_before + shot, planes)
 
-    def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
-        """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
+    def _one(
+        self, seen: _Seen, sweep: int, before: tuple[int, int] | None, work: Work, share: float | None = None
+    ) -> None:
+        """Stylize and commit a frame; `before` is the pass and number of the one it follows in its shot."""
         from video.images import from_uint8, to_uint8, write_image
 
         done, frame, index = work.done, seen.frame, seen.frame.index
         label = self._label(index, sweep)
-        look = look_of(
-            self.settings, len(self.stylizer.styles), seen.masks, self.timeline.at(index, seen.shot)
-        )
-        past_look = None if before is None else self.timeline.at(before, seen.shot)
-        start = self._model.start(
-            frame,
-            None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
-            0.0 if past_look is None else look_change(look, past_look),
-        )
+        look = self._look(seen)
+        past_look = None if before is None else self.timeline.at(before[1], seen.shot)
+        own = partial(read_frame, self.store.frame_path(index, sweep - 1))
+        change = 0.0 if past_look is None else look_change(look, past_look)
+        start = self._model.start(frame, None if sweep == 1 or share == 0.0 else own, change, share)
         snapshots = self._snapshots(index, sweep)
-        if before is not None and start.stays and snapshots is None and self._may_stay(frame):
-            result = _as_before(start, self.finished[sweep, before])
+        if before is not None and snapshots is None and self._model.stays(frame, start):
+            result = as_before(start, self.finished[before])
         else:
             result = optimise(
                 self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
@@ -186,73 +237,59 @@ class FrameLoop:
                 changing=start.changing, laid_over=False,
             )  # fmt: skip
         error = None
-        if past_look is not None and sweep == self.settings.passes:
-            shown = look.over(frame.content, from_uint8(to_uint8(result.picture)))  # as it will be saved
-            error = self._model.error(frame, shown, past_look.over, backward=sweep % 2 == 0)
+        if before is not None and sweep >= self.settings.passes:
+            error = self._error(seen, from_uint8(to_uint8(result.picture)), before)  # as it will be saved
         path = self.store.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
         made = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
-            previous=self._hash(sweep, before), own=self._hash(sweep - 1, index), error=error,
+            previous=self._hash(before), own=self._hash((sweep - 1, index)), error=error,
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
         work.move_to(done + (self._costs.alone if start.initial is None else self._costs.later))
 
-    def _may_stay(self, frame: LinkedFrame) -> bool:
-        """Whether a frame in which nothing changes is the one before it, with what is kept of contents."""
-        import numpy as np
+    def _meet(self, seen: _Seen, sweep: int, before: tuple[int, int]) -> None:
+        """The frame where the laps meet is the first lap's; its error to the one before it is new."""
+        from video.images import write_whole
 
-        keeps = self.settings.preserve_color == "luminance" or bool(self.settings.mask_preserve)
-        return not keeps or np.array_equal(frame.content, self._model.last_content())
+        index = seen.frame.index
+        there, path = self.store.frame_path(index, sweep - 1), self.store.frame_path(index, sweep)
+        write_whole(path, there.read_bytes())
+        made = replace(
+            self.finished[sweep - 1, index], file=path.name, evaluations=0, seconds=0.0, sweep=sweep,
+            previous=self._hash(before), own=self._hash((sweep - 1, index)),
+            error=self._error(seen, read_frame(there), before),
+        )  # fmt: skip
+        self.finished[sweep, index] = made
+        self.made(FrameMade(made, begins=False))
+
+    def _look(self, seen: _Seen) -> Look:
+        """The look of a frame."""
+        at = self.timeline.at(seen.frame.index, seen.shot)
+        return look_of(self.settings, len(self.stylizer.styles), seen.masks, at)
+
+    def _error(self, seen: _Seen, picture: FloatImage, before: tuple[int, int]) -> float | None:
+        """The warping error between a frame, saved as `picture`, and the one before it, as both are shown."""
+        shown = self._look(seen).over(seen.frame.content, picture)
+        past = self.timeline.at(before[1], seen.shot)
+        return self._model.error(seen.frame, shown, past.over, backward=self.settings.passes % 2 == 0)
 
     def _label(self, index: int, sweep: int) -> str:
         """Where the job stands with a frame, for people."""
         indices = self.clip.indices
         number = indices.index(index) + 1 if index in indices else index + 1
         label = f"{self.name and self.name + '  '}frame {number}/{len(indices)}  "
+        if sweep > self.settings.passes:
+            return f"closing the loop  {label}"
         return label if self.settings.passes == 1 else f"pass {sweep}/{self.settings.passes}  {label}"
 
-    def _hash(self, sweep: int, index: int | None) -> str:
+    def _hash(self, frame: tuple[int, int] | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""
-        if index is None or sweep == 0 or not self.settings.steady:
+        if frame is None or frame[0] == 0 or not self.settings.steady:
             return ""
-        return self.finished[sweep, index].sha256
+        return self.finished[frame].sha256
 
     def _snapshots(self, index: int, sweep: int) -> Path | None:
         """Where the snapshots of a frame go, if they are wanted of it."""
         return self.store.snapshots / "frame" if index == self.movie_frame and sweep == 1 else None
-
-
-@dataclass(frozen=True)
-class FrameCosts:
-    """What a shot's first frame costs, and each of its others, in full-size iterations."""
-
-    alone: float
-    later: float
-
-    @classmethod
-    def of(cls, config: StylizeConfig, settings: VideoSettings, size: tuple[int, int]) -> FrameCosts:
-        """The costs of frames of this (width, height)."""
-        alone = unit_cost(config, size[::-1])
-        return cls(alone, float(settings.frame_iterations) if settings.steady else alone)
-
-    def together(self, count: int) -> float:
-        """So many frames of a single shot; each pass over a frame counts as one."""
-        return self.alone + self.later * (count - 1) if count else 0.0
-
-
-def _as_before(start: Start, before: Frame) -> Result:
-    """What came of a frame in which nothing changes."""
-    from stylize.result import Result
-
-    assert start.initial is not None
-    losses = dict(before.losses)
-    return Result(start.initial, losses, losses, 0, 0, 0.0, "as before")
-
-
-def _read(path: Path) -> FloatImage:
-    """A frame as it was saved, which is what the next ones start from."""
-    from video.images import read_image
-
-    return read_image(path)

@@ -77,6 +77,13 @@ class FrameStore(Protocol):
         """Where a decoded frame is kept for later passes."""
 
 
+def read_frame(path: Path) -> FloatImage:
+    """A frame as it was saved, which is what the next ones start from."""
+    from video.images import read_image
+
+    return read_image(path)
+
+
 @dataclass(frozen=True)
 class FrameMade:
     """A finished frame.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.clip.frames import FrameMade
+from pipeline.clip.lap import lap_of, lap_sweep, rounds
 from pipeline.progress.display import Display
 from pipeline.progress.events import Ended
 from pipeline.progress.report import Report
@@ -15,6 +15,8 @@ from pipeline.run_folder.folder import RunFolder
 if TYPE_CHECKING:
     from pipeline.clip.source import Clip
     from pipeline.clip.timeline import Timeline
+    from pipeline.run_folder.folder import Frame
+    from pipeline.settings.job_settings import VideoSettings
     from stylize.look import Look
 
 
@@ -25,20 +27,21 @@ class ClipBook:
     ----------
     run
         The job's run folder.
-    passes
-        How often the clip is gone through; what the last pass has made is told.
+    settings
+        How often the clip is gone through, and whether it is a loop; what the last pass has made is told, and
+        what is made of it where a loop goes on.
     """
 
-    def __init__(self, run: RunFolder, passes: int, report: Report, display: Display) -> None:
-        self.frames = run.finished()
-        self._run, self._passes, self._report, self._display = run, passes, report, display
+    def __init__(self, run: RunFolder, settings: VideoSettings, report: Report, display: Display) -> None:
+        self.frames = run.finished(lap_sweep(settings))
+        self._run, self._settings, self._report, self._display = run, settings, report, display
         self._starts: set[int] = set()
         self._taken: set[tuple[int, int]] = set()
 
     def say_what_is_there(self, clip: Clip) -> None:
         """Tell of what an earlier run has finished, and of what is damaged."""
         if self.frames:
-            count = len(clip.indices) * self._passes
+            count = max(len(self.frames), rounds(self._settings, len(clip.indices)))
             self._display.note(
                 f"continuing: {len(self.frames)} of {count} frames are finished already (in {self._run.path})"
             )
@@ -66,36 +69,66 @@ class ClipBook:
             self._display.detail(made.text)
         elif frame.sweep == 1:
             self._report.skipped += 1
-        if frame.sweep == self._passes:
+        if frame.sweep >= self._settings.passes:
             ended = Ended(
                 f"frame {frame.index}", self._run.frames / frame.file, frame.losses, frame.evaluations,
                 frame.seconds, frame.error, made.begins, made.found, frame.index,
             )  # fmt: skip
             self._display.watchers.tell(ended)
 
-    def has_all(self, indices: Iterable[int]) -> bool:
-        """Whether all passes over these frames are finished."""
-        return all((sweep, index) in self.frames for index in indices for sweep in range(1, self._passes + 1))
+    def find(self, shot: range) -> None:
+        """Take in a shot that an earlier run has finished."""
+        for (_, index), frame in sorted(self.frames.items()):
+            if index in shot:
+                self.take(FrameMade(frame, index == shot.start, found=True))
+
+    def has_all(self, indices: range, *, closes: bool) -> bool:
+        """Whether all passes over the frames of a shot are finished, and the lap where it `closes` a loop."""
+        settings = self._settings
+        wanted = {(sweep, index) for index in indices for sweep in range(1, settings.passes + 1)}
+        if settings.loop and closes:
+            wanted |= {(lap_sweep(settings), index) for index in lap_of(settings, indices)[1]}
+        return wanted <= self.frames.keys()
 
     @property
     def shots(self) -> int:
         """How many shots have begun."""
         return len(self._starts)
 
+    def _final(self) -> dict[int, Frame]:
+        """The last that was made of each frame, in order."""
+        made = {
+            index: one
+            for (sweep, index), one in sorted(self.frames.items())
+            if sweep >= self._settings.passes
+        }
+        return dict(sorted(made.items()))
+
+    def _closing(self) -> int | None:
+        """The frame whose error is that between the clip's last frame and its first; None without a lap."""
+        sweep = lap_sweep(self._settings)
+        lap = [index for one, index in self.frames if sweep and one == sweep]
+        return None if not lap else (min(lap) if self._settings.passes % 2 else max(lap))
+
     def warping_error(self) -> float | None:
-        """The mean over the frames that have one."""
+        """The mean over the pairs of frames that have one; that where a loop closes does not count."""
+        closing = self._closing()
         errors = [
             frame.error
-            for (sweep, _), frame in self.frames.items()
-            if sweep == self._passes and frame.error is not None
+            for index, frame in self._final().items()
+            if index != closing and frame.error is not None
         ]
         return sum(errors) / len(errors) if errors else None
+
+    def loop_error(self) -> float | None:
+        """The warping error between the last frame of a loop and its first."""
+        closing = self._closing()
+        return None if closing is None else self._final()[closing].error
 
     def pictures(self, timeline: Timeline) -> list[tuple[Path, Look]]:
         """The files and looks of all frames in order; they are not laid over their content yet."""
         found, shot = [], 0
-        for sweep, index in sorted(self.frames):
-            if sweep == self._passes:
-                shot += index in self._starts
-                found.append((self._run.frame_path(index, sweep), timeline.at(index, shot)))
+        for index, frame in self._final().items():
+            shot += index in self._starts
+            found.append((self._run.frame_path(index, frame.sweep), timeline.at(index, shot)))
         return found

@@ -191,7 +191,11 @@ class MotionModel:
             self._followed = self._follow(content, links)
 
     def guide(
-        self, content: FloatImage, links: tuple[Link, ...], own: FloatImage | None = None
+        self,
+        content: FloatImage,
+        links: tuple[Link, ...],
+        own: FloatImage | None = None,
+        share: float | None = None,
     ) -> tuple[FloatImage | None, Anchor | None]:
         """Start and anchor for the frame that follows.
 
@@ -213,6 +217,8 @@ class MotionModel:
         own
             What an earlier pass has made of it. The start is then the mean of that and the moved past
             (Ruder, Dosovitskiy & Brox 2016, section 5.3).
+        share
+            Of that in the start and the anchor, instead of the mean; all of it where nothing reliable comes.
 
         Returns
         -------
@@ -229,14 +235,17 @@ class MotionModel:
             return own, None
         found = self._follow(content, links)
         moved = np.zeros(content.shape, np.float32)
-        for link, share in zip(links, found.shares, strict=True):
-            moved += share[..., None] * warp(self._past[-link.distance].picture, link.flow, sharp=True)
+        for link, part in zip(links, found.shares, strict=True):
+            moved += part[..., None] * warp(self._past[-link.distance].picture, link.flow, sharp=True)
         weight = found.total[..., None]
         if own is None:
             last = self._past[-1]
             start = moved + (1.0 - weight) * transferred(content, last.content, last.picture)
             held: Mask = np.asarray(found.total * (found.ages / np.float32(SETTLING)), np.float32)
             self._followed = found
+        elif share is not None:  # both have their strokes everywhere: it is held to a picture between them
+            between: FloatImage = (own + (1.0 - share) * (moved - weight * own)).clip(0.0, 1.0)
+            return between, Anchor(between, np.ones_like(found.total))
         else:  # all of it has its strokes from the pass before
             start, held = (own + moved) / (1.0 + weight), found.total
         reference = np.where(weight > 0.0, moved / np.maximum(weight, 1e-6), content)

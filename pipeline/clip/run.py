@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.frame_loop import FrameCosts, FrameLoop
+from pipeline.clip.costs import FrameCosts
+from pipeline.clip.frame_loop import FrameLoop
+from pipeline.clip.lap import check_loop, lap_length, rounds, several_shots
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
@@ -70,7 +72,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             return _plan(job, settings, clip, make(), first(), staff, display)
         report = begun(job, weights, display)
         with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
-            book = ClipBook(run, settings.passes, report, display)
+            book = ClipBook(run, settings, report, display)
             book.say_what_is_there(clip)
             shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
             if staff is None:
@@ -85,13 +87,15 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 )
                 do_shots(staff, setup, book, run, display)
             frames = _pictures(timeline, job.content, book, display)
+            if settings.loop and book.shots > 1:
+                display.warn(several_shots(book.shots))
             marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
             make_contact_sheet(output.write(frames, marked, display), options, report)
             report.frames = len(frames)
             movie = run.snapshots / "frame"
             make_movie([movie] if movie.exists() else [], options, report, display)
             save_settings(job, options, report)
-    report.warping_error = book.warping_error()
+    report.warping_error, report.loop_error = book.warping_error(), book.loop_error()
     return report.ended(time.perf_counter() - began, display.warnings)
 
 
@@ -114,15 +118,15 @@ def _plan(
     plan = plan_pictures(
         job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
-        sweeps=settings.passes,
+        sweeps=settings.passes, again=lap_length(len(clip.indices)) if settings.loop else 0,
     )  # fmt: skip
     plan.fine_contrast = expected(job.styles, settings.style_scale)
     if staff is not None:
         display.note("looking for shots ...")
         prices = FrameCosts.of(job.stylize, settings, clip.size)
         shots = find_shots(clip, display)
-        costs = [prices.together(len(shot.marks) * settings.passes) for shot in shots]
-        whole = prices.together(len(clip.indices) * settings.passes)
+        costs = [prices.together(rounds(settings, len(shot.marks), closes=shot.whole)) for shot in shots]
+        whole = prices.together(rounds(settings, len(clip.indices)))
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan
@@ -159,6 +163,7 @@ def _check(
     output.rehearse(display)
     check_clip_masks(settings, clip, sum(len(pictures_of(style)) for style in job.styles), display)
     timeline = timeline_of(job.styles, settings, clip)
+    check_loop(settings, timeline, clip)
     if len(clip.indices) > 1 and settings.anchor_weight == 0.0:
         warn_of_flicker(job.styles, settings.style_scale, display)
     if settings.engine == "hub" and len(clip.indices) > 1:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.clip.scores import FrameScore, Score
 from pipeline.errors import PipelineError, UsageError
 from pipeline.machine import load_tensorflow
 from pipeline.progress.display import Display
@@ -19,7 +16,6 @@ from pipeline.settings.job_settings import cut_file
 from pipeline.steps.checks import check_exists
 from pipeline.styling.pictures import read_picture
 from stylize.config import StylizeConfig
-from video.names import shown
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
@@ -34,96 +30,10 @@ ASPECT_TOLERANCE = 0.02
 """Relative difference of the sides' ratios up to which two clips are the same picture at two sizes."""
 
 
-@dataclass(frozen=True)
-class FrameScore:
-    """A frame's figures; those that compare it with the frame before are None where a shot begins."""
-
-    frame: int
-    warping_error: float | None
-    content_warping_error: float | None
-    visible: float | None
-    motion: float | None
-    content_loss: float
-    style_loss: float | None
-
-
-@dataclass
-class Score:
-    """What `deepfusion score` found.
-
-    Attributes
-    ----------
-    warping_error, content_warping_error
-        Means over the pairs of frames inside shots; of the output and of the content itself. None for a
-        clip without such a pair.
-    content_loss, style_loss
-        Means over the frames, relative squared errors on vgg19-slim; without a style no style loss.
-    shots
-        First frames of the shots.
-    """
-
-    content: str
-    output: str
-    rows: list[FrameScore] = field(default_factory=list)
-    shots: list[int] = field(default_factory=list)
-    csv: str = ""
-
-    def mean(self, name: str) -> float | None:
-        """The mean of a column over the rows that have it."""
-        values = [value for row in self.rows if (value := getattr(row, name)) is not None]
-        return sum(values) / len(values) if values else None
-
-    def to_json(self) -> str:
-        """One JSON object on one line."""
-        names = ("warping_error", "content_warping_error", "motion", "content_loss", "style_loss")
-        return json.dumps(
-            {
-                "content": self.content,
-                "output": self.output,
-                "frames": len(self.rows),
-                "shots": self.shots,
-                **{name: self.mean(name) for name in names},
-                **({"csv": self.csv} if self.csv else {}),
-            }
-        )
-
-    def to_csv(self) -> str:
-        """A line a frame; empty cells where there is nothing to say."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(FrameScore.__dataclass_fields__), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {name: "" if value is None else value for name, value in row.__dict__.items()}
-            for row in self.rows
-        )
-        return text.getvalue()
-
-    def summary(self) -> str:
-        """The score for a person."""
-        error, floor = self.mean("warping_error"), self.mean("content_warping_error")
-        if error is None or floor is None:
-            why = "no two frames of one shot follow each other, so nothing can flicker"
-            lines = [f"{shown(self.output)}: {why}"]
-        else:
-            pairs = [row for row in self.rows if row.warping_error is not None]
-            worst = max(pairs, key=lambda row: row.warping_error or 0.0)
-            lines = [
-                f"warping error  {error * 1e4:.2f}e-4 over {len(pairs)} pairs of frames, lower is steadier; "
-                f"the content itself has {floor * 1e4:.2f}e-4",
-                f"worst          {(worst.warping_error or 0.0) * 1e4:.2f}e-4 at frame {worst.frame}",
-            ]
-        style = self.mean("style_loss")
-        losses = f"content loss   {self.mean('content_loss') or 0.0:.4g}"
-        losses += "" if style is None else f"   style loss {style:.4g}"
-        lines.append(f"{losses}   (relative, on vgg19-slim)")
-        if len(self.shots) > 1:
-            lines.append(f"shots          begin at frames {', '.join(map(str, self.shots))}")
-        return "\n".join(lines + ([f"frame by frame in {shown(self.csv)}"] if self.csv else []))
-
-
 def score_clips(
     content: Path, output: Path, display: Display, *, style: Path | None = None, frames: str = "",
-    cuts: str = "auto", quality: str = "medium", csv_path: Path | None = None, overwrite: bool = False,
+    cuts: str = "auto", quality: str = "medium", loop: bool = False, csv_path: Path | None = None,
+    overwrite: bool = False,
 ) -> Score:  # fmt: skip
     """Measure `output` as a stylization of `content`: two clips or folders of numbered frames.
 
@@ -135,6 +45,8 @@ def score_clips(
         The part of the content that the output shows, "0:48".
     cuts
         As the video command's: across a cut nothing is compared.
+    loop
+        Also measure how the last frame leads into the first.
     csv_path
         Where to write a line a frame.
     overwrite
@@ -168,6 +80,7 @@ def score_clips(
     meter = ConsistencyMeter(quality)
     pairs = _pairs(content, source, output, made, size, wanted, display)
     both: dict[int, FloatImage] = {}
+    first: tuple[FloatImage, FloatImage] | None = None
 
     def contents() -> Iterator[tuple[int, FloatImage]]:
         for number, (frame, picture) in enumerate(pairs, start=wanted.start):
@@ -180,17 +93,24 @@ def score_clips(
                 meter.begin_shot()
                 score.shots.append(number)
             picture = both.pop(number)
+            first = first or (frame, picture)
             row = meter.feed(frame, picture)
             losses = judge.losses(picture, frame)
             score.rows.append(_row(number, row, losses))
             work.advance(1.0, f"frame {number}")
+    if loop and first is not None and (closing_row := meter.feed(*first)) is not None:
+        score.loop_error, score.content_loop_error = closing_row.error, closing_row.floor
     if csv_path is not None:
-        try:
-            write_durably(csv_path, score.to_csv())
-        except OSError as error:
-            raise PipelineError(f"{csv_path}: cannot be written: {error.strerror}") from None
-        score.csv = str(csv_path)
+        _write_table(score, csv_path)
     return score
+
+
+def _write_table(score: Score, path: Path) -> None:
+    try:
+        write_durably(path, score.to_csv())
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be written: {error.strerror}") from None
+    score.csv = str(path)
 
 
 def _check_table(path: Path, inputs: Sequence[Path | None], overwrite: bool) -> None:

@@ -11,8 +11,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.clip.frame_loop import FrameCosts, FrameLoop
+from pipeline.clip.costs import FrameCosts
+from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.frames import FrameMade
+from pipeline.clip.lap import rounds
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks
 from pipeline.clip.source import Clip
@@ -36,12 +38,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shot:
-    """A shot of a clip: its number from 1, its first frame, and the marks of its frames and their masks."""
+    """A shot of a clip: its number from 1, its first frame, the marks of its frames and their masks.
+
+    The only shot of a clip is `whole`.
+    """
 
     number: int
     start: int
     marks: tuple[bytes, ...]
     mask_marks: tuple[tuple[bytes, ...], ...] = ()
+    whole: bool = False
 
     @property
     def name(self) -> str:
@@ -67,9 +73,9 @@ def find_shots(
     number, start = 0, clip.wanted.start
     rows: list[tuple[bytes | None, ...]] = []
 
-    def shot() -> Shot:
+    def shot(*, ends: bool = False) -> Shot:
         own, *others = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
-        return Shot(number, start, tuple(own), tuple(map(tuple, others)))
+        return Shot(number, start, tuple(own), tuple(map(tuple, others)), whole=ends and number == 1)
 
     with closing(clip.contents(display)) as contents:
         frames = with_shot_starts(contents, clip.cuts)
@@ -81,7 +87,7 @@ def find_shots(
             rows.append((mark_of(content), *row))
     if rows:
         number += 1
-        yield shot()
+        yield shot(ends=True)
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     assert isinstance(settings, VideoSettings)
     costs = FrameCosts.of(job.stylize, settings, clip.size)
     setup = setup.absolute()
+    total = costs.together(rounds(settings, len(clip.indices), closes=False))
     known: dict[str, Shot] = {}
     complete: list[Shot] = []
 
@@ -191,10 +198,9 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         ):
             for shot in shots:
                 known[shot.name] = shot
-                cost = costs.together(len(shot.marks) * settings.passes)
-                if shot.number > 1:
-                    work.grow(costs.alone - costs.later)
-                if book.has_all(shot.indices):
+                cost = costs.together(rounds(settings, len(shot.marks), closes=shot.whole))
+                work.grow(cost - total if shot.whole else (costs.alone - costs.later) * (shot.number > 1))
+                if book.has_all(shot.indices, closes=shot.whole):
                     complete.append(shot)
                     work.grow(-cost)
                 else:
@@ -206,11 +212,9 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         elif isinstance(message, Failed):
             display.error(f"failed: {unit.name}: {message.reason}")
 
-    total = costs.together(len(clip.indices) * settings.passes)
     failed = do_by_workers(staff, setup, "shots", units, total, take, run.snapshots, display)
     for shot in complete:
-        for index in shot.indices:
-            book.take(FrameMade(book.frames[1, index], index == shot.start, found=True))
+        book.find(shot.indices)
     if failed:
         names = [f"{name} (frames {known[name].start} to {known[name].indices[-1]})" for name in failed]
         raise PipelineError(
@@ -250,7 +254,7 @@ class _ShotWorker:
 
             loop = FrameLoop(
                 settings, clip, self.timeline, self.stylizer, store, there, made, self.display,
-                movie_frame=self.movie_frame, shots_before=shot.number - 1, name=shot.name,
+                movie_frame=self.movie_frame, shots_before=shot.number - 1, closes=shot.whole, name=shot.name,
             )  # fmt: skip
             loop.run()
             for kept in sorted(store.snapshots.glob("*")):

@@ -14,6 +14,7 @@ from stylize.errors import ConfigError, ShapeError
 from stylize.knobs import near_miss
 
 if TYPE_CHECKING:
+    from pipeline.run_folder.folder import Frame
     from stylize.anchor import Anchor
     from stylize.look import Look
     from stylize.result import Result
@@ -42,11 +43,6 @@ class Start:
     anchor: Anchor | None = None
     iterations: int | None = None
     changing: Mask | None = None
-
-    @property
-    def stays(self) -> bool:
-        """Whether the start is what the frame will be."""
-        return self.changing is not None and not self.changing.any()
 
 
 class TemporalModel:
@@ -79,11 +75,22 @@ class TemporalModel:
         """The frame whose turn it was is finished; `picture` reads it as a continued job would."""
         self._motion.remember(frame.content, picture)
 
-    def last_content(self) -> FloatImage:
-        """The content of the frame before this one; there must be one."""
-        return self._motion.last()[0]
+    def stays(self, frame: LinkedFrame, start: Start) -> bool:
+        """Whether a frame is the one before it: nothing changes, nor does what is kept of the contents."""
+        import numpy as np
 
-    def start(self, frame: LinkedFrame, own: Picture | None = None, change: float = 0.0) -> Start:
+        if start.changing is None or start.changing.any():
+            return False
+        keeps = self._settings.preserve_color == "luminance" or bool(self._settings.mask_preserve)
+        return not keeps or np.array_equal(frame.content, self._motion.last()[0])
+
+    def start(
+        self,
+        frame: LinkedFrame,
+        own: Picture | None = None,
+        change: float = 0.0,
+        share: float | None = None,
+    ) -> Start:
         """Where a frame starts.
 
         Parameters
@@ -94,6 +101,8 @@ class TemporalModel:
             Reads what an earlier pass has made of it.
         change
             How far its look is from that of the frame before, in [0, 1].
+        share
+            How far it is brought from the frame before to `own`, in [0, 1]; None: it is a pass like others.
         """
         settings = self._settings
         if not settings.steady:
@@ -101,7 +110,7 @@ class TemporalModel:
         if settings.temporal == "previous":
             initial, anchor = self._motion.last_picture(), None
         else:
-            initial, anchor = self._motion.guide(frame.content, frame.links, own and own())
+            initial, anchor = self._motion.guide(frame.content, frame.links, own and own(), share)
         if initial is None:
             return Start()
         held = None if anchor is None or settings.anchor_weight == 0.0 else loosened(anchor, change)
@@ -143,6 +152,15 @@ class TemporalModel:
         few = self._settings.frame_iterations
         new = 0.0 if anchor is None else 1.0 - float(anchor.weights.mean())
         return round(few + new * max(self._iterations - few, 0))
+
+
+def as_before(start: Start, before: Frame) -> Result:
+    """What came of a frame in which nothing changes."""
+    from stylize.result import Result
+
+    assert start.initial is not None
+    losses = dict(before.losses)
+    return Result(start.initial, losses, losses, 0, 0, 0.0, "as before")
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ class Ended:
     Attributes
     ----------
     name
-        No two of a job have the same: "frame 12", or a photo's name in the output folder.
+        No two of a job have the same: "frame 12", or a photo's name in the output folder. What is told last
+        under a name counts: the first frames of a loop are done again.
     file
         The result; of a clip the frame in the run folder, which goes when the clip is put together.
     losses

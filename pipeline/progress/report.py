@@ -39,6 +39,8 @@ class Report:
         Other files made, by what they are.
     warping_error
         Of a clip: how much it flickers (`deepfusion score` says the same, but for the encoding).
+    loop_error
+        Of a clip that was made a loop: the same from its last frame to its first.
     """
 
     command: str
@@ -54,6 +56,7 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
     also: dict[str, str] = field(default_factory=dict)
     warping_error: float | None = None
+    loop_error: float | None = None
     weights: str = ""
     weights_sha256: str = ""
 
@@ -91,6 +94,8 @@ class Report:
         parts = [counted(self.frames, unit), *took, self.backbone]
         if self.warping_error is not None:
             parts.append(f"warping error {1e4 * self.warping_error:.2f}e-4")
+        if self.loop_error is not None:
+            parts.append(f"from the last frame to the first {1e4 * self.loop_error:.2f}e-4")
         if self.skipped:
             parts.insert(1, f"{self.skipped} already there")
         if self.failed:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, UsageError
+from pipeline.run_folder.differences import difference, network_of
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
-from pipeline.settings.job_settings import setting_details
 from video.drives import remove
 from video.names import beside
 
@@ -187,11 +187,12 @@ class RunFolder:
         """Write the journal line of a frame whose file is complete; PipelineError if that fails."""
         self._journal.append(asdict(frame))
 
-    def finished(self) -> dict[tuple[int, int], Frame]:
+    def finished(self, lap: int = 0) -> dict[tuple[int, int], Frame]:
         """The finished frames by pass and number.
 
         A frame whose file is missing or changed is not finished, nor is any that came from it; frames of
-        other shots are. `damaged` then says how many journal lines do not count.
+        other shots are. `damaged` then says how many journal lines do not count. The pass `lap` goes on past
+        the end of the one before it, in its direction.
         """
         latest: dict[tuple[int, int], Frame] = {}
         for entry in self._journal.read():
@@ -199,9 +200,11 @@ class RunFolder:
             if frame is not None:
                 latest[frame.sweep, frame.index] = frame
         found: dict[tuple[int, int], Frame] = {}
-        for sweep, index in sorted(latest, key=lambda key: (key[0], key[1] if key[0] % 2 else -key[1])):
+        for sweep, index in sorted(latest, key=lambda key: (key[0], key[1] * _direction(key[0], lap))):
             frame = latest[sweep, index]
-            before = found.get((sweep, index - 1 if sweep % 2 else index + 1))
+            before = found.get((sweep, index - _direction(sweep, lap)))
+            if before is None and sweep == lap:
+                before = _end_of(sweep - 1, found, _direction(sweep, lap))
             earlier = found.get((sweep - 1, index))
             if _linked(frame.previous, before) and _linked(frame.own, earlier) and self._is_whole(frame):
                 found[sweep, index] = frame
@@ -253,36 +256,17 @@ class RunFolder:
         if not isinstance(known, dict):
             raise UsageError(f"{self.path}: job.json is damaged; use --restart to begin afresh")
         differences = [
-            _difference(key, known.get(key), record.get(key))
+            difference(key, known.get(key), record.get(key))
             for key in dict.fromkeys((*known, *record))
             if known.get(key) != record.get(key)
         ]
         if differences:
-            cure = f"give its settings{_network_of(known, record)} to continue it, or --restart to discard it"
+            cure = f"give its settings{network_of(known, record)} to continue it, or --restart to discard it"
             if not record.keys() <= known.keys():
                 cure = "it is of another version of Deep Fusion; --restart discards it and begins afresh"
             raise UsageError(
                 f"{self.path}: holds a run with other settings ({'; '.join(differences)}); {cure}"
             )
-
-
-def _network_of(known: dict[str, Any], record: dict[str, Any]) -> str:
-    """How the network of an earlier run is asked for, if it was another; it may not have been the default."""
-    from stylize.weights import EMBEDDED
-
-    name = str(known.get("backbone"))
-    if known.get("weights") == record.get("weights") or name not in EMBEDDED:
-        return ""
-    of_a_file = record.get("weights") not in EMBEDDED.values()
-    return f" (--backbone {name}{' without --weights' if of_a_file else ''})"
-
-
-def _difference(key: str, before: Any, now: Any) -> str:
-    """One difference between two records, for people: hashes tell them nothing."""
-    known = setting_details().get(key)
-    if key in ("content", "styles") or (known is not None and known.path is True):
-        return f"other {key.replace('_', '-')}"
-    return f"{key}: {json.dumps(before)} there, {json.dumps(now)} now"
 
 
 def _frame_of(entry: dict[str, Any]) -> Frame | None:
@@ -293,6 +277,17 @@ def _frame_of(entry: dict[str, Any]) -> Frame | None:
         return None
     plain = isinstance(frame.file, str) and frame.file == Path(frame.file).name
     return frame if plain and isinstance(frame.index, int) and isinstance(frame.sweep, int) else None
+
+
+def _direction(sweep: int, lap: int) -> int:
+    """1 for a pass from a shot's first frame to its last, -1 for one back."""
+    return 1 if (sweep - (sweep == lap)) % 2 else -1
+
+
+def _end_of(sweep: int, found: dict[tuple[int, int], Frame], direction: int) -> Frame | None:
+    """The frame that a pass over a clip of one shot came to last."""
+    indices = [index for one, index in found if one == sweep]
+    return found[sweep, max(indices) if direction > 0 else min(indices)] if indices else None
 
 
 def _linked(wanted: str, found: Frame | None) -> bool:

@@ -76,6 +76,11 @@ class VideoSettings(JobSettings):
         minimum=1,
         maximum=50,
     )
+    loop: bool = knob(
+        False,
+        "The clip is a loop and stays one: its first frames are done once more past its end, so that the "
+        "last one leads into them (with --temporal flow).",
+    )
     cuts: str = knob(
         "auto",
         "Where shots begin: auto = find cuts and fades; none = one shot; or a text file of frame numbers.",
@@ -131,6 +136,9 @@ class VideoSettings(JobSettings):
                 raise ConfigError(f"{setting}: a {setting} is named twice; say all of it at once")
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
+        if self.loop and not self.follows_flow:
+            other = f"engine {self.engine}" if self.engine != "optimize" else f"temporal {self.temporal}"
+            raise ConfigError(f"loop: the end leads into the beginning with temporal flow, not with {other}")
 
     @property
     def keeps_what_stays(self) -> bool:

@@ -151,7 +151,7 @@ def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
 
 def plan_pictures(
     job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
-    frames: int | None = None, later_iterations: int = 0, sweeps: int = 1,
+    frames: int | None = None, later_iterations: int = 0, sweeps: int = 1, again: int = 0,
     pictures: int | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
@@ -164,6 +164,8 @@ def plan_pictures(
         For a clip: how many frames there are, and the iterations of all but the first.
     sweeps
         For a clip: how often it is gone through.
+    again
+        For a clip: how many frames are done once more, because it is a loop.
     pictures
         For an album: how many results there will be.
     """
@@ -179,12 +181,12 @@ def plan_pictures(
         alone += sum(prices) * stylizer.config.iterations / len(contents)
         later += prices[0] * (later_iterations + 1) / len(contents)
     count = frames if frames is not None else (pictures or len(contents))
-    seconds = alone + later * (count * sweeps - 1) if later_iterations else alone * count
+    seconds = alone + later * (count * sweeps + again - 1) if later_iterations else alone * count
     seconds += start_up
     height, width = contents[0].shape[:2]
     each = width * height * 3 * _PNG_SHARE
     memory = PROGRAM + max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
-    disk = count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)
+    disk = each * (count * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0) + 2.0 * again)
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
         max(memory, peak()), round(disk), display.warnings, start_up=start_up,

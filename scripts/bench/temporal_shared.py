@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.clip.temporal import TemporalModel, linked
+from pipeline.clip.links import linked
+from pipeline.clip.temporal import TemporalModel
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_style
 from scripts.media import Media

@@ -47,7 +47,7 @@ class ReportCollector(Watcher):
         self._options = options
         self._path = path
         self._job: Job | None = None
-        self._ended: list[Ended] = []
+        self._ended: dict[str, Ended] = {}
         self._curves: list[CurvePoint] = []
         self._pairs: list[Pair] = []
         self._thumbs: list[Thumb] = []
@@ -66,7 +66,7 @@ class ReportCollector(Watcher):
 
     def picture_ends(self, ended: Ended) -> None:
         """Keep what it came to."""
-        self._ended.append(ended)
+        self._ended[ended.name] = ended
 
     def frame_written(self, written: Written) -> None:
         """Keep those frames that the page shows; in bytes, which take a quarter of the memory."""
@@ -103,7 +103,7 @@ class ReportCollector(Watcher):
 
     def _in_order(self) -> list[Ended]:
         """What has ended, by its place in the clip or album."""
-        return sorted(self._ended, key=lambda ended: ended.index)
+        return sorted(self._ended.values(), key=lambda ended: ended.index)
 
     def _rows(self) -> list[Row]:
         rows, shot = [], 0
@@ -147,6 +147,8 @@ def _facts(report: Report, job: Job) -> list[tuple[str, str]]:
     ]
     if report.warping_error is not None:
         facts.append(("warping error", f"{1e4 * report.warping_error:.2f}e-4"))
+    if report.loop_error is not None:
+        facts.append(("from the last frame to the first", f"{1e4 * report.loop_error:.2f}e-4"))
     if passes > 1:
         facts.append(("passes", f"{passes}; frame by frame: the last"))
     facts += [("already there", str(report.skipped))] * bool(report.skipped)
