@@ -114,7 +114,7 @@ def test_a_pass_back_goes_on_into_the_end(turning: Path, tmp_path: Path) -> None
     found = errors_of(contents_of(turning), job.pictures(book))
     assert book.loop_error() == pytest.approx(found[-1], rel=1e-4)
     assert book.warping_error() == pytest.approx(np.mean(found[:-1]), rel=1e-4)
-    assert found[-1] <= max(found[:-1])
+    assert found[-1] <= 3.0 * max(found[:-1])  # its seam is wider: docs/decisions.md
     assert book.frames == job.book().frames  # all of it stands when it is read again
 
 

@@ -53,9 +53,9 @@ class Stillness:
             self._shown, self._since = frame.copy(), np.full(frame.shape[:2], self._settling, np.uint8)
             return None
         apart = frame - self._shown
-        changed = _beyond(apart, *NEAR)
+        changed = blurred_apart(apart, NEAR[0]) > NEAR[1]
         elsewhere = np.where(_wider(changed, SPREAD // 2)[..., None], np.float32(0.0), apart)
-        changed |= _beyond(elsewhere, *FAR)
+        changed |= blurred_apart(elsewhere, FAR[0]) > FAR[1]
         if not changed.any():
             return np.zeros(frame.shape[:2], np.float32)
         self._shown = np.where(_wider(changed, SPREAD)[..., None], frame, self._shown)
@@ -63,9 +63,9 @@ class Stillness:
         return _softened(self._since < self._settling)
 
 
-def _beyond(apart: FloatImage, deviation: float, limit: float) -> NDArray[np.bool_]:
-    """Where a blurred difference is over a limit in any colour."""
-    return np.asarray(np.abs(cv2.GaussianBlur(apart, (0, 0), deviation)).max(axis=-1) > limit)
+def blurred_apart(difference: FloatImage, deviation: float) -> Mask:
+    """The size of a difference of two pictures under a blur, in the colour where it is largest, shape (H, W)."""
+    return np.asarray(np.abs(cv2.GaussianBlur(difference, (0, 0), deviation)).max(axis=-1))
 
 
 def _wider(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:

@@ -253,10 +253,10 @@ class MotionModel:
 
     def _follow(self, content: FloatImage, links: tuple[Link, ...]) -> _Followed:
         """How much of each pixel comes from the past along the links."""
-        import cv2
         import numpy as np
 
         from video.flow import carried, warp
+        from video.stillness import blurred_apart
 
         free, scale = RELEASE
         total: Mask = np.zeros(content.shape[:2], np.float32)
@@ -266,7 +266,7 @@ class MotionModel:
         for link in links:
             past = self._past[-link.distance]
             made_for = warp(past.source, link.flow)
-            apart = np.abs(cv2.GaussianBlur(content - made_for, (0, 0), PLACE)).max(axis=-1)
+            apart = blurred_apart(content - made_for, PLACE)
             kept = np.exp(-np.square(np.maximum(apart - free, 0.0) / scale))
             share = np.maximum(link.trusted * kept - total, 0.0)
             source += share[..., None] * made_for
