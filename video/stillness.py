@@ -64,7 +64,7 @@ class Stillness:
 
 
 def blurred_apart(difference: FloatImage, deviation: float) -> Mask:
-    """The size of a difference of two pictures under a blur, in the colour where it is largest, shape (H, W)."""
+    """How large a difference of pictures is under a blur, in its largest colour, shape (H, W)."""
     return np.asarray(np.abs(cv2.GaussianBlur(difference, (0, 0), deviation)).max(axis=-1))
 
 
