@@ -357,7 +357,7 @@ def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:
     report, display = Report("video", "out.mp4"), Display(-1)
     told: list[Ended] = []
     display.watchers.each.append(Listener(told))
-    book = ClipBook(run, 1, report, display)
+    book = ClipBook(run, (1,), report, display)
     now = Frame(1, "000001.png", "", {"total": 2.0}, 7, 1.0, error=0.5)
     data = run.frame_path(1).read_bytes()
     book.take(FrameMade(kept, begins=True, found=True))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
+from pipeline.clip.finishing import Finish, FinishingModel
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
 from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
@@ -19,8 +21,8 @@ from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
-from pipeline.settings.job_settings import VideoSettings, mask_paths
-from pipeline.styling.factory import unit_cost
+from pipeline.settings.job_settings import FINISHING, VideoSettings, mask_paths
+from pipeline.styling.factory import finish_cost, finish_price, unit_cost
 from pipeline.styling.looks import Masks, look_of
 from pipeline.styling.one_picture import optimise, result_line
 
@@ -64,6 +66,10 @@ class FrameLoop:
         How many shots of the job come before.
     name
         What the clip is a part of the job's as, for people; empty: it is all of it.
+    finish
+        Brings the frames to a larger size when all passes are done, if they are to be.
+    sweep
+        The number of the pass that goes through the clip as it is decoded.
     """
 
     settings: VideoSettings
@@ -77,24 +83,35 @@ class FrameLoop:
     movie_frame: int | None = None
     shots_before: int = 0
     name: str = ""
+    finish: Finish | None = None
+    sweep: int = 1
     _contents: KeptContents = field(init=False)
     _model: TemporalModel = field(init=False)
     _costs: FrameCosts = field(init=False)
 
     def __post_init__(self) -> None:
-        self._model = TemporalModel(self.settings, self.stylizer.config.iterations)
+        kind = FinishingModel if self.sweep == FINISHING else TemporalModel
+        self._model = kind(self.settings, self.stylizer.config.iterations)
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
         self._costs = FrameCosts.of(self.stylizer.config, self.settings, self.clip.size)
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
-        count = len(self.clip.indices) * self.settings.passes
-        with self.display.work(self._costs.together(count)) as work:
-            work.begin_at(self._costs.together(len(self.finished)))
+        there = Counter(sweep == FINISHING for sweep, _ in self.finished)
+        with self.display.work(self._costs.of_clip(len(self.clip.indices), self.settings.passes)) as work:
+            work.begin_at(self._costs.together(there[False]) + self._costs.finish * there[True])
             shots = self._first_pass(work)
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)
+            if self.finish is not None:
+                self._finishing(self.finish, shots)._first_pass(work)
+
+    def _finishing(self, finish: Finish, shots: list[list[int]]) -> FrameLoop:
+        """Goes through the same shots again at the larger size."""
+        clip = finish.clip_like(self.clip, frozenset(shot[0] for shot in shots))
+        stylizer = finish.stylizer(self.stylizer)
+        return replace(self, clip=clip, stylizer=stylizer, finish=None, sweep=FINISHING)
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
@@ -106,17 +123,17 @@ class FrameLoop:
                 if frame.begins:
                     shots.append([])
                 shots[-1].append(index)
-                if self.settings.passes > 1:
+                if self.settings.passes > 1 and self.sweep == 1:
                     self._contents.keep(index, frame.content, seen.masks)
-                if (1, index) in self.finished:
+                if (self.sweep, index) in self.finished:
                     if frame.links and self.settings.follows_flow:  # for what the next ones take from it
-                        self._model.start(frame)
-                    self.made(FrameMade(self.finished[1, index], frame.begins, found=True))
+                        self._model.start(frame, self._own(index, self.sweep))
+                    self.made(FrameMade(self.finished[self.sweep, index], frame.begins, found=True))
                 else:
-                    if frame.begins and len(shots) > 1:
+                    if frame.begins and len(shots) > 1 and self.sweep == 1:
                         work.grow(self._costs.alone - self._costs.later)
-                    self._one(seen, 1, None if frame.begins else index - 1, work)
-                self._model.remember(frame, partial(_read, self.store.frame_path(index)))
+                    self._one(seen, self.sweep, None if frame.begins else index - 1, work)
+                self._model.remember(frame, partial(_read, self.store.frame_path(index, self.sweep)))
         return shots
 
     def _decoded(self) -> Generator[_Seen, None, None]:
@@ -124,7 +141,7 @@ class FrameLoop:
         from video.scenes import with_shot_starts
 
         reach = SETTLING * max(self.settings.long_term)
-        there = frozenset(index for sweep, index in self.finished if sweep == 1)
+        there = frozenset(index for sweep, index in self.finished if sweep == self.sweep)
         with (
             closing(self.clip.contents(self.display)) as frames,
             closing(masks_of_clip(self.settings, self.clip)) as masks,
@@ -167,7 +184,7 @@ class FrameLoop:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
         from video.images import from_uint8, to_uint8, write_image
 
-        done, frame, index = work.done, seen.frame, seen.frame.index
+        done, frame, index, finishes = work.done, seen.frame, seen.frame.index, sweep == FINISHING
         label = self._label(index, sweep)
         look = look_of(
             self.settings, len(self.stylizer.styles), seen.masks, self.timeline.at(index, seen.shot)
@@ -175,62 +192,85 @@ class FrameLoop:
         past_look = None if before is None else self.timeline.at(before, seen.shot)
         start = self._model.start(
             frame,
-            None if sweep == 1 else partial(_read, self.store.frame_path(index, sweep - 1)),
+            self._own(index, sweep),
             0.0 if past_look is None else look_change(look, past_look),
         )
         result = optimise(
             self.stylizer, frame.content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}", look,
             initial=start.initial, anchor=start.anchor, laid_over=False, iterations=start.iterations,
+            price=finish_price(self.settings) if finishes else 1.0, finishing=finishes,
         )  # fmt: skip
         error = None
-        if past_look is not None and sweep == self.settings.passes:
+        if past_look is not None and sweep == self.settings.sweeps[-1]:
             shown = look.over(frame.content, from_uint8(to_uint8(result.picture)))  # as it will be saved
             error = self._model.error(frame, shown, past_look.over, backward=sweep % 2 == 0)
         path = self.store.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
         made = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
-            previous=self._hash(sweep, before), own=self._hash(sweep - 1, index), error=error,
+            previous=self._hash(sweep, before if self.settings.steady else None),
+            own=self._hash(self._earlier(sweep), index), error=error,
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
-        work.move_to(done + (self._costs.alone if start.initial is None else self._costs.later))
+        work.move_to(done + self._costs.of_frame(sweep, alone=start.initial is None))
 
     def _label(self, index: int, sweep: int) -> str:
         """Where the job stands with a frame, for people."""
         indices = self.clip.indices
         number = indices.index(index) + 1 if index in indices else index + 1
         label = f"{self.name and self.name + '  '}frame {number}/{len(indices)}  "
+        if sweep == FINISHING:
+            return f"finishing  {label}"
         return label if self.settings.passes == 1 else f"pass {sweep}/{self.settings.passes}  {label}"
 
-    def _hash(self, sweep: int, index: int | None) -> str:
+    def _earlier(self, sweep: int) -> int | None:
+        """The pass before this one, if there is one."""
+        place = self.settings.sweeps.index(sweep)
+        return self.settings.sweeps[place - 1] if place else None
+
+    def _own(self, index: int, sweep: int) -> Callable[[], FloatImage] | None:
+        """Reads what the pass before has made of a frame."""
+        earlier = self._earlier(sweep)
+        return None if earlier is None else partial(_read, self.store.frame_path(index, earlier))
+
+    def _hash(self, sweep: int | None, index: int | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""
-        if index is None or sweep == 0 or not self.settings.steady:
-            return ""
-        return self.finished[sweep, index].sha256
+        return "" if sweep is None or index is None else self.finished[sweep, index].sha256
 
     def _snapshots(self, index: int, sweep: int) -> Path | None:
         """Where the snapshots of a frame go, if they are wanted of it."""
-        return self.store.snapshots / "frame" if index == self.movie_frame and sweep == 1 else None
+        wanted = index == self.movie_frame and sweep in (1, FINISHING)
+        return self.store.snapshots / "frame" if wanted else None
 
 
 @dataclass(frozen=True)
 class FrameCosts:
-    """What a shot's first frame costs, and each of its others, in full-size iterations."""
+    """What a shot's first frame costs, each of its others, and to finish one, in iterations at `--size`."""
 
     alone: float
     later: float
+    finish: float = 0.0
 
     @classmethod
     def of(cls, config: StylizeConfig, settings: VideoSettings, size: tuple[int, int]) -> FrameCosts:
         """The costs of frames of this (width, height)."""
         alone = unit_cost(config, size[::-1])
-        return cls(alone, float(settings.frame_iterations) if settings.steady else alone)
+        later = float(settings.frame_iterations) if settings.steady else alone
+        return cls(alone, later, finish_cost(settings))
+
+    def of_frame(self, sweep: int, *, alone: bool) -> float:
+        """A frame in a pass."""
+        return self.finish if sweep == FINISHING else self.alone if alone else self.later
 
     def together(self, count: int) -> float:
         """So many frames of a single shot; each pass over a frame counts as one."""
         return self.alone + self.later * (count - 1) if count else 0.0
+
+    def of_clip(self, count: int, passes: int) -> float:
+        """So many frames of a single shot, with everything that is done to them."""
+        return self.together(count * passes) + self.finish * count
 
 
 def _read(path: Path) -> FloatImage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,20 +25,20 @@ class ClipBook:
     ----------
     run
         The job's run folder.
-    passes
-        How often the clip is gone through; what the last pass has made is told.
+    sweeps
+        The numbers of the passes over the clip; what the last one has made is told.
     """
 
-    def __init__(self, run: RunFolder, passes: int, report: Report, display: Display) -> None:
+    def __init__(self, run: RunFolder, sweeps: Sequence[int], report: Report, display: Display) -> None:
         self.frames = run.finished()
-        self._run, self._passes, self._report, self._display = run, passes, report, display
+        self._run, self._sweeps, self._report, self._display = run, sweeps, report, display
         self._starts: set[int] = set()
         self._taken: set[tuple[int, int]] = set()
 
     def say_what_is_there(self, clip: Clip) -> None:
         """Tell of what an earlier run has finished, and of what is damaged."""
         if self.frames:
-            count = len(clip.indices) * self._passes
+            count = len(clip.indices) * len(self._sweeps)
             self._display.note(
                 f"continuing: {len(self.frames)} of {count} frames are finished already (in {self._run.path})"
             )
@@ -66,7 +66,7 @@ class ClipBook:
             self._display.detail(made.text)
         elif frame.sweep == 1:
             self._report.skipped += 1
-        if frame.sweep == self._passes:
+        if frame.sweep == self._sweeps[-1]:
             ended = Ended(
                 f"frame {frame.index}", self._run.frames / frame.file, frame.losses, frame.evaluations,
                 frame.seconds, frame.error, made.begins, made.found, frame.index,
@@ -75,7 +75,7 @@ class ClipBook:
 
     def has_all(self, indices: Iterable[int]) -> bool:
         """Whether all passes over these frames are finished."""
-        return all((sweep, index) in self.frames for index in indices for sweep in range(1, self._passes + 1))
+        return all((sweep, index) in self.frames for index in indices for sweep in self._sweeps)
 
     @property
     def shots(self) -> int:
@@ -87,7 +87,7 @@ class ClipBook:
         errors = [
             frame.error
             for (sweep, _), frame in self.frames.items()
-            if sweep == self._passes and frame.error is not None
+            if sweep == self._sweeps[-1] and frame.error is not None
         ]
         return sum(errors) / len(errors) if errors else None
 
@@ -95,7 +95,7 @@ class ClipBook:
         """The files and looks of all frames in order; they are not laid over their content yet."""
         found, shot = [], 0
         for sweep, index in sorted(self.frames):
-            if sweep == self._passes:
+            if sweep == self._sweeps[-1]:
                 shot += index in self._starts
                 found.append((self._run.frame_path(index, sweep), timeline.at(index, shot)))
         return found

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.clip.finishing import finish_of
 from pipeline.clip.frame_loop import FrameCosts, FrameLoop
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
 from pipeline.clip.shots import ClipSetup, do_shots, find_shots
-from pipeline.clip.source import Clip, open_clip
+from pipeline.clip.source import Clip, finished_like, open_clip
 from pipeline.clip.timeline import Timeline, missing_shot, timeline_of
 from pipeline.errors import UsageError
 from pipeline.montage.contact_sheet import evenly
@@ -70,7 +71,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             return _plan(job, settings, clip, make(), first(), staff, display)
         report = begun(job, weights, display)
         with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
-            book = ClipBook(run, settings.passes, report, display)
+            book = ClipBook(run, settings.sweeps, report, display)
             book.say_what_is_there(clip)
             shown = max(settings.movie_frame, clip.wanted.start) if options.wants_snapshots else None
             if staff is None:
@@ -78,7 +79,10 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 display.outlook = Outlook(job, display)
                 stylizer = make()
                 warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
-                FrameLoop(settings, clip, timeline, stylizer, run, there, book.take, display, shown).run()
+                FrameLoop(
+                    settings, clip, timeline, stylizer, run, there, book.take, display, shown,
+                    finish=finish_of(job, clip, weights, display, palette),
+                ).run()  # fmt: skip
             else:
                 setup = ClipSetup(
                     job, clip, timeline, weights, palette, shown, run.path, staff.neighbours, options.offline
@@ -121,8 +125,8 @@ def _plan(
         display.note("looking for shots ...")
         prices = FrameCosts.of(job.stylize, settings, clip.size)
         shots = find_shots(clip, display)
-        costs = [prices.together(len(shot.marks) * settings.passes) for shot in shots]
-        whole = prices.together(len(clip.indices) * settings.passes)
+        costs = [prices.of_clip(len(shot.marks), settings.passes) for shot in shots]
+        whole = prices.of_clip(len(clip.indices), settings.passes)
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan
@@ -153,7 +157,9 @@ def _check(
     note_styles(job.styles, display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
-    output = ClipOutput(job.output, clip, crf=settings.crf, overwrite=options.overwrite)
+    output = ClipOutput(
+        job.output, finished_like(clip, settings), crf=settings.crf, overwrite=options.overwrite
+    )
     for note in clip.source.notes:
         display.warn(note)
     output.rehearse(display)

@@ -7,15 +7,16 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.clip.finishing import Finish, Row, columns_of, finish_of, marks_of
 from pipeline.clip.frame_loop import FrameCosts, FrameLoop
 from pipeline.clip.frames import FrameMade
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks
-from pipeline.clip.source import Clip
+from pipeline.clip.source import Clip, finished_like
 from pipeline.clip.timeline import Timeline
 from pipeline.errors import PipelineError
 from pipeline.progress.display import Display, Work
@@ -36,12 +37,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shot:
-    """A shot of a clip: its number from 1, its first frame, and the marks of its frames and their masks."""
+    """A shot of a clip: its number from 1, its first frame, and the marks of its frames and their masks.
+
+    `finish` are those of the frames and of each mask at the size that it is finished at.
+    """
 
     number: int
     start: int
     marks: tuple[bytes, ...]
     mask_marks: tuple[tuple[bytes, ...], ...] = ()
+    finish: tuple[tuple[bytes, ...], ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,11 +70,11 @@ def find_shots(
     from video.scenes import with_shot_starts
 
     number, start = 0, clip.wanted.start
-    rows: list[tuple[bytes | None, ...]] = []
+    rows: list[Row] = []
 
     def shot() -> Shot:
-        own, *others = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
-        return Shot(number, start, tuple(own), tuple(map(tuple, others)))
+        own, *others = columns_of(rows)
+        return Shot(number, start, own, tuple(others))
 
     with closing(clip.contents(display)) as contents:
         frames = with_shot_starts(contents, clip.cuts)
@@ -161,7 +166,8 @@ class ClipSetup:
             job, job.styles, max(clip.size), as_sent(self.weights), display,
             palette=self.palette, offline=self.offline, neighbours=self.neighbours,
         )  # fmt: skip
-        return _ShotWorker(job.settings, clip, self.timeline, stylizer, self.movie_frame, display)
+        finish = finish_of(job, clip, as_sent(self.weights), display, self.palette)
+        return _ShotWorker(job.settings, clip, self.timeline, stylizer, finish, self.movie_frame, display)
 
 
 def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, display: Display) -> None:
@@ -188,10 +194,13 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         with (
             closing(marks_of_masks(settings, clip)) as masks,
             closing(find_shots(clip, display, masks)) as shots,
+            closing(marks_of(finished_like(clip, settings), settings, display)) as large,
         ):
             for shot in shots:
+                if settings.finish:
+                    shot = replace(shot, finish=columns_of(islice(large, len(shot.marks))))
                 known[shot.name] = shot
-                cost = costs.together(len(shot.marks) * settings.passes)
+                cost = costs.of_clip(len(shot.marks), settings.passes)
                 if shot.number > 1:
                     work.grow(costs.alone - costs.later)
                 if book.has_all(shot.indices):
@@ -206,11 +215,12 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         elif isinstance(message, Failed):
             display.error(f"failed: {unit.name}: {message.reason}")
 
-    total = costs.together(len(clip.indices) * settings.passes)
+    total = costs.of_clip(len(clip.indices), settings.passes)
     failed = do_by_workers(staff, setup, "shots", units, total, take, run.snapshots, display)
     for shot in complete:
         for index in shot.indices:
-            book.take(FrameMade(book.frames[1, index], index == shot.start, found=True))
+            for sweep in dict.fromkeys((1, settings.sweeps[-1])):
+                book.take(FrameMade(book.frames[sweep, index], index == shot.start, found=True))
     if failed:
         names = [f"{name} (frames {known[name].start} to {known[name].indices[-1]})" for name in failed]
         raise PipelineError(
@@ -227,6 +237,7 @@ class _ShotWorker:
     clip: Clip
     timeline: Timeline
     stylizer: Stylizer
+    finish: Finish | None
     movie_frame: int | None
     display: Display
 
@@ -251,6 +262,7 @@ class _ShotWorker:
             loop = FrameLoop(
                 settings, clip, self.timeline, self.stylizer, store, there, made, self.display,
                 movie_frame=self.movie_frame, shots_before=shot.number - 1, name=shot.name,
+                finish=self.finish and replace(self.finish, marks=shot.finish),
             )  # fmt: skip
             loop.run()
             for kept in sorted(store.snapshots.glob("*")):

@@ -138,6 +138,26 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     return Clip(source, wanted, size, cuts)
 
 
+def finished_like(clip: Clip, settings: VideoSettings) -> Clip:
+    """The clip at the size that its frames are finished at; itself where they are not.
+
+    Raises
+    ------
+    UsageError
+        If the clip has fewer pixels.
+    """
+    source, path = clip.source, clip.source.path
+    if not settings.finish:
+        return clip
+    longer = max(source.width, source.height)
+    if settings.finish > longer:
+        raise UsageError(
+            f"--finish {settings.finish}: {path} is {source.width}x{source.height}, and what is not there cannot "
+            f"be taken from it; give at most {longer}"
+        )
+    return replace(clip, size=frame_size(path, source, settings.finish, 1))
+
+
 def frame_size(path: Path, source: ClipInfo | FrameFolder, longer: int, minimum_side: int) -> tuple[int, int]:
     """Width and height of a clip's frames with this longer side; UsageError if they are too small."""
     from video.decode import fit_size

@@ -21,7 +21,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
-from pipeline.settings.job_settings import setting_details
+from pipeline.settings.job_settings import FINISHING, setting_details
 from video.drives import remove
 from video.names import beside
 
@@ -82,7 +82,8 @@ def is_kept(path: Path) -> bool:
 
 def frame_name(index: int, sweep: int) -> str:
     """The name of a frame's file by its number in the source and the pass that makes it."""
-    return f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png"
+    made = {1: "", FINISHING: "-finished"}.get(sweep, f"-pass{sweep}")
+    return f"{index:06d}{made}.png"
 
 
 def content_name(index: int) -> str:
@@ -199,12 +200,14 @@ class RunFolder:
             if frame is not None:
                 latest[frame.sweep, frame.index] = frame
         found: dict[tuple[int, int], Frame] = {}
+        whole: set[tuple[int, str]] = set()
         for sweep, index in sorted(latest, key=lambda key: (key[0], key[1] if key[0] % 2 else -key[1])):
             frame = latest[sweep, index]
-            before = found.get((sweep, index - 1 if sweep % 2 else index + 1))
-            earlier = found.get((sweep - 1, index))
-            if _linked(frame.previous, before) and _linked(frame.own, earlier) and self._is_whole(frame):
+            before = index - 1 if sweep % 2 else index + 1
+            came_from = {(at, sha) for at, sha in ((before, frame.previous), (index, frame.own)) if sha}
+            if came_from <= whole and self._is_whole(frame):
                 found[sweep, index] = frame
+                whole.add((index, frame.sha256))
         self.damaged = len(latest) - len(found) + self._journal.dropped
         return found
 
@@ -293,8 +296,3 @@ def _frame_of(entry: dict[str, Any]) -> Frame | None:
         return None
     plain = isinstance(frame.file, str) and frame.file == Path(frame.file).name
     return frame if plain and isinstance(frame.index, int) and isinstance(frame.sweep, int) else None
-
-
-def _linked(wanted: str, found: Frame | None) -> bool:
-    """Whether a frame still stands on the one it came from."""
-    return not wanted or (found is not None and found.sha256 == wanted)

@@ -16,6 +16,10 @@ from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.knobs import Knob, details_of, knob, knobs_of
 
+FINISHING = 99
+"""The number of the last pass over a clip, at the finished size; odd as those that go forward, and over all
+others."""
+
 LONGEST_TERM = 32
 """Frames that are kept in memory for the flow, at the most."""
 
@@ -130,6 +134,11 @@ class VideoSettings(JobSettings):
     def cut_file(self) -> Path | None:
         """The file of frame numbers that says where shots begin, if one is given."""
         return cut_file(self.cuts)
+
+    @property
+    def sweeps(self) -> tuple[int, ...]:
+        """The numbers of the passes over every shot, in order; what the last one makes is the result."""
+        return (*range(1, self.passes + 1), *((FINISHING,) if self.finish else ()))
 
     @property
     def anchor_weight(self) -> float:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from stylize.types import FloatImage
 
 
-def follow(work: Work, label: str) -> Callable[[Progress], None]:
-    """A callback that moves the bar by every iteration and tells where the job stands."""
+def follow(work: Work, label: str, price: float = 1.0) -> Callable[[Progress], None]:
+    """A callback that moves the bar by every iteration, of this price, and tells where the job stands."""
 
     def report(progress: Any) -> None:
         text = f"{label}iteration {progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}"
-        work.advance(4.0**-progress.level if progress.iteration else 0.0, text)
+        work.advance(price * 4.0**-progress.level if progress.iteration else 0.0, text)
 
     return report
 
@@ -50,12 +50,15 @@ def optimise(
     iterations: int | None = None,
     checkpoint: Path | None = None,
     laid_over: bool = True,
+    price: float = 1.0,
+    finishing: bool = False,
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
     configuration says. The result is laid over the content as the look says, unless that is left to the
-    caller. Where the colours are to be kept, the work is done in grey. A signal that comes meanwhile stops it
+    caller. An iteration has a `price` in those that `work` counts; `finishing` goes on with the snapshots that
+    there are of the picture at a smaller size. Where the colours are to be kept, the work is done in grey. A signal that comes meanwhile stops it
     after the iteration, with its state in the file `checkpoint`, from which it goes on.
     """
     from pipeline.progress.signals import check, patiently
@@ -77,8 +80,10 @@ def optimise(
         from pipeline.montage.recorder import SnapshotRecorder
 
         styles = styles_of(stylizer, look)
-        recorder = SnapshotRecorder(snapshots, title=title, content=content, styles=styles, resume=resumed)
-    show = follow(work, label)
+        recorder = SnapshotRecorder(
+            snapshots, title=title, content=content, styles=styles, resume=resumed, finishing=finishing
+        )
+    show = follow(work, label, price)
 
     def report(progress: Progress) -> None:
         check()
