@@ -1,4 +1,4 @@
-"""A clip's frames brought to a larger size: enlarged, given the last one's fine texture, optimised briefly."""
+"""A clip's frames brought to a larger size: enlarged, given the last one's texture, optimised briefly."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
+    from video.flow import Mask
 
 
 Row = tuple[bytes | None, ...]
@@ -108,9 +109,7 @@ class FinishingModel(TemporalModel):
         return Start(initial, held, settings.finish_iterations)
 
 
-def with_texture_of(
-    other: FloatImage, share: FloatImage, picture: FloatImage, small: FloatImage
-) -> FloatImage:
+def with_texture_of(other: FloatImage, share: Mask, picture: FloatImage, small: FloatImage) -> FloatImage:
     """`picture` with what is finer than the pixels of `small` taken from `other`, as far as `share` says.
 
     Parameters

@@ -152,8 +152,8 @@ def finished_like(clip: Clip, settings: VideoSettings) -> Clip:
     longer = max(source.width, source.height)
     if settings.finish > longer:
         raise UsageError(
-            f"--finish {settings.finish}: {path} is {source.width}x{source.height}, and what is not there cannot "
-            f"be taken from it; give at most {longer}"
+            f"--finish {settings.finish}: {path} is {source.width}x{source.height}, and what is not there "
+            f"cannot be taken from it; give at most {longer}"
         )
     return replace(clip, size=frame_size(path, source, settings.finish, 1))
 

@@ -157,7 +157,7 @@ def finishing_stylizer(
 ) -> Stylizer:  # fmt: skip
     """The stylizer of pictures at the finished size, whose longer side has so many pixels.
 
-    Strokes keep their part of the picture: the style pictures grow with it, as far as their files have detail.
+    Strokes keep their part of the picture: the style pictures grow with it, as far as files have detail.
     """
     return build_stylizer(job, styles, longer, weights, display, palette=palette, like=like)
 

@@ -57,9 +57,10 @@ def optimise(
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
     configuration says. The result is laid over the content as the look says, unless that is left to the
-    caller. An iteration has a `price` in those that `work` counts; `finishing` goes on with the snapshots that
-    there are of the picture at a smaller size. Where the colours are to be kept, the work is done in grey. A signal that comes meanwhile stops it
-    after the iteration, with its state in the file `checkpoint`, from which it goes on.
+    caller. An iteration has a `price` in those that `work` counts; `finishing` goes on with the snapshots
+    that there are of the picture at a smaller size. Where the colours are to be kept, the work is done in
+    grey. A signal that comes meanwhile stops it after the iteration, with its state in the file
+    `checkpoint`, from which it goes on.
     """
     from pipeline.progress.signals import check, patiently
 
