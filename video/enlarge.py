@@ -66,8 +66,3 @@ def _resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.f
     return np.asarray(
         cv2.resize(values, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4), np.float32
     )
-
-
-def fine_part(picture: FloatImage, size: tuple[int, int]) -> NDArray[np.float32]:
-    """What a picture has that it would not have at a smaller size (width, height); shape (H, W, 3)."""
-    return picture - _resized(_resized(picture, size), picture.shape[1::-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.clip.masks import marks_of_masks
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
-    from video.flow import Mask
 
 
 Row = tuple[bytes | None, ...]
@@ -86,45 +86,53 @@ def columns_of(rows: Iterable[Row]) -> tuple[tuple[bytes, ...], ...]:
 class FinishingModel(TemporalModel):
     """What a finished frame has from the small one, and from the finished ones before it.
 
-    Strokes come from the small frame, which is steady. What is finer than its pixels comes from the finished
-    frame before, moved along the flow, and the frame is held to that: made anew it would boil.
+    Strokes come from the small frame, which is steady. What finishing has changed in the frame before is
+    moved along the flow and added, and the frame is held to that: made anew it would boil. So it is carried
+    from frame to frame, and grows better by what each frame adds.
     """
+
+    _own: Picture
+    _finished: Picture
 
     def start(self, frame: LinkedFrame, own: Picture | None = None, change: float = 0.0) -> Start:
         """Where a finished frame starts; `own` reads the small one."""
+        import numpy as np
+
         from video.enlarge import enlarge
 
-        assert own is not None
-        settings, small = self._settings, own()
-        large = enlarge(small, frame.content)
-        anchor = None
+        settings = self._settings
+        self.pass_over(frame, own)
+        large, anchor = enlarge(self._own(), frame.content), None
         if settings.follows_flow:
             _, anchor = self._motion.guide(frame.content, frame.links, large)
         if anchor is None:
             return Start(large, None, settings.finish_iterations)
-        initial = with_texture_of(anchor.picture, anchor.weights, large, small)
+        moved = anchor.weights[..., None] * (2.0 * anchor.picture - 1.0)
+        initial = np.clip(large + moved, 0.0, 1.0)
         held = None
         if settings.anchor_weight > 0.0:
             held = loosened(replace(anchor, picture=initial), change)
         return Start(initial, held, settings.finish_iterations)
 
+    def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
+        """It is the turn of a frame that is finished; `own` reads the small one."""
+        assert own is not None
+        self._own = own
 
-def with_texture_of(other: FloatImage, share: Mask, picture: FloatImage, small: FloatImage) -> FloatImage:
-    """`picture` with what is finer than the pixels of `small` taken from `other`, as far as `share` says.
+    def remember(self, frame: LinkedFrame, picture: Picture) -> None:
+        """Take in a finished frame; what is moved is what finishing has changed, as a picture around grey."""
+        self._finished = picture
+        super().remember(frame, partial(_changed, self._own, frame.content, picture))
 
-    Parameters
-    ----------
-    other, picture
-        Shape (H, W, 3).
-    share
-        Shape (H, W), in [0, 1].
-    small
-        Any picture of the smaller size.
-    """
+    def last(self) -> tuple[FloatImage, FloatImage]:
+        """Content and finished picture of the frame before."""
+        return super().last()[0], self._finished()
+
+
+def _changed(small: Picture, content: FloatImage, finished: Picture) -> FloatImage:
+    """What finishing has changed, 0.5 for nothing, shape (H, W, 3), in [0, 1]."""
     import numpy as np
 
-    from video.enlarge import fine_part
+    from video.enlarge import enlarge
 
-    size = small.shape[1], small.shape[0]
-    change = fine_part(other, size) - fine_part(picture, size)
-    return np.clip(picture + share[..., None] * change, 0.0, 1.0)
+    return np.asarray(0.5 + 0.5 * (finished() - enlarge(small(), content)), np.float32)

@@ -22,7 +22,7 @@ from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
 from pipeline.settings.job_settings import FINISHING, VideoSettings, mask_paths
-from pipeline.styling.factory import finish_cost, finish_price, unit_cost
+from pipeline.styling.factory import finish_cost, unit_cost
 from pipeline.styling.looks import Masks, look_of
 from pipeline.styling.one_picture import optimise, result_line
 
@@ -126,8 +126,7 @@ class FrameLoop:
                 if self.settings.passes > 1 and self.sweep == 1:
                     self._contents.keep(index, frame.content, seen.masks)
                 if (self.sweep, index) in self.finished:
-                    if frame.links and self.settings.follows_flow:  # for what the next ones take from it
-                        self._model.start(frame, self._own(index, self.sweep))
+                    self._model.pass_over(frame, self._own(index, self.sweep))
                     self.made(FrameMade(self.finished[self.sweep, index], frame.begins, found=True))
                 else:
                     if frame.begins and len(shots) > 1 and self.sweep == 1:
@@ -184,22 +183,20 @@ class FrameLoop:
         """Stylize and commit a frame; `before` is the one it follows in its shot and pass."""
         from video.images import from_uint8, to_uint8, write_image
 
-        done, frame, index, finishes = work.done, seen.frame, seen.frame.index, sweep == FINISHING
+        done, frame, index = work.done, seen.frame, seen.frame.index
         label = self._label(index, sweep)
         look = look_of(
             self.settings, len(self.stylizer.styles), seen.masks, self.timeline.at(index, seen.shot)
         )
         past_look = None if before is None else self.timeline.at(before, seen.shot)
         start = self._model.start(
-            frame,
-            self._own(index, sweep),
-            0.0 if past_look is None else look_change(look, past_look),
+            frame, self._own(index, sweep), 0.0 if past_look is None else look_change(look, past_look)
         )
         result = optimise(
             self.stylizer, frame.content, self.settings, work, label,
             self._snapshots(index, sweep), f"frame {index}", look,
             initial=start.initial, anchor=start.anchor, laid_over=False, iterations=start.iterations,
-            price=finish_price(self.settings) if finishes else 1.0, finishing=finishes,
+            finishing=sweep == FINISHING,
         )  # fmt: skip
         error = None
         if past_look is not None and sweep == self.settings.sweeps[-1]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.finishing import finish_of
+from pipeline.clip.finishing import Finish, finish_of
 from pipeline.clip.frame_loop import FrameCosts, FrameLoop
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
@@ -67,8 +68,9 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             build_stylizer, job, job.styles, max(clip.size), weights, display,
             palette=palette, offline=options.offline,
         )  # fmt: skip
+        finish = finish_of(job, clip, weights, display, palette)
         if options.dry_run:
-            return _plan(job, settings, clip, make(), first(), staff, display)
+            return _plan(job, settings, clip, make(), first(), finish, staff, display)
         report = begun(job, weights, display)
         with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
             book = ClipBook(run, settings.sweeps, report, display)
@@ -78,11 +80,11 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 there = dict(book.frames)
                 display.outlook = Outlook(job, display)
                 stylizer = make()
-                warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
+                width, height = finish.size if finish else clip.size
+                warn_of_excess(stylizer, height, width, settings.memory, display)
                 FrameLoop(
-                    settings, clip, timeline, stylizer, run, there, book.take, display, shown,
-                    finish=finish_of(job, clip, weights, display, palette),
-                ).run()  # fmt: skip
+                    settings, clip, timeline, stylizer, run, there, book.take, display, shown, finish=finish
+                ).run()
             else:
                 setup = ClipSetup(
                     job, clip, timeline, weights, palette, shown, run.path, staff.neighbours, options.offline
@@ -110,15 +112,20 @@ def _pictures(timeline: Timeline, clip: Path, book: ClipBook, display: Display) 
 
 def _plan(
     job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, first: FloatImage,
-    staff: Staff | None, display: Display,
+    finish: Finish | None, staff: Staff | None, display: Display,
 ) -> Plan:  # fmt: skip
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
     share = settings.memory / (staff.neighbours if staff else 1)
-    warn_of_excess(stylizer, clip.size[1], clip.size[0], share, display)
+    width, height = finish.size if finish else clip.size
+    warn_of_excess(stylizer, height, width, share, display)
+    finished = None
+    if finish is not None:
+        large = _first_frame(replace(clip, size=finish.size), display, nearly=True)
+        finished = finish.stylizer(stylizer), [large]
     plan = plan_pictures(
         job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
-        sweeps=settings.passes,
+        sweeps=settings.passes, finish=finished,
     )  # fmt: skip
     plan.fine_contrast = expected(job.styles, settings.style_scale)
     if staff is not None:

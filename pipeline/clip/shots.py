@@ -89,6 +89,18 @@ def find_shots(
         yield shot()
 
 
+def _marked_shots(settings: VideoSettings, clip: Clip, display: Display) -> Generator[Shot, None, None]:
+    """The shots with all marks that a worker needs."""
+    with (
+        closing(marks_of_masks(settings, clip)) as masks,
+        closing(find_shots(clip, display, masks)) as shots,
+        closing(marks_of(finished_like(clip, settings), settings, display)) as large,
+    ):
+        for shot in shots:
+            rows = islice(large, len(shot.marks) if settings.finish else 0)
+            yield replace(shot, finish=columns_of(rows))
+
+
 @dataclass(frozen=True)
 class ShotTask:
     """A shot to be stylized.
@@ -191,14 +203,8 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         return ShotTask(shot, tuple(there), tuple(files))
 
     def units(work: Work) -> Generator[Unit, None, None]:
-        with (
-            closing(marks_of_masks(settings, clip)) as masks,
-            closing(find_shots(clip, display, masks)) as shots,
-            closing(marks_of(finished_like(clip, settings), settings, display)) as large,
-        ):
+        with closing(_marked_shots(settings, clip, display)) as shots:
             for shot in shots:
-                if settings.finish:
-                    shot = replace(shot, finish=columns_of(islice(large, len(shot.marks))))
                 known[shot.name] = shot
                 cost = costs.of_clip(len(shot.marks), settings.passes)
                 if shot.number > 1:

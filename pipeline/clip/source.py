@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display
 from pipeline.settings.job_settings import VideoSettings
+from pipeline.styling.finishing import too_small
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage
@@ -149,12 +150,8 @@ def finished_like(clip: Clip, settings: VideoSettings) -> Clip:
     source, path = clip.source, clip.source.path
     if not settings.finish:
         return clip
-    longer = max(source.width, source.height)
-    if settings.finish > longer:
-        raise UsageError(
-            f"--finish {settings.finish}: {path} is {source.width}x{source.height}, and what is not there "
-            f"cannot be taken from it; give at most {longer}"
-        )
+    if settings.finish > max(source.width, source.height):
+        raise too_small(path, source.width, source.height, settings.finish)
     return replace(clip, size=frame_size(path, source, settings.finish, 1))
 
 

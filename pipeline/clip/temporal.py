@@ -126,6 +126,15 @@ class TemporalModel:
         held = None if anchor is None or settings.anchor_weight == 0.0 else loosened(anchor, change)
         return Start(initial, held, self._limit(held))
 
+    def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
+        """The frame whose turn it is was finished by an earlier run: note what the next ones take from it."""
+        if frame.links and self._settings.follows_flow:
+            self.start(frame, own)
+
+    def last(self) -> tuple[FloatImage, FloatImage]:
+        """Content and stylized picture of the frame before; there must be one."""
+        return self._motion.last()
+
     def error(
         self,
         frame: LinkedFrame,
@@ -147,7 +156,7 @@ class TemporalModel:
 
         if not frame.links:
             return None
-        past = past_shown(*self._motion.last())
+        past = past_shown(*self.last())
         there, back = frame.links[0].found
         if backward:
             return warping_error(shown, past, there, back)

@@ -140,6 +140,30 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
     return prices[::-1], max(0.0, compiling)
 
 
+def _finishing_seconds(stylizer: Stylizer, content: FloatImage, iterations: int) -> float:
+    """Seconds that a picture takes at the finished size, timed at no more than `_TIMED_SIDE`."""
+    from stylize.pyramid import rescale
+
+    height, width = content.shape[:2]
+    least = max(_TIMED_SIDE / max(height, width), stylizer.config.minimum_side / min(height, width))
+    scale = min(1.0, least)
+    scaled = rescale(content, round(height * scale), round(width * scale))
+    look = stylizer.everywhere(scaled)
+    stamps: list[Progress] = []
+    stylizer.stylize(scaled, initial=scaled, look=look, iterations=_TIMED_ITERATIONS, callback=stamps.append)
+    began = time.perf_counter()
+    stylizer.targets(scaled.copy(), look=look, start=scaled, renewal=1)
+    aiming = time.perf_counter() - began
+    price = (stamps[-1].seconds - stamps[-2].seconds) * stylizer.evaluator.overlap(height, width)
+    return (price * (iterations + 1) + aiming) / scale**2
+
+
+def _png_bytes(pictures: Sequence[FloatImage]) -> float:
+    """What such a picture takes as PNG."""
+    height, width = pictures[0].shape[:2]
+    return width * height * 3 * _PNG_SHARE
+
+
 def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
     """Seconds of one renewal of the targets, where the statistic of style renews them."""
     if not stylizer.statistic.renewed:
@@ -152,7 +176,7 @@ def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
 def plan_pictures(
     job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
     frames: int | None = None, later_iterations: int = 0, sweeps: int = 1,
-    pictures: int | None = None,
+    pictures: int | None = None, finish: tuple[Stylizer, Sequence[FloatImage]] | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
 
@@ -166,6 +190,8 @@ def plan_pictures(
         For a clip: how often it is gone through.
     pictures
         For an album: how many results there will be.
+    finish
+        The stylizer of the finished size, and originals at it, no more than there are `contents`.
     """
     display.note("timing a few iterations ...")
     alone = later = 0.0
@@ -181,10 +207,16 @@ def plan_pictures(
     count = frames if frames is not None else (pictures or len(contents))
     seconds = alone + later * (count * sweeps - 1) if later_iterations else alone * count
     seconds += start_up
+    disk = count * _png_bytes(contents) * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)
+    largest = max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
+    if finish is not None:
+        finisher, contents = finish
+        times = [_finishing_seconds(finisher, one, job.settings.finish_iterations) for one in contents]
+        seconds += sum(times) / len(times) * count
+        largest = max(largest, *(finisher.evaluator.memory_of(*one.shape[:2]) for one in contents))
+        disk += count * _png_bytes(contents) * (1.5 if frames else 1.0)
+    memory = PROGRAM + largest
     height, width = contents[0].shape[:2]
-    each = width * height * 3 * _PNG_SHARE
-    memory = PROGRAM + max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
-    disk = count * each * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
         max(memory, peak()), round(disk), display.warnings, start_up=start_up,
