@@ -60,7 +60,7 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         height, width = large.content.shape[:2]
         warn_of_excess(finish[0], height, width, job.settings.memory, display)
     if options.dry_run:
-        sizes = None if finish is None else (finish[0], [finish[1].content])
+        sizes = None if finish is None else (finish[0], [finish[1].content], 1)
         return plan_pictures(job, stylizer, [content], display, finish=sizes)
     report = begun(job, weights, display)
     report.frames = 1

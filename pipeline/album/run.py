@@ -195,7 +195,7 @@ def _plan(
     if larger:
         styles, palette = (units[0].style,), contents[0]
         finisher = finishing_stylizer(job, styles, job.settings.finish, weights, display, palette, stylizer)
-        finish = finisher, larger[:3]
+        finish = finisher, larger[:3], 1
     plan = plan_pictures(job, stylizer, contents[:3], display, pictures=len(units), finish=finish)
     if staff is not None:
         times = [(plan.seconds - plan.start_up) / len(units)] * len(units)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Row = tuple[bytes | None, ...]
 
+FIRST = 3
+"""A shot's first frame gets so many times the iterations: all others go on from what it came to."""
+
 
 @dataclass(frozen=True)
 class Finish:
@@ -106,7 +109,7 @@ class FinishingModel(TemporalModel):
         if settings.follows_flow:
             _, anchor = self._motion.guide(frame.content, frame.links, large)
         if anchor is None:
-            return Start(large, None, settings.finish_iterations)
+            return Start(large, None, settings.finish_iterations * (FIRST if settings.follows_flow else 1))
         moved = anchor.weights[..., None] * (2.0 * anchor.picture - 1.0)
         initial = np.clip(large + moved, 0.0, 1.0)
         held = None

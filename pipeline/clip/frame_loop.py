@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
-from pipeline.clip.finishing import Finish, FinishingModel
+from pipeline.clip.finishing import FIRST, Finish, FinishingModel
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
 from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
@@ -99,7 +99,7 @@ class FrameLoop:
         """Stylize every frame that is not finished yet."""
         there = Counter(sweep == FINISHING for sweep, _ in self.finished)
         with self.display.work(self._costs.of_clip(len(self.clip.indices), self.settings.passes)) as work:
-            work.begin_at(self._costs.together(there[False]) + self._costs.finish * there[True])
+            work.begin_at(self._costs.together(there[False]) + self._costs.finished(there[True]))
             shots = self._first_pass(work)
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
@@ -130,7 +130,7 @@ class FrameLoop:
                     self.made(FrameMade(self.finished[self.sweep, index], frame.begins, found=True))
                 else:
                     if frame.begins and len(shots) > 1 and self.sweep == 1:
-                        work.grow(self._costs.alone - self._costs.later)
+                        work.grow(self._costs.cut)
                     self._one(seen, self.sweep, None if frame.begins else index - 1, work)
                 self._model.remember(frame, partial(_read, self.store.frame_path(index, self.sweep)))
         return shots
@@ -211,7 +211,8 @@ class FrameLoop:
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
-        work.move_to(done + self._costs.of_frame(sweep, alone=start.initial is None))
+        alone = frame.begins if sweep == FINISHING else start.initial is None
+        work.move_to(done + self._costs.of_frame(sweep, alone=alone))
 
     def _label(self, index: int, sweep: int) -> str:
         """Where the job stands with a frame, for people."""
@@ -244,10 +245,11 @@ class FrameLoop:
 
 @dataclass(frozen=True)
 class FrameCosts:
-    """What a shot's first frame costs, each of its others, and to finish one, in iterations at `--size`."""
+    """What a shot's first frame costs and each of its others, and to finish them, in full-size iterations."""
 
     alone: float
     later: float
+    finish_alone: float = 0.0
     finish: float = 0.0
 
     @classmethod
@@ -255,11 +257,19 @@ class FrameCosts:
         """The costs of frames of this (width, height)."""
         alone = unit_cost(config, size[::-1])
         later = float(settings.frame_iterations) if settings.steady else alone
-        return cls(alone, later, finish_cost(settings))
+        first = FIRST if settings.follows_flow else 1
+        return cls(alone, later, finish_cost(settings, first), finish_cost(settings))
+
+    @property
+    def cut(self) -> float:
+        """What the frames of one shot cost more if they are two."""
+        return self.alone - self.later + self.finish_alone - self.finish
 
     def of_frame(self, sweep: int, *, alone: bool) -> float:
         """A frame in a pass."""
-        return self.finish if sweep == FINISHING else self.alone if alone else self.later
+        if sweep == FINISHING:
+            return self.finish_alone if alone else self.finish
+        return self.alone if alone else self.later
 
     def together(self, count: int) -> float:
         """So many frames of a single shot; each pass over a frame counts as one."""
@@ -267,7 +277,11 @@ class FrameCosts:
 
     def of_clip(self, count: int, passes: int) -> float:
         """So many frames of a single shot, with everything that is done to them."""
-        return self.together(count * passes) + self.finish * count
+        return self.together(count * passes) + self.finished(count)
+
+    def finished(self, count: int) -> float:
+        """To finish so many frames of a single shot."""
+        return self.finish_alone + self.finish * (count - 1) if count else 0.0
 
 
 def _read(path: Path) -> FloatImage:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.finishing import Finish, finish_of
+from pipeline.clip.finishing import FIRST, Finish, finish_of
 from pipeline.clip.frame_loop import FrameCosts, FrameLoop
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
@@ -121,7 +121,7 @@ def _plan(
     finished = None
     if finish is not None:
         large = _first_frame(replace(clip, size=finish.size), display, nearly=True)
-        finished = finish.stylizer(stylizer), [large]
+        finished = finish.stylizer(stylizer), [large], FIRST if settings.follows_flow else 1
     plan = plan_pictures(
         job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,

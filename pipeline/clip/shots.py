@@ -208,7 +208,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
                 known[shot.name] = shot
                 cost = costs.of_clip(len(shot.marks), settings.passes)
                 if shot.number > 1:
-                    work.grow(costs.alone - costs.later)
+                    work.grow(costs.cut)
                 if book.has_all(shot.indices):
                     complete.append(shot)
                     work.grow(-cost)

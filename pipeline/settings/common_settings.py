@@ -23,7 +23,11 @@ class JobSettings:
         minimum=0,
     )
     finish_iterations: int = knob(
-        6, "Iterations of that last optimisation, of each picture or frame.", minimum=1, maximum=1000
+        6,
+        "Iterations of that last optimisation. The first frame of a shot, from which the others go on, has "
+        "three times as many.",
+        minimum=1,
+        maximum=1000,
     )
     backbone: str = knob(
         "vgg19",

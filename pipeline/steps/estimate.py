@@ -140,8 +140,11 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
     return prices[::-1], max(0.0, compiling)
 
 
-def _finishing_seconds(stylizer: Stylizer, content: FloatImage, iterations: int) -> float:
-    """Seconds that a picture takes at the finished size, timed at no more than `_TIMED_SIDE`."""
+def _finishing_prices(stylizer: Stylizer, content: FloatImage) -> tuple[float, float]:
+    """Seconds of an iteration at the finished size, and to find what is aimed at there.
+
+    They are timed at no more than `_TIMED_SIDE`.
+    """
     from stylize.pyramid import rescale
 
     height, width = content.shape[:2]
@@ -155,7 +158,7 @@ def _finishing_seconds(stylizer: Stylizer, content: FloatImage, iterations: int)
     stylizer.targets(scaled.copy(), look=look, start=scaled, renewal=1)
     aiming = time.perf_counter() - began
     price = (stamps[-1].seconds - stamps[-2].seconds) * stylizer.evaluator.overlap(height, width)
-    return (price * (iterations + 1) + aiming) / scale**2
+    return price / scale**2, aiming / scale**2
 
 
 def _png_bytes(pictures: Sequence[FloatImage]) -> float:
@@ -176,7 +179,7 @@ def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
 def plan_pictures(
     job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
     frames: int | None = None, later_iterations: int = 0, sweeps: int = 1,
-    pictures: int | None = None, finish: tuple[Stylizer, Sequence[FloatImage]] | None = None,
+    pictures: int | None = None, finish: tuple[Stylizer, Sequence[FloatImage], int] | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
 
@@ -191,7 +194,8 @@ def plan_pictures(
     pictures
         For an album: how many results there will be.
     finish
-        The stylizer of the finished size, and originals at it, no more than there are `contents`.
+        The stylizer of the finished size, originals at it, no more than there are `contents`, and how many
+        times the iterations of the others the first one has.
     """
     display.note("timing a few iterations ...")
     alone = later = 0.0
@@ -210,9 +214,11 @@ def plan_pictures(
     disk = count * _png_bytes(contents) * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0)
     largest = max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
     if finish is not None:
-        finisher, contents = finish
-        times = [_finishing_seconds(finisher, one, job.settings.finish_iterations) for one in contents]
-        seconds += sum(times) / len(times) * count
+        finisher, contents, first = finish
+        iterations = job.settings.finish_iterations
+        each = [_finishing_prices(finisher, one) for one in contents]
+        step, aiming = (sum(values) / len(each) for values in zip(*each, strict=True))
+        seconds += (step * (iterations + 1) + aiming) * count + step * iterations * (first - 1)
         largest = max(largest, *(finisher.evaluator.memory_of(*one.shape[:2]) for one in contents))
         disk += count * _png_bytes(contents) * (1.5 if frames else 1.0)
     memory = PROGRAM + largest

@@ -146,9 +146,12 @@ def finish_price(settings: JobSettings) -> float:
     return (settings.finish / settings.size) ** 2
 
 
-def finish_cost(settings: JobSettings) -> float:
-    """What it costs to finish a picture, in full-size iterations; 0 where none is finished."""
-    return (settings.finish_iterations + AIMING) * finish_price(settings)
+def finish_cost(settings: JobSettings, times: int = 1) -> float:
+    """What it costs to finish a picture with so many `times` the iterations, in full-size iterations.
+
+    It is 0 where none is finished.
+    """
+    return (settings.finish_iterations * times + AIMING) * finish_price(settings)
 
 
 def finishing_stylizer(
