@@ -103,6 +103,17 @@ class Evaluator:
             self._tiled = (height, width), build_minimizer(self._config, self._in_windows(height, width))
         return self._tiled[1]
 
+    def build(self, evaluate: Evaluate) -> Minimizer:
+        """A minimiser of another function of pictures, as the configuration asks for it."""
+        return build_minimizer(self._config, evaluate)
+
+    def holds(self, height: int, width: int, whole: tuple[int, int]) -> bool:
+        """Whether a window of a picture of the size `whole` is evaluated in one piece."""
+        if self._memory is None:
+            return True
+        inside = memory_of(self.backbone, self.objective.layers, height, width, self._history)
+        return inside + self._collected(*whole) <= self._memory
+
     def shrink(self, height: int, width: int) -> int:
         """Take half the memory from now on; gives the side of the windows.
 

@@ -65,12 +65,18 @@ class StyleTargets:
         self._last: tuple[Any, dict[str, Any]] | None = None
 
     def of(
-        self, content: FloatImage, level: int, look: Look, picture: FloatImage, renewal: int = 0
+        self,
+        content: FloatImage,
+        level: int,
+        look: Look,
+        picture: FloatImage,
+        renewal: int = 0,
+        seen: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Any]:
         """The target by layer for a content, scaled to a level of the pyramid, as `look` will have it.
 
         Without masks the styles are blended. With masks every style keeps its own description and place.
-        Statistics that match make them for `picture`.
+        Statistics that match make them for `picture`, of which the term is known to see `seen`, if given.
         """
         shares = look.shares(self._blend)
         shared = not (self._guided or self.statistic.matches)  # a clip's frames aim at the same
@@ -82,7 +88,8 @@ class StyleTargets:
             scene = Scene(self._described(level), shares, places, renewal=renewal)
             if self.statistic.matches:
                 own = self._content_maps(content)
-                seen = own if picture is content else self._seen(picture)
+                if seen is None:
+                    seen = own if picture is content else self._seen(picture)
                 scene = replace(scene, picture=seen, content=own, tones=self._tones(level, content))
             targets = self.statistic.targets(scene)
             self._last = (key, targets) if shared else None

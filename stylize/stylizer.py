@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from stylize.anchor import Anchor, check_anchor
 from stylize.backbone import Vgg19
@@ -20,6 +21,7 @@ from stylize.evaluator import Evaluator
 from stylize.look import PLAIN, Look, check_look
 from stylize.objective import Objective, build_objective, build_statistic
 from stylize.optimize import Minimum, Progress, Renewal, minimize
+from stylize.partial import PartialOptimizer, check_changing
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
 from stylize.result import Result, result_of, with_total
 from stylize.starts import start_picture
@@ -91,6 +93,7 @@ class Stylizer:
         self.objective: Objective = build_objective(config, temporal_weight, guided=guided)
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
+        self._partial = PartialOptimizer(self.evaluator, config.tolerance)
         self.guided = guided
         self.statistic = build_statistic(config)
         self.targets = self._aims(style_blend)
@@ -126,6 +129,7 @@ class Stylizer:
         iterations: int | None = None,
         callback: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
+        changing: NDArray[np.float32] | None = None,
     ) -> Result:
         """Stylize one picture.
 
@@ -147,6 +151,10 @@ class Stylizer:
         checkpoint
             Keep the state there from time to time, and when the callback ends the work by an exception; go
             on from what it holds. It must be of the same pictures and settings.
+        changing
+            Goes with `initial`: how far each pixel may differ from it, shape (H, W), in [0, 1]. Only windows
+            around those are evaluated where that is less work (:mod:`stylize.partial`), and nothing else
+            changes; otherwise everything is, and may.
 
         Raises
         ------
@@ -169,8 +177,14 @@ class Stylizer:
                 )
             check_anchor(anchor, content)
         check_look(look, content, len(self.styles), guided=self.guided)
+        check_changing(changing, initial, content)
         iterations = self.config.iterations if iterations is None else iterations
         height, width, _ = content.shape
+        if changing is not None and initial is not None:
+            aims = partial(self.targets, content, 0, anchor, look, initial)
+            result = self._partial.optimise(initial, changing, aims, iterations, callback)
+            if result is not None:
+                return result
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
         return self._coarse_to_fine(content, initial, anchor, look, shapes, iterations, callback, checkpoint)
 

@@ -71,17 +71,20 @@ class Targets:
         start: FloatImage | None = None,
         picture: FloatImage | None = None,
         renewal: int = 0,
+        seen: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Mapping[str, Any]]:
         """What each term aims at for a content, by term and layer.
 
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
         an anchor no pixel has a temporal weight. Flat parts are those of `start`, or else of the content.
-        Statistics that match do so for `picture`, or else the same; `renewal` counts how often before.
+        Statistics that match do so for `picture`, or else the same; `renewal` counts how often before. What
+        the terms see of that picture may be given as `seen`.
         """
         start = content if start is None else start
-        seen = start if picture is None else picture
+        picture = start if picture is None else picture
         targets: dict[str, Mapping[str, Any]] = {
-            name: style.of(content, level, look, seen, renewal) for name, style in self._style.items()
+            name: style.of(content, level, look, picture, renewal, seen and seen[name])
+            for name, style in self._style.items()
         }
         for term in self._evaluator.objective.terms:
             if term.name == "content":

@@ -48,6 +48,12 @@ def reach(layers: Sequence[str]) -> int:
     return pixels
 
 
+def pooled_by(layers: Sequence[str]) -> int:
+    """Pixels between the positions of the deepest of `layers`."""
+    down = _down_to(layers)
+    return 2 ** (block_of(down[-1]) - 1) if down else 1
+
+
 def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, history: int = 0) -> int:
     """About how many bytes one evaluation takes at this size, in one piece, with an optimiser's state.
 
@@ -113,7 +119,7 @@ def windows(height: int, width: int, side: int, layers: Sequence[str], grid: int
 
     Cores begin at multiples of `grid` and of all pooling steps.
     """
-    grain = max(grid, 2 ** (block_of(_down_to(layers)[-1]) - 1))
+    grain = max(grid, pooled_by(layers))
     margin = math.ceil(reach(layers) / grain) * grain
     core = max(2 * grain, side - 2 * margin)
     rows, columns = cores(height, core, grain), cores(width, core, grain)
@@ -191,14 +197,14 @@ class TiledNetwork:
 
         def add(number: Tensor, totals: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
             window = table[number]
-            seen = self._backbone.activations(_cut(image, window[:4]), self._layers)
+            seen = self._backbone.activations(cut(image, window[:4]), self._layers)
             added = []
             for (term, layer), total in zip(self._parts, totals, strict=True):
                 core, place, share = self._core(term, layer, seen[layer], window)
                 if term.pooled:
                     added.append(total + share * term.represent(core))
                 else:
-                    added.append(_put(total, place, term.represent(core)))
+                    added.append(put(total, place, term.represent(core)))
             return number + 1, added
 
         start = [self._zeros(term, layer, image.dtype) for term, layer in self._parts]
@@ -212,7 +218,7 @@ class TiledNetwork:
 
         def add(number: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
             window = table[number]
-            part = _cut(image, window[:4])
+            part = cut(image, window[:4])
             with tf.GradientTape() as tape:
                 tape.watch(part)
                 seen = self._backbone.activations(part, self._layers)
@@ -222,9 +228,9 @@ class TiledNetwork:
                     if term.pooled:
                         value += tf.reduce_sum(wanted * share * term.represent(core))
                     else:
-                        value += tf.reduce_sum(_cut(wanted, place) * term.represent(core))
+                        value += tf.reduce_sum(cut(wanted, place) * term.represent(core))
             found = tape.gradient(value, part)
-            return number + 1, _put(total, window[:4], _cut(total, window[:4]) + found)
+            return number + 1, put(total, window[:4], cut(total, window[:4]) + found)
 
         _, total = tf.while_loop(
             lambda number, _: number < self.count,
@@ -235,20 +241,7 @@ class TiledNetwork:
         return total
 
     def _core(self, term: Term, layer: str, value: Tensor, window: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The core of what a term sees of a window, its place in the whole map, its share of that."""
-        value, step = term.gridded(layer, value), term.spacing(layer)
-        place = tf.stack(
-            [
-                window[4] // step,
-                tf.where(window[5] == self._height, _pooled(self._height, step), window[5] // step),
-                window[6] // step,
-                tf.where(window[7] == self._width, _pooled(self._width, step), window[7] // step),
-            ]
-        )
-        offset = tf.stack([window[0], window[0], window[2], window[2]]) // step
-        positions = tf.cast((place[1] - place[0]) * (place[3] - place[2]), value.dtype)
-        total = _pooled(self._height, step) * _pooled(self._width, step)
-        return _cut(value, place - offset), place, positions / total
+        return core_of(term, layer, value, window, self._height, self._width)
 
     def _zeros(self, term: Term, layer: str, dtype: Any) -> Tensor:
         width, step = self._backbone.width_of(layer), term.spacing(layer)
@@ -258,17 +251,46 @@ class TiledNetwork:
         return tf.zeros((1, rows, columns, width), dtype)
 
 
-def _pooled(length: int, step: int) -> int:
+def core_of(
+    term: Term, layer: str, value: Tensor, window: Tensor, height: Any, width: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The core of what a term sees of a window, its place in the whole map, its share of that.
+
+    Parameters
+    ----------
+    value
+        The layer's activations in the window, shape (1, h, w, C).
+    window
+        Top, bottom, left, right of the window, and of its core, in pixels.
+    height, width
+        Of the whole picture.
+    """
+    value, step = term.gridded(layer, value), term.spacing(layer)
+    place = tf.stack(
+        [
+            window[4] // step,
+            tf.where(window[5] == height, _pooled(height, step), window[5] // step),
+            window[6] // step,
+            tf.where(window[7] == width, _pooled(width, step), window[7] // step),
+        ]
+    )
+    offset = tf.stack([window[0], window[0], window[2], window[2]]) // step
+    positions = tf.cast((place[1] - place[0]) * (place[3] - place[2]), value.dtype)
+    total = tf.cast(_pooled(height, step) * _pooled(width, step), value.dtype)
+    return cut(value, place - offset), place, positions / total
+
+
+def _pooled(length: Any, step: int) -> Any:
     """What is left of a side after pooling by `step`: an odd last row or column is pooled by itself."""
     return -(-length // step)
 
 
-def _cut(value: Tensor, place: Tensor) -> Tensor:
+def cut(value: Tensor, place: Tensor) -> Tensor:
     """Rows and columns of `value` from top to bottom and from left to right."""
     return value[:, place[0] : place[1], place[2] : place[3], :]
 
 
-def _put(value: Tensor, place: Tensor, part: Tensor) -> Tensor:
+def put(value: Tensor, place: Tensor, part: Tensor) -> Tensor:
     """`value` with `part` in the place of those rows and columns."""
     begin = tf.stack([0, place[0], place[2], 0])
     end = tf.stack([1, place[1], place[3], part.shape[3]])

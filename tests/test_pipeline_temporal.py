@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 from tiny_encoder import tiny_config, tiny_weights
 
-from pipeline.clip.temporal import StylizedFrame, TemporalModel, linked, stylize_frames
+from pipeline.clip.links import linked
+from pipeline.clip.temporal import StylizedFrame, TemporalModel, stylize_frames
 from pipeline.settings.job_settings import VideoSettings
 from stylize.anchor import Anchor
 from stylize.errors import ConfigError, ShapeError
 from stylize.look import Look
 from stylize.result import Result
 from stylize.stylizer import Stylizer
+from video.flow import Mask
 from video.images import FloatImage, from_uint8, to_uint8
 
 HEIGHT, WIDTH, STEP = 72, 96, 4
@@ -45,6 +47,7 @@ class Painter:
     """In place of a Stylizer: inverts what has no start, keeps what has one, remembers what it was given."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
+    changing: list[Mask | None] = field(default_factory=list)
     config: Any = field(default_factory=lambda: SimpleNamespace(iterations=80))
     temporal_weight: float = 1000.0
 
@@ -56,8 +59,11 @@ class Painter:
         anchor: Anchor | None,
         look: Look,
         iterations: int | None,
+        changing: Mask | None,
     ) -> Result:
-        self.calls.append({"initial": initial, "anchor": anchor, "look": look, "iterations": iterations})
+        call = {"initial": initial, "anchor": anchor, "look": look, "iterations": iterations}
+        self.calls.append(call)
+        self.changing.append(changing)
         picture = 1.0 - content if initial is None else initial
         return Result(picture, {"total": 1.0}, {"total": 2.0}, 1, 1, 0.0, "settled")
 
@@ -85,6 +91,26 @@ def test_a_frame_starts_from_the_one_before_moved_along() -> None:
 def test_pictures_are_what_a_file_would_keep() -> None:
     for one in painted(pan(), cuts="none")[0]:
         np.testing.assert_array_equal(one.picture, from_uint8(to_uint8(one.picture)))
+
+
+def test_only_what_shows_something_else_may_change() -> None:
+    """A square moves over a still scene: far from it everything starts from, and keeps, the last picture."""
+    frames = []
+    for step in range(FRAMES):
+        frame = scene(1)[:, :WIDTH].copy()
+        frame[30:42, 10 + STEP * step : 22 + STEP * step] = (1.0, 0.2, 0.1)
+        frames.append(frame)
+    painter = Painter()
+    made = list(stylize_frames(painter, frames, cuts="none"))  # type: ignore[arg-type]
+    assert painter.changing[0] is None
+    for before, call, changing in zip(made, painter.calls[1:], painter.changing[1:], strict=False):
+        assert changing is not None
+        assert changing[30:42, 14:22].min() == 1.0
+        assert changing[:, 70:].max() == 0.0
+        np.testing.assert_array_equal(call["initial"][:, 70:], before.picture[:, 70:])
+    every = Painter()
+    list(stylize_frames(every, frames, cuts="none", repaint="all"))  # type: ignore[arg-type]
+    assert every.changing == [None] * FRAMES
 
 
 @pytest.mark.parametrize("temporal", ["previous", "off"])

@@ -286,6 +286,33 @@ def test_later_frames_start_from_the_frame_before(
     assert not np.array_equal(stylized(tmp_path / "one.mp4")[0], stylized(whole)[2])
 
 
+def test_held_frames_are_kept_and_only_what_changes_is_made_anew(
+    style: Path, tmp_path: Path, interrupted: pytest.MonkeyPatch
+) -> None:
+    """Drawings on twos, with a square that moves: interrupted in the third, continued, and at once."""
+    drawn = np.full((6, 96, 128, 3), 90, np.uint8) + np.arange(96, dtype=np.uint8)[:, None, None]
+    for number, frame in enumerate(drawn):
+        left = 8 + 6 * (number // 2)
+        frame[20:32, left : left + 12] = (250, 40, 20)
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "128x96", "-r", "12", "-i", "pipe:0"]
+    clip = convert([*raw, "-c:v", "ffv1"], tmp_path / "drawn.mkv", stdin=drawn.tobytes())
+    more = ("--keep-run", "--size", "128")
+    assert deepfusion(*run(clip, style, tmp_path / "out.mp4", *more)).code == 130
+    assert len(stylized(tmp_path / "out.mp4")) == 4
+    interrupted.undo()
+    done(*run(clip, style, tmp_path / "out.mp4", *more))
+    made = stylized(tmp_path / "out.mp4")
+    for first, held in ((0, 1), (2, 3), (4, 5)):
+        assert np.array_equal(made[first], made[held])
+    for before, after in ((1, 2), (3, 4)):
+        assert not np.array_equal(made[before], made[after])
+        assert np.array_equal(made[before][:, 100:], made[after][:, 100:])
+    lines = (tmp_path / "out.mp4.run" / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["evaluations"] > 0 for line in lines] == [True, False] * 3
+    done(*run(clip, style, tmp_path / "whole.mp4", *more))
+    assert same(stylized(tmp_path / "whole.mp4"), made)
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 def test_a_progress_movie_shows_the_wanted_frame(
     suffix: str, clip: Path, style: Path, tmp_path: Path

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pipeline.clip.costs import FIRST
+from pipeline.clip.links import LinkedFrame
 from pipeline.clip.masks import marks_of_masks
 from pipeline.clip.motion import Picture, loosened
 from pipeline.clip.source import Clip, finished_like
-from pipeline.clip.temporal import LinkedFrame, Start, TemporalModel
+from pipeline.clip.temporal import Start, TemporalModel
 from pipeline.progress.display import Display
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import VideoSettings
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 
 
 Row = tuple[bytes | None, ...]
-
-FIRST = 3
-"""A shot's first frame gets so many times the iterations: all others go on from what it came to."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class FinishingModel(TemporalModel):
 
     Strokes come from the small frame, which is steady. What finishing has changed in the frame before is
     moved along the flow and added, and the frame is held to that: made anew it would boil. So it is carried
-    from frame to frame, and grows better by what each frame adds.
+    from frame to frame, and grows better by what each frame adds. What stands still stays as it is.
     """
 
     _own: Picture
@@ -112,10 +111,14 @@ class FinishingModel(TemporalModel):
             return Start(large, None, settings.finish_iterations * (FIRST if settings.follows_flow else 1))
         moved = anchor.weights[..., None] * (2.0 * anchor.picture - 1.0)
         initial = np.clip(large + moved, 0.0, 1.0)
+        changing = frame.changing if change == 0.0 else None
+        if changing is not None:
+            finished = self._finished()
+            initial = finished + changing[..., None] * (initial - finished)
         held = None
         if settings.anchor_weight > 0.0:
             held = loosened(replace(anchor, picture=initial), change)
-        return Start(initial, held, settings.finish_iterations)
+        return Start(initial, held, settings.finish_iterations, changing)
 
     def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
         """It is the turn of a frame that is finished; `own` reads the small one."""

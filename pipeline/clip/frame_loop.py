@@ -11,23 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
-from pipeline.clip.finishing import FIRST, Finish, FinishingModel
+from pipeline.clip.costs import FrameCosts
+from pipeline.clip.finishing import Finish, FinishingModel
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents
+from pipeline.clip.links import LinkedFrame, linked
 from pipeline.clip.masks import masks_of_clip
 from pipeline.clip.motion import SETTLING
 from pipeline.clip.source import Clip
-from pipeline.clip.temporal import LinkedFrame, TemporalModel, linked
+from pipeline.clip.temporal import Start, TemporalModel
 from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
 from pipeline.settings.job_settings import FINISHING, VideoSettings, mask_paths
-from pipeline.styling.factory import finish_cost, unit_cost
 from pipeline.styling.looks import Masks, look_of
 from pipeline.styling.one_picture import optimise, result_line
 
 if TYPE_CHECKING:
-    from stylize.config import StylizeConfig
+    from stylize.result import Result
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
 
@@ -175,8 +176,14 @@ class FrameLoop:
         shot: int = 0,
     ) -> Generator[_Seen, None, None]:
         """Frames with their masks, and the links of those that are wanted; `shot` of the shots are past."""
+        import numpy as np
+
+        last: Masks = ()
         for frame, planes in zip(linked(frames, self.settings, wanted), masks, strict=False):
             shot += frame.begins
+            if not all(map(np.array_equal, last, planes)):  # where the styles go has changed
+                frame = replace(frame, changing=None)
+            last = planes
             yield _Seen(frame, self.shots_before + shot, planes)
 
     def _one(self, seen: _Seen, sweep: int, before: int | None, work: Work) -> None:
@@ -192,12 +199,15 @@ class FrameLoop:
         start = self._model.start(
             frame, self._own(index, sweep), 0.0 if past_look is None else look_change(look, past_look)
         )
-        result = optimise(
-            self.stylizer, frame.content, self.settings, work, label,
-            self._snapshots(index, sweep), f"frame {index}", look,
-            initial=start.initial, anchor=start.anchor, laid_over=False, iterations=start.iterations,
-            finishing=sweep == FINISHING,
-        )  # fmt: skip
+        snapshots = self._snapshots(index, sweep)
+        if before is not None and start.stays and snapshots is None and self._may_stay(frame):
+            result = _as_before(start, self.finished[sweep, before])
+        else:
+            result = optimise(
+                self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
+                initial=start.initial, anchor=start.anchor, iterations=start.iterations,
+                changing=start.changing, laid_over=False, finishing=sweep == FINISHING,
+            )  # fmt: skip
         error = None
         if past_look is not None and sweep == self.settings.sweeps[-1]:
             shown = look.over(frame.content, from_uint8(to_uint8(result.picture)))  # as it will be saved
@@ -213,6 +223,13 @@ class FrameLoop:
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
         alone = frame.begins if sweep == FINISHING else start.initial is None
         work.move_to(done + self._costs.of_frame(sweep, alone=alone))
+
+    def _may_stay(self, frame: LinkedFrame) -> bool:
+        """Whether a frame in which nothing changes is the one before it, with what is kept of contents."""
+        import numpy as np
+
+        keeps = self.settings.preserve_color == "luminance" or bool(self.settings.mask_preserve)
+        return not keeps or np.array_equal(frame.content, self._model.last_content())
 
     def _label(self, index: int, sweep: int) -> str:
         """Where the job stands with a frame, for people."""
@@ -243,45 +260,13 @@ class FrameLoop:
         return self.store.snapshots / "frame" if wanted else None
 
 
-@dataclass(frozen=True)
-class FrameCosts:
-    """What a shot's first frame costs and each of its others, and to finish them, in full-size iterations."""
+def _as_before(start: Start, before: Frame) -> Result:
+    """What came of a frame in which nothing changes."""
+    from stylize.result import Result
 
-    alone: float
-    later: float
-    finish_alone: float = 0.0
-    finish: float = 0.0
-
-    @classmethod
-    def of(cls, config: StylizeConfig, settings: VideoSettings, size: tuple[int, int]) -> FrameCosts:
-        """The costs of frames of this (width, height)."""
-        alone = unit_cost(config, size[::-1])
-        later = float(settings.frame_iterations) if settings.steady else alone
-        first = FIRST if settings.follows_flow else 1
-        return cls(alone, later, finish_cost(settings, first), finish_cost(settings))
-
-    @property
-    def cut(self) -> float:
-        """What the frames of one shot cost more if they are two."""
-        return self.alone - self.later + self.finish_alone - self.finish
-
-    def of_frame(self, sweep: int, *, alone: bool) -> float:
-        """A frame in a pass."""
-        if sweep == FINISHING:
-            return self.finish_alone if alone else self.finish
-        return self.alone if alone else self.later
-
-    def together(self, count: int) -> float:
-        """So many frames of a single shot; each pass over a frame counts as one."""
-        return self.alone + self.later * (count - 1) if count else 0.0
-
-    def of_clip(self, count: int, passes: int) -> float:
-        """So many frames of a single shot, with everything that is done to them."""
-        return self.together(count * passes) + self.finished(count)
-
-    def finished(self, count: int) -> float:
-        """To finish so many frames of a single shot."""
-        return self.finish_alone + self.finish * (count - 1) if count else 0.0
+    assert start.initial is not None
+    losses = dict(before.losses)
+    return Result(start.initial, losses, losses, 0, 0, 0.0, "as before")
 
 
 def _read(path: Path) -> FloatImage:

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.finishing import FIRST, Finish, finish_of
-from pipeline.clip.frame_loop import FrameCosts, FrameLoop
+from pipeline.clip.costs import FIRST, FrameCosts
+from pipeline.clip.finishing import Finish, finish_of
+from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput

@@ -11,8 +11,9 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.clip.costs import FrameCosts
 from pipeline.clip.finishing import Finish, Row, columns_of, finish_of, marks_of
-from pipeline.clip.frame_loop import FrameCosts, FrameLoop
+from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.frames import FrameMade
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.clip.motion import FlowTracker, Link, MotionModel, Picture, loosened
+from pipeline.clip.links import LinkedFrame, linked
+from pipeline.clip.motion import MotionModel, Picture, loosened
 from pipeline.settings.job_settings import VideoSettings
 from stylize.errors import ConfigError, ShapeError
 from stylize.knobs import near_miss
@@ -18,28 +19,7 @@ if TYPE_CHECKING:
     from stylize.result import Result
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
-
-
-@dataclass(frozen=True)
-class LinkedFrame:
-    """A frame and how its content comes from those before it.
-
-    Attributes
-    ----------
-    index
-        Its number in the clip.
-    content
-        The original, shape (H, W, 3), float32 in [0, 1].
-    begins
-        A shot begins with it.
-    links
-        To the frames before it in its shot, the nearest first; none where they are not wanted.
-    """
-
-    index: int
-    content: FloatImage
-    begins: bool
-    links: tuple[Link, ...]
+    from video.flow import Mask
 
 
 @dataclass(frozen=True)
@@ -54,27 +34,19 @@ class Start:
         What it stays close to, and how closely at each pixel; None: to nothing.
     iterations
         The most it takes; None: like a single picture.
+    changing
+        How far each pixel may differ from `initial`, shape (H, W), in [0, 1]; None: all may.
     """
 
     initial: FloatImage | None = None
     anchor: Anchor | None = None
     iterations: int | None = None
+    changing: Mask | None = None
 
-
-def linked(
-    frames: Iterable[tuple[int, FloatImage, bool]],
-    settings: VideoSettings,
-    wanted: Callable[[int], bool] = lambda index: True,
-) -> Generator[LinkedFrame, None, None]:
-    """Link frames (number, content, whether a shot begins) to those before them, where it is `wanted`.
-
-    It needs no stylized frame, so it may run ahead of the optimisation.
-    """
-    tracker = FlowTracker(settings.long_term if settings.follows_flow else (1,), settings.flow_quality)
-    for index, content, begins in frames:
-        if begins:
-            tracker.begin_shot()
-        yield LinkedFrame(index, content, begins, tracker.look(content, wanted=wanted(index)))
+    @property
+    def stays(self) -> bool:
+        """Whether the start is what the frame will be."""
+        return self.changing is not None and not self.changing.any()
 
 
 class TemporalModel:
@@ -102,6 +74,10 @@ class TemporalModel:
         """The frame whose turn it was is finished; `picture` reads it as a continued job would."""
         self._motion.remember(frame.content, picture)
 
+    def last_content(self) -> FloatImage:
+        """The content of the frame before this one; there must be one."""
+        return self._motion.last()[0]
+
     def start(self, frame: LinkedFrame, own: Picture | None = None, change: float = 0.0) -> Start:
         """Where a frame starts.
 
@@ -124,7 +100,11 @@ class TemporalModel:
         if initial is None:
             return Start()
         held = None if anchor is None or settings.anchor_weight == 0.0 else loosened(anchor, change)
-        return Start(initial, held, self._limit(held))
+        changing = frame.changing if own is None and change == 0.0 else None
+        if changing is not None:
+            last = self._motion.last()[1]
+            initial = last + changing[..., None] * (initial - last)
+        return Start(initial, held, self._limit(held), changing)
 
     def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
         """The frame whose turn it is was finished by an earlier run: note what the next ones take from it."""
@@ -217,7 +197,8 @@ def stylize_frames(
     look
         Strength and shares of the styles; those of the stylizer if None.
     **settings
-        `temporal`, `frame_iterations`, `long_term`, `flow_quality`: as the options of `deepfusion video`.
+        `temporal`, `repaint`, `frame_iterations`, `long_term`, `flow_quality`: as the options of `deepfusion
+        video`.
 
     Yields
     ------
@@ -248,8 +229,9 @@ def stylize_frames(
         model.enter(frame)
         start = model.start(frame)
         result = stylizer.stylize(
-            frame.content, initial=start.initial, anchor=start.anchor, look=look, iterations=start.iterations
-        )
+            frame.content, initial=start.initial, anchor=start.anchor, look=look,
+            iterations=start.iterations, changing=start.changing,
+        )  # fmt: skip
         saved = from_uint8(to_uint8(result.picture))
         shown = look.over(frame.content, saved)
         error = model.error(frame, shown, look.over)
@@ -257,7 +239,7 @@ def stylize_frames(
         model.remember(frame, partial(_itself, saved))
 
 
-_TEMPORAL = ("temporal", "frame_iterations", "long_term", "flow_quality")
+_TEMPORAL = ("temporal", "repaint", "frame_iterations", "long_term", "flow_quality")
 
 
 def _chosen(stylizer: Stylizer, cuts: str | frozenset[int], settings: dict[str, Any]) -> VideoSettings:

@@ -64,6 +64,12 @@ class VideoSettings(JobSettings):
     temporal_weight: float = knob(
         1000.0, "How firmly a frame is held to the moved one before it (with --temporal flow).", minimum=0.0
     )
+    repaint: str = knob(
+        "changed",
+        "What of a frame is optimised (with --temporal flow): changed = what shows something else than "
+        "before, where that is less work, and the rest stays as it is; all = everything.",
+        choices=("changed", "all"),
+    )
     long_term: tuple[int, ...] = knob(
         (1,), "How many frames back to look for what is hidden in nearer ones, rising.", metavar="1,2,4"
     )
@@ -129,6 +135,11 @@ class VideoSettings(JobSettings):
                 raise ConfigError(f"{setting}: a {setting} is named twice; say all of it at once")
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
+
+    @property
+    def keeps_what_stays(self) -> bool:
+        """Whether a frame may keep what the one before it has where nothing has changed."""
+        return self.follows_flow and self.repaint == "changed"
 
     @property
     def cut_file(self) -> Path | None:

@@ -16,6 +16,9 @@ from pipeline.styling.factory import finish_price, named_start, unit_cost
 from pipeline.styling.looks import is_bare, preserved
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pipeline.montage.recorder import SnapshotRecorder
     from stylize.anchor import Anchor
     from stylize.checkpoint import Checkpoint
@@ -50,22 +53,24 @@ def optimise(
     anchor: Anchor | None = None,
     iterations: int | None = None,
     checkpoint: Path | None = None,
+    changing: NDArray[np.float32] | None = None,
     laid_over: bool = True,
     finishing: bool = False,
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
-    configuration says. The result is laid over the content as the look says, unless that is left to the
-    caller. `finishing` is done at the larger size, and goes on with the snapshots that there are. Where the
-    colours are to be kept, the work is done in grey. A signal that comes meanwhile stops it after the
-    iteration, with its state in the file `checkpoint`, from which it goes on.
+    configuration says. It differs from `initial` only where it is `changing`, if that is given. The result is
+    laid over the content as the look says, unless that is left to the caller. `finishing` is done at the
+    larger size, and goes on with the snapshots that there are. Where the colours are to be kept, the work is
+    done in grey. A signal that comes meanwhile stops it after the iteration, with its state in the file
+    `checkpoint`, from which it goes on.
     """
     from pipeline.progress.signals import check, patiently
 
     worked_on = _Originals(content, look, grey=settings.preserve_color == "luminance")
     if look.strength == 0.0 or is_bare(look):  # the content is the result: one evaluation finds that
-        look, initial, anchor = replace(look, strength=0.0), content, None
+        look, initial, anchor, changing = replace(look, strength=0.0), content, None, None
     if settings.engine == "hub":
         check()
         result = stylizer.quick_result(worked_on.content)
@@ -98,6 +103,7 @@ def optimise(
             iterations=iterations,
             callback=report,
             checkpoint=None if checkpoint is None else _keeper(checkpoint, work),
+            changing=changing,
         )
     if recorder is not None:
         recorder.finish(worked_on.finish(result.picture), result.losses)

@@ -1,6 +1,6 @@
 """How steady the ways to treat time are: clips, a still photo, known motion, a cut, and what the flow costs.
 
-    python scripts/bench/temporal.py MEDIA [--part clips still motion cut colors cost] [--sheet FOLDER]
+    python scripts/bench/temporal.py MEDIA [--part clips still motion cut colors cost camera] [--sheet FOLDER]
         [--backbone vgg19] [--size 256] [--temporal-weight W] [--clips NAME,CLIP/PAINTING] [--frames N]
 
 MEDIA has the folders videos/, photos/ and paintings/. clips: every clip in two paintings, its first 48 frames
@@ -8,9 +8,11 @@ or its first shot of 55, all modes from the same first frame with the same itera
 error (see video/metrics.py) of the frames as saved, against `off`, `previous` and the clip's own; --clips and
 --frames take less of them. still: 120 frames of one photo, as it is and with a camera's noise. motion: a pan,
 a zoom and an object that uncovers background, whose motion is known exactly. cut: the frame after a cut
-against a clip that starts there. colors: the flicker of a clip that keeps its own colours. cost: flow, masks
-and warping against a frame's optimisation at 512 px on the full network's shape. Convolutions of vgg19 are in
-bfloat16 where the hardware has it, also those that cost times. Exits 1 when a bar is missed.
+against a clip that starts there. camera: a piece of a twentieth of the area before what stands still, with
+everything made anew and with what has changed. colors: the flicker of a clip that keeps its own colours.
+cost: flow, masks and warping against a frame's optimisation at 512 px on the full network's shape.
+Convolutions of vgg19 are in bfloat16 where the hardware has it, also those that cost times. Exits 1 when a
+bar is missed.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
 from pipeline.styling.precision import is_mixed
 from scripts import tables
+from scripts.bench.temporal_camera import camera
 from scripts.bench.temporal_motion import motion
 from scripts.bench.temporal_shared import (
     CLIPS,
@@ -249,7 +252,10 @@ def at_least_two(text: str) -> int:
     return count
 
 
-PARTS = {"clips": clips, "still": still, "motion": motion, "cut": cut, "colors": colors, "cost": cost}
+PARTS = {
+    "clips": clips, "still": still, "motion": motion, "cut": cut, "camera": camera, "colors": colors,
+    "cost": cost,
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

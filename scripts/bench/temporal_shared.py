@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.clip.temporal import TemporalModel, linked
+from pipeline.clip.links import linked
+from pipeline.clip.temporal import TemporalModel
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_style
 from scripts.media import Media
@@ -153,6 +154,7 @@ def stylize_clip(
                 frame.content,
                 initial=frame.content if start.initial is None else start.initial,
                 anchor=start.anchor,
+                changing=start.changing,
                 iterations=settings.frame_iterations,
             )
         made.pictures.append(saved(result.picture))

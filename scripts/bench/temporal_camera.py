@@ -1,0 +1,124 @@
+"""The part `camera` of temporal.py: what a frame costs of which little changes, and what is lost by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.clip.links import linked
+from pipeline.clip.temporal import TemporalModel
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.styling.pictures import read_picture
+from scripts import tables
+from scripts.bench.temporal_shared import CONFIG, Asked, kept, meter_of, saved, write_sheet
+from stylize.types import FloatImage
+
+if TYPE_CHECKING:
+    from stylize.result import Result
+    from stylize.stylizer import Stylizer
+
+FRAMES, STEP = 8, 5
+AREA = 0.05
+TIME_BAR, LOSS_BAR = 0.25, 1.01
+WAYS = ("all", "changed")
+
+
+def camera(asked: Asked) -> bool:
+    """A still photo across which a piece of another moves, with everything made anew and with `changed`."""
+    contents = _contents(asked)
+    stylizer = asked.stylizer("vangogh-starry-night")
+    first = stylizer.stylize(contents[0])
+    made = {way: _Made(replace(asked.settings, repaint=way), first, stylizer) for way in WAYS}
+    for numbered in enumerate(contents):  # in turns: another job on the machine is to slow both
+        for one in made.values():
+            one.take(*numbered)
+    print()
+    tables.head(
+        "camera that stands", "seconds a frame", "of all", "evaluations a frame", "content + style, of all",
+        "warping error e-4", "pixels of the last frame that are the first's",
+    )  # fmt: skip
+    for way, one in made.items():
+        same = np.all(one.pictures[-1] == one.pictures[0], axis=-1).mean()
+        tables.row(
+            f"--repaint {way}", f"{one.seconds:.1f}", f"{one.seconds / made['all'].seconds:.3f}",
+            f"{one.evaluations:.1f}", f"{one.loss / made['all'].loss:.4f}",
+            f"{meter_of(contents, one.pictures)[0] * 1e4:.2f}", f"{same:.1%}",
+        )  # fmt: skip
+    write_sheet(asked, "camera", [contents[1::2], *(one.pictures[1::2] for one in made.values())])
+    errors = {way: meter_of(contents, one.pictures)[0] for way, one in made.items()}
+    everything, changed = made["all"], made["changed"]
+    return (
+        changed.seconds <= TIME_BAR * everything.seconds
+        and changed.loss <= LOSS_BAR * everything.loss
+        and errors["changed"] <= errors["all"]
+    )
+
+
+def _contents(asked: Asked) -> Sequence[FloatImage]:
+    """A photo with a piece of another, of a twentieth of its area, which goes to the right."""
+    room = read_picture(asked.media.photo("coffee"), asked.size, 64)
+    cat = read_picture(asked.media.photo("chelsea-cat"), asked.size, 64)
+    height, width, _ = room.shape
+    side = round(np.sqrt(AREA * height * width))
+    top, left = (height - side) // 2, width // 4
+    piece = cat[(cat.shape[0] - side) // 2 :, (cat.shape[1] - side) // 2 :][:side, :side]
+    frames = [room.copy() for _ in range(FRAMES)]
+    for number, frame in enumerate(frames):
+        frame[top : top + side, left + STEP * number : left + STEP * number + side] = piece
+    return frames
+
+
+@dataclass
+class _Made:
+    """Frames made one after another in one way, and what each of them but the first took."""
+
+    settings: VideoSettings
+    first: Result
+    stylizer: Stylizer
+    pictures: list[FloatImage] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._model = TemporalModel(self.settings, CONFIG.iterations)
+        self._waiting: list[tuple[int, FloatImage, bool]] = []
+        self._linked = linked(iter(self._next, None), self.settings)
+
+    def _next(self) -> tuple[int, FloatImage, bool] | None:
+        return self._waiting.pop() if self._waiting else None
+
+    def take(self, number: int, content: FloatImage) -> None:
+        """Make the next frame."""
+        self._waiting.append((number, content, number == 0))
+        began = time.perf_counter()
+        frame = next(self._linked)
+        self._model.enter(frame)
+        start, result = self._model.start(frame), self.first
+        if number > 0:
+            result = self.stylizer.stylize(
+                frame.content, initial=start.initial, anchor=start.anchor, iterations=start.iterations,
+                changing=start.changing,
+            )  # fmt: skip
+            self.times.append(time.perf_counter() - began)
+        self.pictures.append(saved(result.picture))
+        self.results.append(result)
+        self._model.remember(frame, kept(self.pictures[-1]))
+
+    @property
+    def seconds(self) -> float:
+        """The median over the frames; in the first of them the steps are compiled."""
+        return float(np.median(self.times[1:]))
+
+    @property
+    def evaluations(self) -> float:
+        """Mean evaluations a frame; those of parts see a window."""
+        return float(np.mean([one.evaluations for one in self.results[1:]]))
+
+    @property
+    def loss(self) -> float:
+        """Mean content and style loss of all frames but the first, found alike for all ways."""
+        return float(np.mean([one.losses["content"] + one.losses["style"] for one in self.results[1:]]))
