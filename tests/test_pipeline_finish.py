@@ -12,6 +12,7 @@ from conftest import FRAMES
 from pipeline_runs import QUICK, QUICK_CLIP, deepfusion, done, pixels, refused, sound_of, tree
 from video_clips import convert
 
+from pipeline.montage.snapshots import FINISHING, read_losses
 from stylize.stylizer import Stylizer
 from video.images import from_uint8, write_image
 from video.probe import probe
@@ -238,3 +239,12 @@ def test_a_plan_counts_the_finish(
     assert large["seconds"] - small["seconds"] > small["seconds"]
     assert large["disk"] > 2 * small["disk"]
     assert large["memory"] >= small["memory"]
+
+
+def test_a_movie_counts_on_where_a_picture_is_finished(pictures: Path, style: Path, tmp_path: Path) -> None:
+    job = ["image", pictures / "photo.png", "--style", style, *QUICK, *FINISH, "-o", tmp_path / "out.png"]
+    done(*job, "--keep-run", "--progress-movie", tmp_path / "movie.webp", "--movie-seconds", "0.5")
+    losses = read_losses(tmp_path / "out.png.run" / "snapshots" / "picture")
+    assert [(loss.iteration, loss.level) for loss in losses] == [
+        (0, 0), (1, 0), (2, 0), (3, FINISHING), (4, FINISHING), (5, FINISHING)
+    ]  # fmt: skip

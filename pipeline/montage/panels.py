@@ -104,7 +104,8 @@ class Growth:
         return resize_image(read_image(content_path(self._folder)), self._size)
 
     def _caption(self, counters: tuple[str, ...]) -> Caption:
-        levels, last = {loss.level for loss in self.losses}, self.losses[-1].iteration
+        levels = sorted({loss.level for loss in self.losses}, reverse=True)
+        last = self.losses[-1].iteration
         widest = max((self._counters(level, last) for level in levels), key=lambda forms: len(forms[0]))
         return Caption(self.title, counters, widest)
 
