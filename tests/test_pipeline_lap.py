@@ -143,7 +143,9 @@ def test_a_worker_makes_what_one_process_does(there: int, closed: Job, tmp_path:
     finished = tuple(Frame(**row) for row in rows[:there])
     files = tuple(closed.run.frames / one.file for one in finished)
     told: list[FrameMade] = []
-    worker = _ShotWorker(closed.settings, closed.clip, closed.timeline, closed.stylizer, None, closed.display)
+    worker = _ShotWorker(
+        closed.settings, closed.clip, closed.timeline, closed.stylizer, None, None, closed.display
+    )
     worker.do(ShotTask(shot, finished, files), lambda path: path, told.append)
     assert [(made.frame.sweep, made.frame.index) for made in told] == [
         (row["sweep"], row["index"]) for row in rows

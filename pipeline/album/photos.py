@@ -14,7 +14,8 @@ from pipeline.progress.display import Display, Work
 from pipeline.settings.input_files import as_sent, relocated, to_send, worker_inputs
 from pipeline.settings.job import Job, StyleSource
 from pipeline.settings.job_settings import mask_paths
-from pipeline.styling.factory import build_stylizer, unit_cost
+from pipeline.styling.factory import build_stylizer, finish_cost, finishing_stylizer, unit_cost
+from pipeline.styling.finishing import finished, large_of, together
 from pipeline.styling.looks import look_of, masks_of_picture, warn_of_empty
 from pipeline.styling.one_picture import optimise, result_line
 from pipeline.styling.pictures import exif_for, note_pages, read_picture
@@ -123,6 +124,12 @@ class AlbumSetup:
         return PhotoWorker(replace(self, weights=as_sent(self.weights)), places, display)
 
 
+def price_of(job: Job) -> float:
+    """What a photo costs, in full-size iterations."""
+    settings = job.settings
+    return unit_cost(job.stylize, (settings.size, settings.size)) + finish_cost(settings)
+
+
 class PhotoWorker:
     """Stylizes photos; keeps what is compiled, and the targets of the last style.
 
@@ -141,6 +148,7 @@ class PhotoWorker:
         self._setup, self._display, self._work, self._snapshots = setup, display, work, snapshots
         self._job = relocated(setup.job, places)
         self._stylizer: Stylizer | None = None
+        self._large: tuple[Stylizer, Stylizer] | None = None
         self._style: StyleSource | None = None
 
     def do(self, task: PhotoTask, places: Places, tell: Tell) -> None:
@@ -155,21 +163,38 @@ class PhotoWorker:
         masks = masks_of_picture([places(mask) for mask in task.masks], content, photo)
         look = look_of(settings, 1, masks)
         warn_of_empty(settings, look, task.masks, masks, photo, self._display)
-        price = unit_cost(self._job.stylize, (settings.size, settings.size))
+        large = large_of(photo, [places(mask) for mask in task.masks], content, settings, strict=False)
         with ExitStack() as stack:
-            work = self._work or stack.enter_context(self._display.work(price))
+            work = self._work or stack.enter_context(self._display.work(price_of(self._job)))
             folder = None
             if task.wants_snapshots:
                 base = self._snapshots or Path(
                     stack.enter_context(tempfile.TemporaryDirectory(prefix="photo-"))
                 )
                 folder = base / task.snapshots
-            result = optimise(stylizer, content, settings, work, task.label, folder, unit.photo.name, look)
+            told = work, task.label, folder, unit.photo.name
+            result = optimise(stylizer, content, settings, *told, look, laid_over=large is None)
+            if large is not None:
+                finisher = self._finisher(
+                    replace(unit.style, path=places(unit.style.path)), content, stylizer
+                )
+                done = finished(result.picture, large, finisher, settings, *told)
+                result = together(done, result.evaluations, result.seconds)
             data = encode_image(unit.output, result.picture, exif=exif_for(photo, settings))
             if folder is not None and self._snapshots is None:
                 tell(Kept.of(folder))
         text = f"{task.label}{result_line(result)}"
         tell(PhotoMade(data, result.losses, result.evaluations, result.seconds, text))
+
+    def _finisher(self, style: StyleSource, content: FloatImage, small: Stylizer) -> Stylizer:
+        """The stylizer of a style at the finished size; the last one where it goes with `small`."""
+        setup = self._setup
+        if self._large is None or self._large[0] is not small:
+            self._large = small, finishing_stylizer(
+                self._job, (style,), self._job.settings.finish, setup.weights, self._display,
+                content if setup.palette is None else setup.palette, small,
+            )  # fmt: skip
+        return self._large[1]
 
     def _stylizer_for(self, style: StyleSource, content: FloatImage) -> Stylizer:
         """The stylizer of a style; the last one where it will do."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.album.journal import finished_units, has_common_palette, name_of, unit_keys
 from pipeline.album.ledger import AlbumBook, PhotoMade
-from pipeline.album.photos import AlbumSetup, PhotoTask, PhotoWorker
+from pipeline.album.photos import AlbumSetup, PhotoTask, PhotoWorker, price_of
 from pipeline.album.units import StyledPhoto, captions_of, common_palette, plan_units
 from pipeline.errors import PipelineError, UsageError
 from pipeline.montage.contact_sheet import Cell, Small, small
@@ -26,7 +26,8 @@ from pipeline.steps.estimate import Plan, plan_pictures
 from pipeline.steps.finish import make_contact_sheet, make_movie, save_settings
 from pipeline.steps.outlook import Outlook
 from pipeline.steps.rehearsal import outputs_of
-from pipeline.styling.factory import build_stylizer, on_network, unit_cost
+from pipeline.styling.factory import build_stylizer, finishing_stylizer, on_network
+from pipeline.styling.finishing import large_of
 from pipeline.styling.looks import mask_files
 from pipeline.styling.pictures import note_styles, read_picture
 from pipeline.workers.driver import do_by_workers
@@ -139,7 +140,7 @@ def _do(
     display: Display,
 ) -> None:  # fmt: skip
     """Stylize the photos, here or by workers."""
-    price = unit_cost(setup.job.stylize, (setup.job.settings.size, setup.job.settings.size))
+    price = price_of(setup.job)
     total = price * len(tasks)
     known = {name_of(task.unit, setup.job.output): task for task in tasks}
 
@@ -179,16 +180,23 @@ def _plan(
 
     if not units:
         return Plan("album", str(job.output), 0, 0, 0, weights.name, 0.0, 0, 0, display.warnings)
-    contents = []
+    contents, larger = [], []
     for unit in units[:: max(1, len(units) // 3)]:
         try:
             contents.append(read_picture(unit.photo, job.settings.size, job.stylize.minimum_side))
+            large = large_of(unit.photo, (), contents[-1], job.settings, strict=False)
+            larger += [] if large is None else [large.content]
         except (VideoError, PipelineError) as error:
             display.warn(str(error))
     if not contents:
         raise UsageError(f"{job.content}: of the photos tried none can be read ({display.warnings[-1]})")
     stylizer = build_stylizer(job, (units[0].style,), job.settings.size, weights, display, offline=offline)
-    plan = plan_pictures(job, stylizer, contents[:3], display, pictures=len(units))
+    finish = None
+    if larger:
+        styles, palette = (units[0].style,), contents[0]
+        finisher = finishing_stylizer(job, styles, job.settings.finish, weights, display, palette, stylizer)
+        finish = finisher, larger[:3], 1
+    plan = plan_pictures(job, stylizer, contents[:3], display, pictures=len(units), finish=finish)
     if staff is not None:
         times = [(plan.seconds - plan.start_up) / len(units)] * len(units)
         plan = plan.with_workers(forecast(staff, times, "photos", plan.start_up), staff.neighbours)

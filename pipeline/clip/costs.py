@@ -1,30 +1,57 @@
-"""What the frames of a clip cost, for the time that is left and for who does what."""
+"""What the frames of a clip cost, for its progress and for who shares the work out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.settings.job_settings import VideoSettings
-from pipeline.styling.factory import unit_cost
+from pipeline.settings.job_settings import FINISHING, VideoSettings
+from pipeline.styling.factory import finish_cost, unit_cost
 
 if TYPE_CHECKING:
     from stylize.config import StylizeConfig
 
 
+FIRST = 3
+"""To be finished, a shot's first frame gets so many times the iterations: all others go on from it."""
+
+
 @dataclass(frozen=True)
 class FrameCosts:
-    """What a shot's first frame costs, and each of its others, in full-size iterations."""
+    """What a shot's first frame costs and each of its others, and to finish them, in full-size iterations."""
 
     alone: float
     later: float
+    finish_alone: float = 0.0
+    finish: float = 0.0
 
     @classmethod
     def of(cls, config: StylizeConfig, settings: VideoSettings, size: tuple[int, int]) -> FrameCosts:
         """The costs of frames of this (width, height)."""
         alone = unit_cost(config, size[::-1])
-        return cls(alone, float(settings.frame_iterations) if settings.steady else alone)
+        later = float(settings.frame_iterations) if settings.steady else alone
+        first = FIRST if settings.follows_flow else 1
+        return cls(alone, later, finish_cost(settings, first), finish_cost(settings))
+
+    @property
+    def cut(self) -> float:
+        """What the frames of one shot cost more if they are two."""
+        return self.alone - self.later + self.finish_alone - self.finish
+
+    def of_frame(self, sweep: int, *, alone: bool) -> float:
+        """A frame in a pass."""
+        if sweep == FINISHING:
+            return self.finish_alone if alone else self.finish
+        return self.alone if alone else self.later
 
     def together(self, count: int) -> float:
         """So many frames of a single shot; each pass over a frame counts as one."""
         return self.alone + self.later * (count - 1) if count else 0.0
+
+    def of_clip(self, count: int, rounds: int) -> float:
+        """So many frames of a single shot, optimised so often in all, and finished."""
+        return self.together(rounds) + self.finished(count)
+
+    def finished(self, count: int) -> float:
+        """To finish so many frames of a single shot."""
+        return self.finish_alone + self.finish * (count - 1) if count else 0.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,33 +13,26 @@ from typing import TYPE_CHECKING
 
 from pipeline.background import ahead
 from pipeline.clip.costs import FrameCosts
+from pipeline.clip.finishing import Finish, FinishingModel
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents, read_frame
 from pipeline.clip.lap import LAP, lap_of, lap_sweep, leads_on, rounds, share_of_own
-from pipeline.clip.links import LinkedFrame, linked
-from pipeline.clip.masks import masks_of_clip
+from pipeline.clip.motion import Picture
+from pipeline.clip.seen import Seen, decoded
+from pipeline.clip.seen import seen as seen_of
 from pipeline.clip.source import Clip
 from pipeline.clip.temporal import TemporalModel, as_before
 from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
-from pipeline.settings.job_settings import VideoSettings, mask_paths
-from pipeline.styling.looks import Masks, look_of
+from pipeline.settings.job_settings import FINISHING, VideoSettings, mask_paths
+from pipeline.styling.looks import look_of
 from pipeline.styling.one_picture import optimise, result_line
 
 if TYPE_CHECKING:
     from stylize.look import Look
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A frame as it comes out of the clip, in a shot counted from 1, with its masks."""
-
-    frame: LinkedFrame
-    shot: int
-    masks: Masks
 
 
 @dataclass
@@ -70,6 +63,10 @@ class FrameLoop:
         The clip is all of the job's, and so may be a loop.
     name
         What the clip is a part of the job's as, for people; empty: it is all of it.
+    finish
+        Brings the frames to a larger size when all passes are done, if they are to be.
+    sweep
+        The number of the pass that goes through the clip as it is decoded.
     """
 
     settings: VideoSettings
@@ -84,62 +81,69 @@ class FrameLoop:
     shots_before: int = 0
     closes: bool = True
     name: str = ""
+    finish: Finish | None = None
+    sweep: int = 1
     _contents: KeptContents = field(init=False)
     _model: TemporalModel = field(init=False)
     _costs: FrameCosts = field(init=False)
-    _last: deque[_Seen] = field(init=False)
+    _last: deque[Seen] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._model = TemporalModel(self.settings, self.stylizer.config.iterations)
+        kind = FinishingModel if self.sweep == FINISHING else TemporalModel
+        self._model = kind(self.settings, self.stylizer.config.iterations)
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
         self._costs = FrameCosts.of(self.stylizer.config, self.settings, self.clip.size)
         self._last = deque(maxlen=max(self.settings.long_term))
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
-        count = rounds(self.settings, len(self.clip.indices), closes=self.closes)
-        with self.display.work(self._costs.together(count)) as work:
-            work.begin_at(self._costs.together(min(count, len(self.finished))))
+        frames = len(self.clip.indices)
+        count = rounds(self.settings, frames, closes=self.closes)
+        there = Counter(sweep == FINISHING for sweep, _ in self.finished)
+        with self.display.work(self._costs.of_clip(frames, count)) as work:
+            done = self._costs.together(min(count, there[False])) + self._costs.finished(there[True])
+            work.begin_at(done)
             shots = self._first_pass(work)
             for sweep in range(2, self.settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)
             if self.settings.loop and self.closes and shots and not self._lap(shots, work):
-                work.grow(
-                    self._costs.later * (rounds(self.settings, len(self.clip.indices), closes=False) - count)
-                )
+                work.grow(self._costs.later * (rounds(self.settings, frames, closes=False) - count))
+            if self.finish is not None:
+                self._finishing(self.finish, shots)._first_pass(work)
+
+    def _finishing(self, finish: Finish, shots: list[list[int]]) -> FrameLoop:
+        """Goes through the same shots again at the larger size."""
+        clip = finish.clip_like(self.clip, frozenset(shot[0] for shot in shots))
+        stylizer = finish.stylizer(self.stylizer)
+        return replace(self, clip=clip, stylizer=stylizer, finish=None, sweep=FINISHING)
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
         shots: list[list[int]] = []
-        with closing(ahead(self._decoded())) as frames:
+        with closing(ahead(decoded(self.clip, self.settings, self.shots_before, self.display))) as frames:
             for seen in frames:
                 frame, index = seen.frame, seen.frame.index
                 self._model.enter(frame)
                 if frame.begins:
                     shots.append([])
                 shots[-1].append(index)
-                if self.settings.passes > 1 or (self.settings.loop and len(shots[0]) <= LAP + 1):
+                if self._is_kept(len(shots[0])):
                     self._contents.keep(index, frame.content, seen.masks)
-                if (1, index) in self.finished:
-                    self._model.follow(frame)
-                    self.made(FrameMade(self.finished[1, index], frame.begins, found=True))
+                if (self.sweep, index) in self.finished:
+                    self._model.pass_over(frame, self._own(index, self.sweep))
+                    self.made(FrameMade(self.finished[self.sweep, index], frame.begins, found=True))
                 else:
-                    if frame.begins and len(shots) > 1:
-                        work.grow(self._costs.alone - self._costs.later)
-                    self._one(seen, 1, None if frame.begins else (1, index - 1), work)
-                self._remember(seen, 1)
+                    if frame.begins and len(shots) > 1 and self.sweep == 1:
+                        work.grow(self._costs.cut)
+                    self._one(seen, self.sweep, None if frame.begins else (self.sweep, index - 1), work)
+                self._remember(seen, self.sweep)
         return shots
 
-    def _decoded(self) -> Generator[_Seen, None, None]:
-        """The clip's frames with their links; no frame is waited for."""
-        from video.scenes import with_shot_starts
-
-        with (
-            closing(self.clip.contents(self.display)) as frames,
-            closing(masks_of_clip(self.settings, self.clip)) as masks,
-        ):
-            yield from self._linked(with_shot_starts(frames, self.clip.cuts), masks)
+    def _is_kept(self, place: int) -> bool:
+        """Whether the decoded frame is kept, which is at that place of the first shot, or after it."""
+        lap = self.settings.loop and place <= LAP + 1
+        return self.sweep == 1 and (self.settings.passes > 1 or lap)
 
     def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
@@ -147,7 +151,7 @@ class FrameLoop:
         order = shot if sweep % 2 else shot[::-1]
         contents = ((index, self._contents.content(index), index == order[0]) for index in order)
         masks = (self._contents.masks(index) for index in order)
-        again = self._linked(contents, masks, number - 1)
+        again = seen_of(contents, masks, self.settings, self.shots_before + number - 1)
         with closing(ahead(again)) as frames:
             for seen in frames:
                 self._model.enter(seen.frame)
@@ -174,7 +178,7 @@ class FrameLoop:
             ((index, self._contents.content(index), False) for index in lap),
         )
         masks = chain((seen.masks for seen in past), (self._contents.masks(index) for index in lap))
-        with closing(ahead(self._linked(contents, masks))) as frames:
+        with closing(ahead(seen_of(contents, masks, self.settings, self.shots_before))) as frames:
             for place, seen in enumerate(frames, start=-len(past)):
                 self._model.enter(seen.frame)
                 if place < 0:
@@ -183,7 +187,7 @@ class FrameLoop:
                 share = share_of_own(place, len(lap) - 1)
                 if (sweep, seen.frame.index) in self.finished:
                     if share == 0.0:
-                        self._model.follow(seen.frame)
+                        self._model.pass_over(seen.frame, None)
                     self.made(FrameMade(self.finished[sweep, seen.frame.index], begins=False, found=True))
                 elif place < len(lap) - 1:
                     self._one(seen, sweep, before, work, share)
@@ -193,29 +197,15 @@ class FrameLoop:
                 self._remember(seen, sweep)
         return True
 
-    def _remember(self, seen: _Seen, sweep: int) -> None:
+    def _remember(self, seen: Seen, sweep: int) -> None:
         """A frame is finished: the next ones come from it."""
         if seen.frame.begins:
             self._last.clear()
         self._last.append(replace(seen, frame=replace(seen.frame, links=())))
         self._model.remember(seen.frame, partial(read_frame, self.store.frame_path(seen.frame.index, sweep)))
 
-    def _linked(
-        self, frames: Iterable[tuple[int, FloatImage, bool]], masks: Iterable[Masks], shot: int = 0
-    ) -> Generator[_Seen, None, None]:
-        """Frames with their links and masks; `shot` of the shots are past."""
-        import numpy as np
-
-        last: Masks = ()
-        for frame, planes in zip(linked(frames, self.settings), masks, strict=False):
-            shot += frame.begins
-            if not all(map(np.array_equal, last, planes)):  # where the styles go has changed
-                frame = replace(frame, changing=None)
-            last = planes
-            yield _Seen(frame, self.shots_before + shot, planes)
-
     def _one(
-        self, seen: _Seen, sweep: int, before: tuple[int, int] | None, work: Work, share: float | None = None
+        self, seen: Seen, sweep: int, before: tuple[int, int] | None, work: Work, share: float | None = None
     ) -> None:
         """Stylize and commit a frame; `before` is the pass and number of the one it follows in its shot."""
         from video.images import from_uint8, to_uint8, write_image
@@ -224,9 +214,9 @@ class FrameLoop:
         label = self._label(index, sweep)
         look = self._look(seen)
         past_look = None if before is None else self.timeline.at(before[1], seen.shot)
-        own = partial(read_frame, self.store.frame_path(index, sweep - 1))
+        own = None if share == 0.0 else self._own(index, sweep)
         change = 0.0 if past_look is None else look_change(look, past_look)
-        start = self._model.start(frame, None if sweep == 1 or share == 0.0 else own, change, share)
+        start = self._model.start(frame, own, change, share)
         snapshots = self._snapshots(index, sweep)
         if before is not None and snapshots is None and self._model.stays(frame, start):
             result = as_before(start, self.finished[before])
@@ -234,22 +224,24 @@ class FrameLoop:
             result = optimise(
                 self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
                 initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                changing=start.changing, laid_over=False,
+                changing=start.changing, laid_over=False, finishing=sweep == FINISHING,
             )  # fmt: skip
         error = None
-        if before is not None and sweep >= self.settings.passes:
+        if before is not None and sweep in self.settings.last_sweeps:
             error = self._error(seen, from_uint8(to_uint8(result.picture)), before)  # as it will be saved
         path = self.store.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
         made = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
-            previous=self._hash(before), own=self._hash((sweep - 1, index)), error=error,
+            previous=self._hash(before if self.settings.steady else None),
+            own=self._hash((self._earlier(sweep), index)), error=error,
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
-        work.move_to(done + (self._costs.alone if start.initial is None else self._costs.later))
+        alone = frame.begins if sweep == FINISHING else start.initial is None
+        work.move_to(done + self._costs.of_frame(sweep, alone=alone))
 
-    def _meet(self, seen: _Seen, sweep: int, before: tuple[int, int]) -> None:
+    def _meet(self, seen: Seen, sweep: int, before: tuple[int, int]) -> None:
         """The frame where the laps meet is the first lap's; its error to the one before it is new."""
         from video.images import write_whole
 
@@ -264,16 +256,17 @@ class FrameLoop:
         self.finished[sweep, index] = made
         self.made(FrameMade(made, begins=False))
 
-    def _look(self, seen: _Seen) -> Look:
+    def _look(self, seen: Seen) -> Look:
         """The look of a frame."""
         at = self.timeline.at(seen.frame.index, seen.shot)
         return look_of(self.settings, len(self.stylizer.styles), seen.masks, at)
 
-    def _error(self, seen: _Seen, picture: FloatImage, before: tuple[int, int]) -> float | None:
+    def _error(self, seen: Seen, picture: FloatImage, before: tuple[int, int]) -> float | None:
         """The warping error between a frame, saved as `picture`, and the one before it, as both are shown."""
         shown = self._look(seen).over(seen.frame.content, picture)
         past = self.timeline.at(before[1], seen.shot)
-        return self._model.error(seen.frame, shown, past.over, backward=self.settings.passes % 2 == 0)
+        backward = before[0] != FINISHING and self.settings.passes % 2 == 0
+        return self._model.error(seen.frame, shown, past.over, backward=backward)
 
     def _label(self, index: int, sweep: int) -> str:
         """Where the job stands with a frame, for people."""
@@ -281,15 +274,23 @@ class FrameLoop:
         number = indices.index(index) + 1 if index in indices else index + 1
         label = f"{self.name and self.name + '  '}frame {number}/{len(indices)}  "
         if sweep > self.settings.passes:
-            return f"closing the loop  {label}"
+            return f"{'finishing' if sweep == FINISHING else 'closing the loop'}  {label}"
         return label if self.settings.passes == 1 else f"pass {sweep}/{self.settings.passes}  {label}"
+
+    def _earlier(self, sweep: int) -> int:
+        """The pass before this one; 0 if there is none."""
+        return self.settings.passes if sweep == FINISHING else sweep - 1
+
+    def _own(self, index: int, sweep: int) -> Picture | None:
+        """Reads what the pass before has made of a frame."""
+        earlier = self._earlier(sweep)
+        return partial(read_frame, self.store.frame_path(index, earlier)) if earlier else None
 
     def _hash(self, frame: tuple[int, int] | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""
-        if frame is None or frame[0] == 0 or not self.settings.steady:
-            return ""
-        return self.finished[frame].sha256
+        return "" if frame is None or frame[0] == 0 else self.finished[frame].sha256
 
     def _snapshots(self, index: int, sweep: int) -> Path | None:
         """Where the snapshots of a frame go, if they are wanted of it."""
-        return self.store.snapshots / "frame" if index == self.movie_frame and sweep == 1 else None
+        wanted = index == self.movie_frame and sweep in (1, FINISHING)
+        return self.store.snapshots / "frame" if wanted else None

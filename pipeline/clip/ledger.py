@@ -41,7 +41,8 @@ class ClipBook:
     def say_what_is_there(self, clip: Clip) -> None:
         """Tell of what an earlier run has finished, and of what is damaged."""
         if self.frames:
-            count = max(len(self.frames), rounds(self._settings, len(clip.indices)))
+            finished = len(clip.indices) if self._settings.finish else 0
+            count = max(len(self.frames), rounds(self._settings, len(clip.indices)) + finished)
             self._display.note(
                 f"continuing: {len(self.frames)} of {count} frames are finished already (in {self._run.path})"
             )
@@ -69,7 +70,7 @@ class ClipBook:
             self._display.detail(made.text)
         elif frame.sweep == 1:
             self._report.skipped += 1
-        if frame.sweep >= self._settings.passes:
+        if frame.sweep in self._settings.last_sweeps:
             ended = Ended(
                 f"frame {frame.index}", self._run.frames / frame.file, frame.losses, frame.evaluations,
                 frame.seconds, frame.error, made.begins, made.found, frame.index,
@@ -85,7 +86,8 @@ class ClipBook:
     def has_all(self, indices: range, *, closes: bool) -> bool:
         """Whether all passes over the frames of a shot are finished, and the lap where it `closes` a loop."""
         settings = self._settings
-        wanted = {(sweep, index) for index in indices for sweep in range(1, settings.passes + 1)}
+        sweeps = {*range(1, settings.passes + 1), *settings.last_sweeps[:1]}
+        wanted = {(sweep, index) for index in indices for sweep in sweeps}
         if settings.loop and closes:
             wanted |= {(lap_sweep(settings), index) for index in lap_of(settings, indices)[1]}
         return wanted <= self.frames.keys()

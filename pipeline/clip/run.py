@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.costs import FrameCosts
+from pipeline.clip.costs import FIRST, FrameCosts
+from pipeline.clip.finishing import Finish, finish_of
 from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.lap import check_loop, lap_length, rounds, several_shots
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
 from pipeline.clip.shots import ClipSetup, do_shots, find_shots
-from pipeline.clip.source import Clip, open_clip
+from pipeline.clip.source import Clip, finished_like, open_clip
 from pipeline.clip.timeline import Timeline, missing_shot, timeline_of
 from pipeline.errors import UsageError
 from pipeline.montage.contact_sheet import evenly
@@ -68,8 +70,9 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             build_stylizer, job, job.styles, max(clip.size), weights, display,
             palette=palette, offline=options.offline,
         )  # fmt: skip
+        finish = finish_of(job, clip, weights, display, palette)
         if options.dry_run:
-            return _plan(job, settings, clip, make(), first(), staff, display)
+            return _plan(job, settings, clip, make(), first(), finish, staff, display)
         report = begun(job, weights, display)
         with run_of(job, weights, options, outputs_of(job, options), report, display) as run:
             book = ClipBook(run, settings, report, display)
@@ -79,8 +82,11 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 there = dict(book.frames)
                 display.outlook = Outlook(job, display)
                 stylizer = make()
-                warn_of_excess(stylizer, clip.size[1], clip.size[0], settings.memory, display)
-                FrameLoop(settings, clip, timeline, stylizer, run, there, book.take, display, shown).run()
+                width, height = finish.size if finish else clip.size
+                warn_of_excess(stylizer, height, width, settings.memory, display)
+                FrameLoop(
+                    settings, clip, timeline, stylizer, run, there, book.take, display, shown, finish=finish
+                ).run()
             else:
                 setup = ClipSetup(
                     job, clip, timeline, weights, palette, shown, run.path, staff.neighbours, options.offline
@@ -110,23 +116,31 @@ def _pictures(timeline: Timeline, clip: Path, book: ClipBook, display: Display) 
 
 def _plan(
     job: Job, settings: VideoSettings, clip: Clip, stylizer: Stylizer, first: FloatImage,
-    staff: Staff | None, display: Display,
+    finish: Finish | None, staff: Staff | None, display: Display,
 ) -> Plan:  # fmt: skip
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
     share = settings.memory / (staff.neighbours if staff else 1)
-    warn_of_excess(stylizer, clip.size[1], clip.size[0], share, display)
+    width, height = finish.size if finish else clip.size
+    warn_of_excess(stylizer, height, width, share, display)
+    finished = None
+    if finish is not None:
+        large = _first_frame(replace(clip, size=finish.size), display, nearly=True)
+        finished = finish.stylizer(stylizer), [large], FIRST if settings.follows_flow else 1
     plan = plan_pictures(
         job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
-        sweeps=settings.passes, again=lap_length(len(clip.indices)) if settings.loop else 0,
+        sweeps=settings.passes, again=lap_length(len(clip.indices)) if settings.loop else 0, finish=finished,
     )  # fmt: skip
     plan.fine_contrast = expected(job.styles, settings.style_scale)
     if staff is not None:
         display.note("looking for shots ...")
         prices = FrameCosts.of(job.stylize, settings, clip.size)
         shots = find_shots(clip, display)
-        costs = [prices.together(rounds(settings, len(shot.marks), closes=shot.whole)) for shot in shots]
-        whole = prices.together(rounds(settings, len(clip.indices)))
+        costs = [
+            prices.of_clip(len(shot.marks), rounds(settings, len(shot.marks), closes=shot.whole))
+            for shot in shots
+        ]
+        whole = prices.of_clip(len(clip.indices), rounds(settings, len(clip.indices)))
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan
@@ -157,7 +171,9 @@ def _check(
     note_styles(job.styles, display)
     display.detail(f"ffmpeg {find_ffmpeg().version}, {find_ffmpeg().path}")
     clip = open_clip(job.content, settings, job.stylize.minimum_side)
-    output = ClipOutput(job.output, clip, crf=settings.crf, overwrite=options.overwrite)
+    output = ClipOutput(
+        job.output, finished_like(clip, settings), crf=settings.crf, overwrite=options.overwrite
+    )
     for note in clip.source.notes:
         display.warn(note)
     output.rehearse(display)

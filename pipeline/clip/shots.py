@@ -7,17 +7,18 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clip.costs import FrameCosts
+from pipeline.clip.finishing import Finish, Row, columns_of, finish_of, marks_of
 from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.frames import FrameMade
 from pipeline.clip.lap import rounds
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks
-from pipeline.clip.source import Clip
+from pipeline.clip.source import Clip, finished_like
 from pipeline.clip.timeline import Timeline
 from pipeline.errors import PipelineError
 from pipeline.progress.display import Display, Work
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 class Shot:
     """A shot of a clip: its number from 1, its first frame, the marks of its frames and their masks.
 
-    The only shot of a clip is `whole`.
+    The only shot of a clip is `whole`. `finish` are the marks of the frames and of each mask at the size that
+    it is finished at.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Shot:
     marks: tuple[bytes, ...]
     mask_marks: tuple[tuple[bytes, ...], ...] = ()
     whole: bool = False
+    finish: tuple[tuple[bytes, ...], ...] = ()
 
     @property
     def name(self) -> str:
@@ -71,11 +74,11 @@ def find_shots(
     from video.scenes import with_shot_starts
 
     number, start = 0, clip.wanted.start
-    rows: list[tuple[bytes | None, ...]] = []
+    rows: list[Row] = []
 
     def shot(*, ends: bool = False) -> Shot:
-        own, *others = ([mark for mark in column if mark is not None] for column in zip(*rows, strict=True))
-        return Shot(number, start, tuple(own), tuple(map(tuple, others)), whole=ends and number == 1)
+        own, *others = columns_of(rows)
+        return Shot(number, start, own, tuple(others), whole=ends and number == 1)
 
     with closing(clip.contents(display)) as contents:
         frames = with_shot_starts(contents, clip.cuts)
@@ -88,6 +91,18 @@ def find_shots(
     if rows:
         number += 1
         yield shot(ends=True)
+
+
+def _marked_shots(settings: VideoSettings, clip: Clip, display: Display) -> Generator[Shot, None, None]:
+    """The shots with all marks that a worker needs."""
+    with (
+        closing(marks_of_masks(settings, clip)) as masks,
+        closing(find_shots(clip, display, masks)) as shots,
+        closing(marks_of(finished_like(clip, settings), settings, display)) as large,
+    ):
+        for shot in shots:
+            rows = islice(large, len(shot.marks) if settings.finish else 0)
+            yield replace(shot, finish=columns_of(rows))
 
 
 @dataclass(frozen=True)
@@ -167,7 +182,8 @@ class ClipSetup:
             job, job.styles, max(clip.size), as_sent(self.weights), display,
             palette=self.palette, offline=self.offline, neighbours=self.neighbours,
         )  # fmt: skip
-        return _ShotWorker(job.settings, clip, self.timeline, stylizer, self.movie_frame, display)
+        finish = finish_of(job, clip, as_sent(self.weights), display, self.palette)
+        return _ShotWorker(job.settings, clip, self.timeline, stylizer, finish, self.movie_frame, display)
 
 
 def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, display: Display) -> None:
@@ -182,7 +198,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     assert isinstance(settings, VideoSettings)
     costs = FrameCosts.of(job.stylize, settings, clip.size)
     setup = setup.absolute()
-    total = costs.together(rounds(settings, len(clip.indices), closes=False))
+    total = costs.of_clip(len(clip.indices), rounds(settings, len(clip.indices), closes=False))
     known: dict[str, Shot] = {}
     complete: list[Shot] = []
 
@@ -192,14 +208,12 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         return ShotTask(shot, tuple(there), tuple(files))
 
     def units(work: Work) -> Generator[Unit, None, None]:
-        with (
-            closing(marks_of_masks(settings, clip)) as masks,
-            closing(find_shots(clip, display, masks)) as shots,
-        ):
+        with closing(_marked_shots(settings, clip, display)) as shots:
             for shot in shots:
                 known[shot.name] = shot
-                cost = costs.together(rounds(settings, len(shot.marks), closes=shot.whole))
-                work.grow(cost - total if shot.whole else (costs.alone - costs.later) * (shot.number > 1))
+                count = len(shot.marks)
+                cost = costs.of_clip(count, rounds(settings, count, closes=shot.whole))
+                work.grow(cost - total if shot.whole else costs.cut * (shot.number > 1))
                 if book.has_all(shot.indices, closes=shot.whole):
                     complete.append(shot)
                     work.grow(-cost)
@@ -231,6 +245,7 @@ class _ShotWorker:
     clip: Clip
     timeline: Timeline
     stylizer: Stylizer
+    finish: Finish | None
     movie_frame: int | None
     display: Display
 
@@ -255,6 +270,7 @@ class _ShotWorker:
             loop = FrameLoop(
                 settings, clip, self.timeline, self.stylizer, store, there, made, self.display,
                 movie_frame=self.movie_frame, shots_before=shot.number - 1, closes=shot.whole, name=shot.name,
+                finish=self.finish and replace(self.finish, marks=shot.finish),
             )  # fmt: skip
             loop.run()
             for kept in sorted(store.snapshots.glob("*")):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UsageError
 from pipeline.progress.display import Display
 from pipeline.settings.job_settings import VideoSettings
+from pipeline.styling.finishing import too_small
 
 if TYPE_CHECKING:
     from stylize.types import FloatImage
@@ -136,6 +137,22 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     if settings.cut_file is not None:
         cuts = read_cuts(settings.cut_file, wanted.indices(source.frames))
     return Clip(source, wanted, size, cuts)
+
+
+def finished_like(clip: Clip, settings: VideoSettings) -> Clip:
+    """The clip at the size that its frames are finished at; itself where they are not.
+
+    Raises
+    ------
+    UsageError
+        If the clip has fewer pixels.
+    """
+    source, path = clip.source, clip.source.path
+    if not settings.finish:
+        return clip
+    if settings.finish > max(source.width, source.height):
+        raise too_small(path, source.width, source.height, settings.finish)
+    return replace(clip, size=frame_size(path, source, settings.finish, 1))
 
 
 def frame_size(path: Path, source: ClipInfo | FrameFolder, longer: int, minimum_side: int) -> tuple[int, int]:

@@ -66,9 +66,9 @@ class TemporalModel:
         if frame.begins:
             self._motion.begin_shot()
 
-    def follow(self, frame: LinkedFrame) -> None:
-        """The frame whose turn it is was finished before."""
-        if self._settings.follows_flow:
+    def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
+        """The frame whose turn it is was finished by an earlier run: note what the next ones take from it."""
+        if own is None and self._settings.follows_flow:
             self._motion.follow(frame.content, frame.links)
 
     def remember(self, frame: LinkedFrame, picture: Picture) -> None:
@@ -120,6 +120,10 @@ class TemporalModel:
             initial = last + changing[..., None] * (initial - last)
         return Start(initial, held, self._limit(held), changing)
 
+    def last(self) -> tuple[FloatImage, FloatImage]:
+        """Content and stylized picture of the frame before; there must be one."""
+        return self._motion.last()
+
     def error(
         self,
         frame: LinkedFrame,
@@ -141,7 +145,7 @@ class TemporalModel:
 
         if not frame.links:
             return None
-        past = past_shown(*self._motion.last())
+        past = past_shown(*self.last())
         there, back = frame.links[0].found
         if backward:
             return warping_error(shown, past, there, back)

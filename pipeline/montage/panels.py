@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.montage.captions import Caption
 from pipeline.montage.layouts import Area, Captioned, Size, fitted_size, grid_layout
-from pipeline.montage.snapshots import Loss, Snapshot, content_path, read_losses, style_paths
+from pipeline.montage.snapshots import FINISHING, Loss, Snapshot, content_path, read_losses, style_paths
 from video.images import FloatImage, read_image, resize_image
 
 TEMPER = 0.7
@@ -104,13 +104,16 @@ class Growth:
         return resize_image(read_image(content_path(self._folder)), self._size)
 
     def _caption(self, counters: tuple[str, ...]) -> Caption:
-        widest = self._counters(max(loss.level for loss in self.losses), self.losses[-1].iteration)
+        levels = sorted({loss.level for loss in self.losses}, reverse=True)
+        last = self.losses[-1].iteration
+        widest = max((self._counters(level, last) for level in levels), key=lambda forms: len(forms[0]))
         return Caption(self.title, counters, widest)
 
     def _counters(self, level: int, iteration: int) -> tuple[str, ...]:
         """Forms of decreasing length; the first one says the level, where there are several."""
         short = f"iteration {iteration}"
-        return f"level {level}, {short}" if self._levels else short, short, str(iteration)
+        named = "finishing" if level == FINISHING else f"level {level}"
+        return f"{named}, {short}" if self._levels else short, short, str(iteration)
 
 
 def originals(snapshots: Sequence[Snapshot], rooms: tuple[Size, Size]) -> list[Panel]:

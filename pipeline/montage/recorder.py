@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.montage.contact_sheet import evenly
 from pipeline.montage.snapshots import (
     CONTENT_FILE,
+    FINISHING,
     LOSSES_FILE,
     SNAPSHOTS_FILE,
     STYLE_FILES,
@@ -64,6 +65,8 @@ class SnapshotRecorder:
     resume
         Leave what is there of the iterations before the first one that is reported: the optimisation goes
         on where an earlier run stopped.
+    finishing
+        The picture is brought to a larger size: leave all that is there of its optimisation, and count on.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class SnapshotRecorder:
         content: FloatImage | None = None,
         styles: Sequence[FloatImage] = (),
         resume: bool = False,
+        finishing: bool = False,
     ) -> None:
         self.folder, self.title = Path(folder), title
         self.count = 0
@@ -86,10 +90,11 @@ class SnapshotRecorder:
         self._last_picture: FloatImage | None = None
         self._evaluations, self._seconds = 0, 0.0
         self._level_start = self._due = 0
-        self._resume = resume
+        self._resume, self._finishing = resume or finishing, finishing
+        self._before = Loss(0, 0, 0.0, {})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not resume:
+            if not self._resume:
                 self._remove_all_but(frozenset())
             for path in (*self.folder.glob(CONTENT_FILE), *self.folder.glob(STYLE_FILES)):
                 path.unlink()
@@ -119,6 +124,9 @@ class SnapshotRecorder:
             snapshots, losses = read_snapshots(self.folder), read_losses(self.folder)
         except UsageError:
             snapshots, losses = [], []
+        if self._finishing:
+            self._before = ([self._before] + [one for one in losses if one.level != FINISHING])[-1]
+            iteration += self._before.iteration + 1
         snapshots = [one for one in snapshots if one.iteration < iteration and one.path.is_file()]
         try:
             self._remove_all_but(frozenset(one.file for one in snapshots))
@@ -142,6 +150,9 @@ class SnapshotRecorder:
         if self._resume:
             self._resume = False
             self._take_over(progress.iteration)
+        if self._finishing:
+            after = self._before.iteration + 1 + progress.iteration
+            progress = replace(progress, iteration=after, level=FINISHING)
         if self._last is None or progress.level != self._last.level:
             self._level_start = self._due = progress.iteration
         self._last = Loss(progress.iteration, progress.level, progress.loss, dict(progress.terms))

@@ -30,6 +30,8 @@ CONTENT_FILE = "content.png"
 
 STYLE_FILES = "style-*.png"
 
+FINISHING = -1
+
 _Record = TypeVar("_Record")
 
 
@@ -54,7 +56,8 @@ class Snapshot:
     size
         Its width and height; those of the pyramid's coarse levels are smaller.
     iteration, level
-        Finished iterations over all levels, and the pyramid's level; 0 is full size.
+        Finished iterations over all levels, and the pyramid's level; 0 is full size, and `FINISHING` a larger
+        size at which the picture was finished.
     loss, terms
         The objective and its weighted terms.
     evaluations, seconds

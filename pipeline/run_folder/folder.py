@@ -22,6 +22,7 @@ from pipeline.run_folder.differences import difference, network_of
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
+from pipeline.settings.job_settings import FINISHING
 from video.drives import remove
 from video.names import beside
 
@@ -82,7 +83,8 @@ def is_kept(path: Path) -> bool:
 
 def frame_name(index: int, sweep: int) -> str:
     """The name of a frame's file by its number in the source and the pass that makes it."""
-    return f"{index:06d}.png" if sweep == 1 else f"{index:06d}-pass{sweep}.png"
+    made = {1: "", FINISHING: "-finished"}.get(sweep, f"-pass{sweep}")
+    return f"{index:06d}{made}.png"
 
 
 def content_name(index: int) -> str:
@@ -200,14 +202,12 @@ class RunFolder:
             if frame is not None:
                 latest[frame.sweep, frame.index] = frame
         found: dict[tuple[int, int], Frame] = {}
+        whole: set[str] = set()
         for sweep, index in sorted(latest, key=lambda key: (key[0], key[1] * _direction(key[0], lap))):
             frame = latest[sweep, index]
-            before = found.get((sweep, index - _direction(sweep, lap)))
-            if before is None and sweep == lap:
-                before = _end_of(sweep - 1, found, _direction(sweep, lap))
-            earlier = found.get((sweep - 1, index))
-            if _linked(frame.previous, before) and _linked(frame.own, earlier) and self._is_whole(frame):
+            if {frame.previous, frame.own} - {""} <= whole and self._is_whole(frame):
                 found[sweep, index] = frame
+                whole.add(frame.sha256)
         self.damaged = len(latest) - len(found) + self._journal.dropped
         return found
 
@@ -282,14 +282,3 @@ def _frame_of(entry: dict[str, Any]) -> Frame | None:
 def _direction(sweep: int, lap: int) -> int:
     """1 for a pass from a shot's first frame to its last, -1 for one back."""
     return 1 if (sweep - (sweep == lap)) % 2 else -1
-
-
-def _end_of(sweep: int, found: dict[tuple[int, int], Frame], direction: int) -> Frame | None:
-    """The frame that a pass over a clip of one shot came to last."""
-    indices = [index for one, index in found if one == sweep]
-    return found[sweep, max(indices) if direction > 0 else min(indices)] if indices else None
-
-
-def _linked(wanted: str, found: Frame | None) -> bool:
-    """Whether a frame still stands on the one it came from."""
-    return not wanted or (found is not None and found.sha256 == wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stylize.errors import ConfigError
 from stylize.knobs import check_knobs, knob
 
 
@@ -13,6 +14,20 @@ class JobSettings:
 
     size: int = knob(
         512, "Longer side of the result in pixels; a smaller original is not enlarged.", minimum=16
+    )
+    finish: int = knob(
+        0,
+        "Longer side of the finished result: what was optimised at --size is enlarged with the original's "
+        "edges, and then optimised at this size for a few iterations, which give it the painting's own "
+        "texture; much quicker than all of it at that size. At most the original's own size. 0 = not.",
+        minimum=0,
+    )
+    finish_iterations: int = knob(
+        6,
+        "Iterations of that last optimisation. The first frame of a shot, from which the others go on, has "
+        "three times as many.",
+        minimum=1,
+        maximum=1000,
     )
     backbone: str = knob(
         "vgg19",
@@ -108,3 +123,10 @@ class JobSettings:
 
     def __post_init__(self) -> None:
         check_knobs(self)
+        if self.finish and self.finish <= self.size:
+            raise ConfigError(
+                f"finish: {self.finish} must be larger than size, which is {self.size}; to have all of it "
+                f"optimised at {self.finish}, give that as the size"
+            )
+        if self.finish and self.engine != "optimize":
+            raise ConfigError(f"finish: is an optimisation; leave it out with engine {self.engine}")

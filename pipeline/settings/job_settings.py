@@ -16,6 +16,10 @@ from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.knobs import Knob, details_of, knob, knobs_of
 
+FINISHING = 99
+"""The number of the last pass over a clip, at the finished size; odd as those that go forward, and over all
+others."""
+
 LONGEST_TERM = 32
 """Frames that are kept in memory for the flow, at the most."""
 
@@ -136,6 +140,11 @@ class VideoSettings(JobSettings):
                 raise ConfigError(f"{setting}: a {setting} is named twice; say all of it at once")
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
+        if self.loop and self.finish:
+            raise ConfigError(
+                "finish: frames of a loop are not brought to another size; leave out loop or finish, "
+                f"or make it with size {self.finish}"
+            )
         if self.loop and not self.follows_flow:
             other = f"engine {self.engine}" if self.engine != "optimize" else f"temporal {self.temporal}"
             raise ConfigError(f"loop: the end leads into the beginning with temporal flow, not with {other}")
@@ -149,6 +158,13 @@ class VideoSettings(JobSettings):
     def cut_file(self) -> Path | None:
         """The file of frame numbers that says where shots begin, if one is given."""
         return cut_file(self.cuts)
+
+    @property
+    def last_sweeps(self) -> tuple[int, ...]:
+        """The numbers of the passes whose frames are shown: the last one, and what a loop adds to it."""
+        if self.finish:
+            return (FINISHING,)
+        return (self.passes, self.passes + 1) if self.loop else (self.passes,)
 
     @property
     def anchor_weight(self) -> float:

@@ -140,6 +140,33 @@ def seconds_per_iteration(stylizer: Stylizer, content: FloatImage) -> tuple[list
     return prices[::-1], max(0.0, compiling)
 
 
+def _finishing_prices(stylizer: Stylizer, content: FloatImage) -> tuple[float, float]:
+    """Seconds of an iteration at the finished size, and to find what is aimed at there.
+
+    They are timed at no more than `_TIMED_SIDE`.
+    """
+    from stylize.pyramid import rescale
+
+    height, width = content.shape[:2]
+    least = max(_TIMED_SIDE / max(height, width), stylizer.config.minimum_side / min(height, width))
+    scale = min(1.0, least)
+    scaled = rescale(content, round(height * scale), round(width * scale))
+    look = stylizer.everywhere(scaled)
+    stamps: list[Progress] = []
+    stylizer.stylize(scaled, initial=scaled, look=look, iterations=_TIMED_ITERATIONS, callback=stamps.append)
+    began = time.perf_counter()
+    stylizer.targets(scaled.copy(), look=look, start=scaled, renewal=1)
+    aiming = time.perf_counter() - began
+    price = (stamps[-1].seconds - stamps[-2].seconds) * stylizer.evaluator.overlap(height, width)
+    return price / scale**2, aiming / scale**2
+
+
+def _png_bytes(pictures: Sequence[FloatImage]) -> float:
+    """What such a picture takes as PNG."""
+    height, width = pictures[0].shape[:2]
+    return width * height * 3 * _PNG_SHARE
+
+
 def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
     """Seconds of one renewal of the targets, where the statistic of style renews them."""
     if not stylizer.statistic.renewed:
@@ -152,7 +179,7 @@ def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
 def plan_pictures(
     job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
     frames: int | None = None, later_iterations: int = 0, sweeps: int = 1, again: int = 0,
-    pictures: int | None = None,
+    pictures: int | None = None, finish: tuple[Stylizer, Sequence[FloatImage], int] | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
 
@@ -168,6 +195,9 @@ def plan_pictures(
         For a clip: how many frames are done once more, because it is a loop.
     pictures
         For an album: how many results there will be.
+    finish
+        The stylizer of the finished size, originals at it, no more than there are `contents`, and how many
+        times the iterations of the others the first one has.
     """
     display.note("timing a few iterations ...")
     alone = later = 0.0
@@ -183,10 +213,18 @@ def plan_pictures(
     count = frames if frames is not None else (pictures or len(contents))
     seconds = alone + later * (count * sweeps + again - 1) if later_iterations else alone * count
     seconds += start_up
+    disk = _png_bytes(contents) * (count * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0) + 2.0 * again)
+    largest = max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
+    if finish is not None:
+        finisher, contents, first = finish
+        iterations = job.settings.finish_iterations
+        each = [_finishing_prices(finisher, one) for one in contents]
+        step, aiming = (sum(values) / len(each) for values in zip(*each, strict=True))
+        seconds += (step * (iterations + 1) + aiming) * count + step * iterations * (first - 1)
+        largest = max(largest, *(finisher.evaluator.memory_of(*one.shape[:2]) for one in contents))
+        disk += count * _png_bytes(contents) * (1.5 if frames else 1.0)
+    memory = PROGRAM + largest
     height, width = contents[0].shape[:2]
-    each = width * height * 3 * _PNG_SHARE
-    memory = PROGRAM + max(stylizer.evaluator.memory_of(*content.shape[:2]) for content in contents)
-    disk = each * (count * (1.5 + 2.0 * (sweeps > 1) if frames else 1.0) + 2.0 * again)
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,
         max(memory, peak()), round(disk), display.warnings, start_up=start_up,

@@ -11,6 +11,7 @@ from pipeline.background import Beside
 from pipeline.errors import UsageError
 from pipeline.machine import device, has_idle_card, load_tensorflow
 from pipeline.progress.display import Display
+from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.job import Job, StyleSource
 from pipeline.settings.job_settings import VideoSettings, mask_paths
 from pipeline.styling.pictures import pictures_of, read_style
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
+
+
+AIMING = 4.0
+"""What it costs to begin at the finished size, in iterations there: what is aimed at, found once."""
 
 
 def on_network(job: Job, display: Display) -> tuple[Job, Weights]:
@@ -134,6 +139,30 @@ def named_start(stylizer: Stylizer, content: FloatImage) -> FloatImage | None:
 def unit_cost(config: StylizeConfig, shape: tuple[int, ...]) -> float:
     """What a picture from its own start costs, in full-size iterations: a level down costs a quarter."""
     return sum(float(config.iterations * 4.0**-level) for level in range(levels_of(config, shape)))
+
+
+def finish_price(settings: JobSettings) -> float:
+    """What an iteration at the finished size costs, in full-size iterations."""
+    return (settings.finish / settings.size) ** 2
+
+
+def finish_cost(settings: JobSettings, times: int = 1) -> float:
+    """What it costs to finish a picture with so many `times` the iterations, in full-size iterations.
+
+    It is 0 where none is finished.
+    """
+    return (settings.finish_iterations * times + AIMING) * finish_price(settings)
+
+
+def finishing_stylizer(
+    job: Job, styles: tuple[StyleSource, ...], longer: int, weights: Weights, display: Display,
+    palette: FloatImage | None, like: Stylizer,
+) -> Stylizer:  # fmt: skip
+    """The stylizer of pictures at the finished size, whose longer side has so many pixels.
+
+    Strokes keep their part of the picture: the style pictures grow with it, as far as files have detail.
+    """
+    return build_stylizer(job, styles, longer, weights, display, palette=palette, like=like)
 
 
 def levels_of(config: StylizeConfig, shape: tuple[int, ...]) -> int:

@@ -12,13 +12,14 @@ from pipeline.progress.display import Work
 from pipeline.progress.events import Begun, Iterated
 from pipeline.progress.wording import counted
 from pipeline.settings.common_settings import JobSettings
-from pipeline.styling.factory import named_start, unit_cost
+from pipeline.styling.factory import finish_price, named_start, unit_cost
 from pipeline.styling.looks import is_bare, preserved
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipeline.montage.recorder import SnapshotRecorder
     from stylize.anchor import Anchor
     from stylize.checkpoint import Checkpoint
     from stylize.look import Look
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from stylize.types import FloatImage
 
 
-def follow(work: Work, label: str) -> Callable[[Progress], None]:
-    """A callback that moves the bar by every iteration and tells where the job stands."""
+def follow(work: Work, label: str, price: float = 1.0) -> Callable[[Progress], None]:
+    """A callback that moves the bar by every iteration, of this price, and tells where the job stands."""
 
     def report(progress: Any) -> None:
         text = f"{label}iteration {progress.iteration}/{progress.iterations}  loss {progress.loss:.4g}"
-        work.advance(4.0**-progress.level if progress.iteration else 0.0, text)
+        work.advance(price * 4.0**-progress.level if progress.iteration else 0.0, text)
 
     return report
 
@@ -54,14 +55,16 @@ def optimise(
     checkpoint: Path | None = None,
     changing: NDArray[np.float32] | None = None,
     laid_over: bool = True,
+    finishing: bool = False,
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
     configuration says. It differs from `initial` only where it is `changing`, if that is given. The result is
-    laid over the content as the look says, unless that is left to the caller. Where the colours are to be
-    kept, the work is done in grey. A signal that comes meanwhile stops it after the iteration, with its state
-    in the file `checkpoint`, from which it goes on.
+    laid over the content as the look says, unless that is left to the caller. `finishing` is done at the
+    larger size, and goes on with the snapshots that there are. Where the colours are to be kept, the work is
+    done in grey. A signal that comes meanwhile stops it after the iteration, with its state in the file
+    `checkpoint`, from which it goes on.
     """
     from pipeline.progress.signals import check, patiently
 
@@ -79,11 +82,8 @@ def optimise(
     work.watchers.tell(Begun(title, content))
     recorder = None
     if snapshots is not None:
-        from pipeline.montage.recorder import SnapshotRecorder
-
-        styles = styles_of(stylizer, look)
-        recorder = SnapshotRecorder(snapshots, title=title, content=content, styles=styles, resume=resumed)
-    show = follow(work, label)
+        recorder = _recorder(snapshots, title, content, styles_of(stylizer, look), resumed, finishing)
+    show = follow(work, label, finish_price(settings) if finishing else 1.0)
 
     def report(progress: Progress) -> None:
         check()
@@ -108,6 +108,16 @@ def optimise(
     if recorder is not None:
         recorder.finish(worked_on.finish(result.picture), result.losses)
     return replace(result, picture=worked_on.finish(result.picture, laid_over))
+
+
+def _recorder(
+    folder: Path, title: str, content: FloatImage, styles: list[FloatImage], resumed: bool, finishing: bool
+) -> SnapshotRecorder:
+    from pipeline.montage.recorder import SnapshotRecorder
+
+    return SnapshotRecorder(
+        folder, title=title, content=content, styles=styles, resume=resumed, finishing=finishing
+    )
 
 
 class _Originals:
