@@ -30,7 +30,7 @@ settings.load_profile("suite")
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A moving clip of 6 frames at 24000/1001 a second, 64x48, with a track of sound."""
-    pictures = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=24000/1001"]
+    pictures = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=24000/1001,scroll=horizontal=0.0625"]
     sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=1"]
     codecs = ["-t", "0.25", "-pix_fmt", "yuv420p", "-c:a", "aac"]
     return convert([*pictures, *sound, *codecs], tmp_path_factory.mktemp("clip") / "clip.mp4")
