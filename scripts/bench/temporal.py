@@ -1,6 +1,6 @@
 """How steady the ways to treat time are: clips, a still photo, known motion, a cut, and what the flow costs.
 
-    python scripts/bench/temporal.py MEDIA [--part clips still motion cut camera colors cost cases]
+    python scripts/bench/temporal.py MEDIA [--part clips still motion cut camera colors cost cases long]
         [--sheet FOLDER] [--backbone vgg19] [--size 256] [--temporal-weight W]
         [--clips NAME,CLIP/PAINTING] [--frames N]
 
@@ -10,10 +10,10 @@ error (see video/metrics.py) of the frames as saved, against `off`, `previous` a
 --frames take less of them. still: 120 frames of one photo, as it is and with a camera's noise. motion: a pan,
 a zoom and an object that uncovers background, whose motion is known exactly. cut: the frame after a cut
 against a clip that starts there. camera: a piece of a twentieth of the area before what stands still, with
-everything made anew and with what has changed. colors: the flicker of a clip that keeps its own colours.
-cost: flow, masks and warping against a frame's optimisation at 512 px on the full network's shape.
-Convolutions of vgg19 are in bfloat16 where the hardware has it, also those that cost times. Exits 1 when a
-bar is missed.
+everything made anew and with what has changed. cases: what flow cannot follow, before and after it. long: a
+shot of 300 frames. colors: the flicker of a clip that keeps its own colours. cost: flow, masks and warping
+against a frame's optimisation at 512 px on the full network's shape. Convolutions of vgg19 are in bfloat16
+where the hardware has it, also those that cost times. Exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ import argparse
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,7 +30,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from pipeline.clip.motion import FlowTracker, MotionModel
 from pipeline.machine import load_tensorflow
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
@@ -41,6 +37,8 @@ from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.bench.temporal_camera import camera
 from scripts.bench.temporal_cases import cases
+from scripts.bench.temporal_cost import cost
+from scripts.bench.temporal_long import long
 from scripts.bench.temporal_motion import motion
 from scripts.bench.temporal_shared import (
     CLIPS,
@@ -49,7 +47,6 @@ from scripts.bench.temporal_shared import (
     Asked,
     Stylized,
     clips_named,
-    kept,
     meter_of,
     run_command,
     saved,
@@ -60,14 +57,12 @@ from scripts.bench.temporal_shared import (
 )
 from scripts.media import Media, clip_frames
 from stylize.colors import grey
-from stylize.layers import LAYERS, block_of
 from stylize.types import FloatImage
-from stylize.weights import WIDTHS, Weights, load_weights
+from stylize.weights import WIDTHS, load_weights
 from video.images import read_image
 
 PREVIOUS_BAR, FLOOR_BAR, LOSS_BAR = 0.4, 1.5, 1.01
 STILL_FRAMES, PSNR_BAR, BRIGHTNESS_BAR = 120, 38.0, 0.005
-COST_BAR = 0.05
 
 
 def clips(asked: Asked) -> bool:
@@ -194,58 +189,6 @@ def chroma(picture: FloatImage) -> FloatImage:
     return picture - grey(picture)
 
 
-@dataclass
-class _Timer:
-    seconds: float = 0.0
-
-    def __call__(self, work: Callable[[], object]) -> None:
-        began = time.perf_counter()
-        work()
-        self.seconds += time.perf_counter() - began
-
-
-def cost(asked: Asked) -> bool:
-    """Flow, masks and warping of a frame at 512 px against its iterations on the full network's shape."""
-    settings = asked.settings
-    contents = clip_frames(asked.media.video("flower"), "0:6", 512)
-    stylizer = replace(asked, weights=_full_shape()).stylizer("vangogh-starry-night", 512)
-    tracker = FlowTracker(settings.long_term, settings.flow_quality)
-    model = MotionModel(max(settings.long_term))
-
-    def guide(content: FloatImage) -> object:
-        return model.guide(content, tracker.look(content))
-
-    model.remember(contents[0], kept(contents[0]))
-    guide(contents[0])
-    flow, frame = _Timer(), _Timer()
-    for content in contents[1:]:
-        flow(partial(guide, content))
-        model.remember(content, kept(content))
-    start, anchor = model.guide(contents[-1], tracker.look(contents[-1]))
-    optimise = partial(stylizer.stylize, contents[-1], initial=start, anchor=anchor)
-    optimise(iterations=2)
-    frame(partial(optimise, iterations=settings.frame_iterations))
-    each = flow.seconds / (len(contents) - 1)
-    print(
-        f"\nAt 512 px: flow, masks and warping {each * 1e3:.0f} ms, a frame's "
-        f"{settings.frame_iterations} iterations on the full network {frame.seconds:.1f} s: "
-        f"{each / frame.seconds:.2%}"
-    )
-    return each <= COST_BAR * frame.seconds
-
-
-def _full_shape() -> Weights:
-    """Weights of the full network's shape; their values do not matter for the time."""
-    rng = np.random.default_rng(0)
-    layers, inputs = {}, 3
-    for layer in LAYERS[:14]:
-        width = WIDTHS["vgg19"][block_of(layer) - 1]
-        kernel = rng.normal(0.0, np.sqrt(2.0 / (9 * inputs)), (3, 3, inputs, width)).astype(np.float32)
-        layers[layer] = (kernel, np.zeros(width, np.float32))
-        inputs = width
-    return Weights("custom", "random", "", layers)
-
-
 def at_least_two(text: str) -> int:
     """A number of frames that has a change to measure."""
     count = int(text)
@@ -256,7 +199,7 @@ def at_least_two(text: str) -> int:
 
 PARTS = {
     "clips": clips, "still": still, "motion": motion, "cut": cut, "camera": camera, "colors": colors,
-    "cost": cost, "cases": cases,
+    "cost": cost, "cases": cases, "long": long,
 }  # fmt: skip
 
 
