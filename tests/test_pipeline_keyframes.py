@@ -147,7 +147,7 @@ def test_a_clip_fades_from_the_original(clip: Path, style: Path, tmp_path: Path)
     assert change[0] < 0.02 < change[2] < change[4]
     kept = read_image(run / "frames" / "000002.png")  # the next frame starts from the whole of it
     half = contents[2] + 0.5 * (kept - contents[2])
-    np.testing.assert_allclose(grey(made[2]), grey(half), atol=0.02)  # encoding halves the colours' size
+    np.testing.assert_allclose(grey(made[2]), grey(half), atol=0.025)  # encoding halves the colours' size
 
 
 @pytest.mark.slow

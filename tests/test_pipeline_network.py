@@ -153,7 +153,7 @@ def test_a_run_that_auto_began_on_the_slim_network_is_not_continued_on_the_full_
     """The same command, interrupted in an earlier version that had no full network."""
     common = (*TINY[:2], "--iterations", "6", *TINY[4:])
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.styling.one_picture.follow", lambda work, label: stopping)
+        patch.setattr("pipeline.styling.one_picture.follow", lambda *_: stopping)
         assert deepfusion(*image(*common, "--backbone", "vgg19-slim")).code == 130
     before = tree(place)
     said = refused(*image(*common))

@@ -105,7 +105,7 @@ def test_a_command_that_is_shown(
     Stage(photo, style, long_clip).prepare(words)
     less: list[str] = []
     if words[0] in ("image", "video", "album"):
-        less = [*QUICK, "--size", "32"]
+        less = [*QUICK, "--size", "32", *(["--finish", "48"] if "--finish" in words else [])]
     if words[0] == "video" and "--preview" not in words:
         first = words[words.index("--frames") + 1].split(":")[0] if "--frames" in words else "0"
         less += ["--frames", f"{first}:{int(first) + 3}"] if Path(words[1]).is_file() else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def sample_frames(
     """
     if isinstance(clip, ClipInfo) and clip.container != WEBP and max(indices) > SHORT:
         for index in indices:
-            picture = _near(clip, float(index / clip.rate), size)
+            before = max(0.0, float((index - Fraction(1, 2)) / clip.rate))  # sought by a time that is rounded
+            picture = _near(clip, before, size)
             if picture is not None:
                 yield index, picture
         return
