@@ -159,6 +159,19 @@ def test_a_worker_makes_what_one_process_does(there: int, closed: Job, tmp_path:
     assert not book.has_all(shot.indices, closes=True) and book.has_all(shot.indices, closes=False)
 
 
+@pytest.mark.parametrize("more", [{"loop": True}, {"passes": 2}])
+def test_held_frames_are_held_in_every_pass(more: dict[str, Any], tmp_path: Path) -> None:
+    drawn = [frame for frame in ring(count=5) for _ in range(2)]
+    job = Job(folder_of(tmp_path / "twos", drawn), tmp_path / "run", **more)
+    made = job.pictures(job.done())
+    pairs = range(0, len(made), 2)
+    assert all(np.array_equal(made[number], made[number + 1]) for number in pairs)
+    assert not any(np.array_equal(made[number - 1], made[number]) for number in pairs[1:])
+    still = Job(folder_of(tmp_path / "still", drawn[:2] * 4), tmp_path / "still.run", **more)
+    made = still.pictures(still.done())
+    assert all(np.array_equal(one, made[0]) for one in made)
+
+
 def test_a_lap_goes_in_even_steps() -> None:
     for length in (2, 5, LAP):
         first, past = 0.0, []

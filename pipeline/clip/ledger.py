@@ -43,8 +43,10 @@ class ClipBook:
         if self.frames:
             finished = len(clip.indices) if self._settings.finish else 0
             count = max(len(self.frames), rounds(self._settings, len(clip.indices)) + finished)
+            passes = ", each pass counted" if count > len(clip.indices) else ""
             self._display.note(
-                f"continuing: {len(self.frames)} of {count} frames are finished already (in {self._run.path})"
+                f"continuing: {len(self.frames)} of {count} frames are finished already{passes} "
+                f"(in {self._run.path})"
             )
         if self._run.damaged:
             self._display.warn(
@@ -68,7 +70,7 @@ class ClipBook:
             self.frames[frame.sweep, frame.index] = frame
             self._report.add(frame)
             self._display.detail(made.text)
-        elif frame.sweep == 1:
+        elif frame.sweep == self._settings.last_sweeps[0]:
             self._report.skipped += 1
         if frame.sweep in self._settings.last_sweeps:
             ended = Ended(

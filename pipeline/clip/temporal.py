@@ -114,7 +114,9 @@ class TemporalModel:
         if initial is None:
             return Start()
         held = None if anchor is None or settings.anchor_weight == 0.0 else loosened(anchor, change)
-        changing = frame.changing if own is None and change == 0.0 else None
+        changing = frame.changing if change == 0.0 else None
+        if own is not None and changing is not None and changing.any():
+            changing = None  # a later pass goes over all of what is not held
         if changing is not None:
             last = self._motion.last()[1]
             initial = last + changing[..., None] * (initial - last)

@@ -83,7 +83,7 @@ class VideoSettings(JobSettings):
     loop: bool = knob(
         False,
         "The clip is a loop and stays one: its first frames are done once more past its end, so that the "
-        "last one leads into them (with --temporal flow).",
+        "last one leads into them (with --temporal flow, without --finish).",
     )
     cuts: str = knob(
         "auto",
