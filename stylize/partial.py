@@ -27,7 +27,7 @@ from stylize.objective import Objective
 from stylize.optimize import Progress, minimize
 from stylize.parts import Part, parts_of
 from stylize.pyramid import after, shifted
-from stylize.result import Result, result_of, with_total
+from stylize.result import Result, losses_of, result_of
 from stylize.tiling import core_of, cut, pooled_by, put
 from stylize.types import FloatImage, Tensor
 
@@ -204,8 +204,7 @@ class PartialOptimizer:
     def _resting(self, picture: FloatImage, seen: Maps, aims: Any) -> Result:
         """The result of leaving a picture as it is."""
         objective = self._evaluator.objective
-        values = objective.compared(seen, aims).numpy()[:, 0]
-        losses = with_total(dict(zip(objective.names, map(float, values), strict=True)))
+        losses = losses_of(objective.names, objective.compared(seen, aims))
         return Result(picture, losses, losses, 0, 0, 0.0, "settled")
 
     def _terms(self, inside: Tensor, targets: Mapping[str, Any]) -> Tensor:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 REACH = 16
 """Pixels beyond a box in which its changes count; and beyond those, that a window begins before them."""
 
-_BASE = 0.5
-"""What a box costs besides its evaluations, in evaluations of the whole picture spread over a frame's."""
+_BASE = 0.05
+"""What a box costs besides its windows, in evaluations of the whole picture for each of its evaluations."""
 
 _WORTH = 0.8
 """Of the work of a whole picture: where boxes would take more, it is done as a whole."""
@@ -128,7 +128,7 @@ def _gaps(used: NDArray[np.bool_]) -> list[int]:
 def _cost(boxes: Sequence[Box], height: int, width: int, grain: int) -> float:
     """The work of boxes one after another, in pixels of an evaluation."""
     windows = sum(Part.around(box, height, width, grain).work for box in boxes)
-    return windows + _BASE / 10.0 * height * width * len(boxes)
+    return windows + _BASE * height * width * len(boxes)
 
 
 def _wider(box: Box, height: int, width: int, grain: int) -> Box:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stylize.checkpoint import Totals
-from stylize.types import FloatImage
+from stylize.types import FloatImage, Tensor
 
 if TYPE_CHECKING:
     from stylize.optimize import Minimum
@@ -40,6 +41,11 @@ class Result:
 def with_total(terms: dict[str, float]) -> dict[str, float]:
     """The terms with their sum as "total"."""
     return {**terms, "total": sum(terms.values())}
+
+
+def losses_of(names: Sequence[str], values: Tensor) -> dict[str, float]:
+    """The weighted terms and their "total", from their values for one picture, shape (terms, 1)."""
+    return with_total(dict(zip(names, map(float, values.numpy()[:, 0]), strict=True)))
 
 
 def result_of(minimum: Minimum, done: Totals) -> Result:

@@ -23,7 +23,7 @@ from stylize.objective import Objective, build_objective, build_statistic
 from stylize.optimize import Minimum, Progress, Renewal, minimize
 from stylize.partial import PartialOptimizer, check_changing
 from stylize.pyramid import LevelKeeper, after, rescale, shapes_of, shifted
-from stylize.result import Result, result_of, with_total
+from stylize.result import Result, losses_of, result_of
 from stylize.starts import start_picture
 from stylize.targets import Targets
 from stylize.types import FloatImage, check_like, check_picture
@@ -276,8 +276,7 @@ class Stylizer:
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
         targets = self.targets(content, look=look, picture=picture)
-        scores = self.evaluator.terms(tf.constant(picture[None]), targets).numpy()[:, 0]
-        return with_total(dict(zip(self.objective.names, map(float, scores), strict=True)))
+        return losses_of(self.objective.names, self.evaluator.terms(tf.constant(picture[None]), targets))
 
     def start_picture(self, content: FloatImage) -> FloatImage:
         """The configured start for this content; the same for the same seed and shape."""
