@@ -153,10 +153,15 @@ def uncollected() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow without its start-up chatter; to be called before anything that imports it."""
+    """Import TensorFlow without its start-up chatter; to be called before anything that imports it.
+
+    With oneDNN wherever it has it: by itself it leaves that off on processors without AVX-512, where small
+    networks take twice the time then (docs/benchmarks.md).
+    """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with held_stderr(), uncollected():
         import tensorflow
 

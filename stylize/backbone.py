@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from stylize.convolution import Convolution
 from stylize.errors import ConfigError
 from stylize.layers import LAYERS, block_of
 from stylize.types import FloatImage, Tensor
@@ -62,7 +63,7 @@ class Vgg19:
         self.mixed = mixed
         self.layers = tuple(layer for layer in LAYERS if layer in weights.layers)
         self._parameters: dict[str, tuple[Any, Any]] = {}
-        self._convolved: dict[tuple[str, Any], tuple[Tensor, Tensor]] = {}
+        self._convolved: dict[tuple[str, Any], tuple[Convolution, Tensor]] = {}
         before = 1.0
         for layer in self.layers:
             kernel, bias = weights.layers[layer]
@@ -108,22 +109,22 @@ class Vgg19:
         for layer in LAYERS[: LAYERS.index(deepest) + 1]:
             if layer.endswith("conv1") and block_of(layer) > 1:
                 value = self._pool(value)
-            kernel, bias = self._of_type(layer, dtype)
-            value = tf.nn.conv2d(value, kernel, strides=1, padding="SAME")
-            value = tf.nn.relu(tf.nn.bias_add(value, bias))
+            convolution, bias = self._of_type(layer, dtype)
+            value = tf.nn.relu(tf.nn.bias_add(convolution(value), bias))
             if layer in wanted:
                 found[layer] = value
         return found
 
-    def _of_type(self, layer: str, dtype: tf.DType) -> tuple[Tensor, Tensor]:
-        """Kernel and bias of a layer as tensors of a type; made once, for layers that are seen.
+    def _of_type(self, layer: str, dtype: tf.DType) -> tuple[Convolution, Tensor]:
+        """Convolution and bias of a layer in a type; made once, for layers that are seen.
 
         A trace that cast them itself would do so in every evaluation: what it captures is no constant to it.
         """
         if (layer, dtype) not in self._convolved:
             with tf.init_scope():
                 kernel, bias = self._single(layer)
-                self._convolved[layer, dtype] = tf.cast(kernel, dtype), tf.cast(bias, dtype)
+                convolution = Convolution(tf.cast(kernel, dtype))
+                self._convolved[layer, dtype] = convolution, tf.cast(bias, dtype)
         return self._convolved[layer, dtype]
 
     def _single(self, layer: str) -> tuple[Tensor, Tensor]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.settings.job import Job
+from stylize.processor import flags
 
 if TYPE_CHECKING:
     from stylize.weights import Weights
@@ -56,8 +55,4 @@ def is_native() -> bool:
     if cards:
         details = [tf.config.experimental.get_device_details(card) for card in cards]
         return all(one.get("compute_capability", (0, 0)) >= _TENSOR_CORES for one in details)
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith("flags"):
-                return bool(_PROCESSOR_FLAGS & set(line.split()))
-    return False
+    return bool(_PROCESSOR_FLAGS & flags())
