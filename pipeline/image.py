@@ -53,12 +53,11 @@ def run_image(job: Job, options: RunOptions, display: Display) -> Report | Plan:
     )
     look = look_of(job.settings, len(stylizer.styles), masks)
     warn_of_empty(job.settings, look, files, masks, job.content, display)
-    warn_of_excess(stylizer, content.shape[0], content.shape[1], job.settings.memory, display)
+    warn_of_excess(stylizer, content.shape, job.settings.memory, display)
     finish = None
     if large is not None:
         finish = finishing_stylizer(job, job.styles, large.longer, weights, display, content, stylizer), large
-        height, width = large.content.shape[:2]
-        warn_of_excess(finish[0], height, width, job.settings.memory, display)
+        warn_of_excess(finish[0], large.content.shape, job.settings.memory, display, finished=True)
     if options.dry_run:
         sizes = None if finish is None else (finish[0], [finish[1].content], 1)
         return plan_pictures(job, stylizer, [content], display, finish=sizes)

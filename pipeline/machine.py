@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from stylize.processor import flags
+
 SHARE = 0.5
 """Of the machine's memory, that a job may take when nothing else is said."""
 
@@ -155,13 +157,14 @@ def uncollected() -> Iterator[None]:
 def load_tensorflow() -> None:
     """Import TensorFlow without its start-up chatter; to be called before anything that imports it.
 
-    With oneDNN wherever it has it: by itself it leaves that off on processors without AVX-512, where small
-    networks take twice the time then (docs/benchmarks.md).
+    With oneDNN also where TensorFlow leaves it off by itself, on processors with AVX2 and without AVX-512: an
+    iteration takes half its time (docs/benchmarks.md).
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "avx2" in flags():
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with held_stderr(), uncollected():
         import tensorflow
 

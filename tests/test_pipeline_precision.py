@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from dataclasses import replace
 from io import StringIO
@@ -66,6 +68,30 @@ def test_processors(flags: set[str], expected: bool, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     monkeypatch.setattr(precision, "flags", lambda: flags)
     assert is_native() is expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "before", "expected"),
+    [({"avx2"}, None, "1"), ({"avx2"}, "0", "0"), ({"asimd"}, None, None), (set(), None, None)],
+)
+def test_onednn_is_asked_for_where_it_is_faster_and_nobody_has_chosen(
+    flags: set[str], before: str | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "flags", lambda: flags)
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    if before is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", before)
+    imported: list[str | None] = []
+
+    def stop() -> None:
+        imported.append(os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
+        raise ImportError
+
+    monkeypatch.setattr(machine, "held_stderr", stop)
+    with pytest.raises(ImportError):
+        machine.load_tensorflow()
+    assert imported == [expected]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.settings.job_settings import FINISHING, VideoSettings
+from pipeline.settings.job_settings import VideoSettings
+from pipeline.settings.sweeps import FINISHING
 from pipeline.styling.factory import finish_cost, unit_cost
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pipeline.background import ahead
 from pipeline.clip.costs import FrameCosts
 from pipeline.clip.finishing import Finish, FinishingModel
 from pipeline.clip.frames import FrameMade, FrameStore, KeptContents, read_frame
-from pipeline.clip.lap import LAP, lap_of, lap_sweep, leads_on, rounds, share_of_own
+from pipeline.clip.lap import LAP, lap_of, leads_on, rounds, share_of_own
 from pipeline.clip.motion import Picture
 from pipeline.clip.seen import Seen, decoded
 from pipeline.clip.seen import seen as seen_of
@@ -25,7 +25,8 @@ from pipeline.clip.timeline import Timeline, look_change
 from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
-from pipeline.settings.job_settings import FINISHING, VideoSettings, mask_paths
+from pipeline.settings.job_settings import VideoSettings, mask_paths
+from pipeline.settings.sweeps import FINISHING
 from pipeline.styling.looks import look_of
 from pipeline.styling.one_picture import optimise, result_line
 
@@ -148,7 +149,7 @@ class FrameLoop:
     def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
         before: tuple[int, int] | None = None
-        order = shot if sweep % 2 else shot[::-1]
+        order = self.settings.sweeps.ordered(sweep, shot)
         contents = ((index, self._contents.content(index), index == order[0]) for index in order)
         masks = (self._contents.masks(index) for index in order)
         again = seen_of(contents, masks, self.settings, self.shots_before + number - 1)
@@ -164,7 +165,7 @@ class FrameLoop:
         """Go on past the end of the last pass into its beginning; False if the clip is no loop."""
         if len(shots) > 1:
             return False
-        sweep, past = lap_sweep(self.settings), tuple(self._last)
+        sweep, past = self.settings.sweeps.lap, tuple(self._last)
         last, lap = lap_of(self.settings, shots[0])
         before = (sweep - 1, last)
         if lap:
@@ -227,14 +228,14 @@ class FrameLoop:
                 changing=start.changing, laid_over=False, finishing=sweep == FINISHING,
             )  # fmt: skip
         error = None
-        if before is not None and sweep in self.settings.last_sweeps:
+        if before is not None and sweep in self.settings.sweeps.shown:
             error = self._error(seen, from_uint8(to_uint8(result.picture)), before)  # as it will be saved
         path = self.store.frame_path(index, sweep)
         write_image(path, result.picture, overwrite=True)
         made = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
             previous=self._hash(before if self.settings.steady else None),
-            own=self._hash((self._earlier(sweep), index)), error=error,
+            own=self._hash((self.settings.sweeps.before(sweep), index)), error=error,
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
@@ -265,7 +266,7 @@ class FrameLoop:
         """The warping error between a frame, saved as `picture`, and the one before it, as both are shown."""
         shown = self._look(seen).over(seen.frame.content, picture)
         past = self.timeline.at(before[1], seen.shot)
-        backward = before[0] != FINISHING and self.settings.passes % 2 == 0
+        backward = self.settings.sweeps.backward(before[0])
         return self._model.error(seen.frame, shown, past.over, backward=backward)
 
     def _label(self, index: int, sweep: int) -> str:
@@ -273,17 +274,11 @@ class FrameLoop:
         indices = self.clip.indices
         number = indices.index(index) + 1 if index in indices else index + 1
         label = f"{self.name and self.name + '  '}frame {number}/{len(indices)}  "
-        if sweep > self.settings.passes:
-            return f"{'finishing' if sweep == FINISHING else 'closing the loop'}  {label}"
-        return label if self.settings.passes == 1 else f"pass {sweep}/{self.settings.passes}  {label}"
-
-    def _earlier(self, sweep: int) -> int:
-        """The pass before this one; 0 if there is none."""
-        return self.settings.passes if sweep == FINISHING else sweep - 1
+        return f"{self.settings.sweeps.label(sweep)}{label}"
 
     def _own(self, index: int, sweep: int) -> Picture | None:
         """Reads what the pass before has made of a frame."""
-        earlier = self._earlier(sweep)
+        earlier = self.settings.sweeps.before(sweep)
         return partial(read_frame, self.store.frame_path(index, earlier)) if earlier else None
 
     def _hash(self, frame: tuple[int, int] | None) -> str:

@@ -32,14 +32,9 @@ def rounds(settings: VideoSettings, frames: int, *, closes: bool = True) -> int:
     return frames * settings.passes + (lap_length(frames) if settings.loop and closes else 0)
 
 
-def lap_sweep(settings: VideoSettings) -> int:
-    """The number of the lap, as if it were a pass after the last one; 0 where there is none."""
-    return settings.passes + 1 if settings.loop else 0
-
-
 def lap_of(settings: VideoSettings, shot: Sequence[int]) -> tuple[int, Sequence[int]]:
     """Where the last pass over a shot ends, and the frames of the lap after it; at the last the laps meet."""
-    order = shot if settings.passes % 2 else shot[::-1]
+    order = settings.sweeps.ordered(settings.passes, shot)
     return order[-1], order[: lap_length(len(order)) + 1] if len(order) > 1 else ()
 
 

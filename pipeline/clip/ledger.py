@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.clip.frames import FrameMade
-from pipeline.clip.lap import lap_of, lap_sweep, rounds
+from pipeline.clip.lap import lap_of, rounds
 from pipeline.progress.display import Display
 from pipeline.progress.events import Ended
 from pipeline.progress.report import Report
@@ -33,7 +33,7 @@ class ClipBook:
     """
 
     def __init__(self, run: RunFolder, settings: VideoSettings, report: Report, display: Display) -> None:
-        self.frames = run.finished(lap_sweep(settings))
+        self.frames = run.finished(settings.sweeps)
         self._run, self._settings, self._report, self._display = run, settings, report, display
         self._starts: set[int] = set()
         self._taken: set[tuple[int, int]] = set()
@@ -68,11 +68,11 @@ class ClipBook:
                 write_whole(self._run.frame_path(frame.index, frame.sweep), made.data)
             self._run.commit(frame)
             self.frames[frame.sweep, frame.index] = frame
-            self._report.add(frame)
+            self._report.add(frame, shown=frame.sweep == self._settings.sweeps.shown[0])
             self._display.detail(made.text)
-        elif frame.sweep == self._settings.last_sweeps[0]:
+        elif frame.sweep == self._settings.sweeps.shown[0]:
             self._report.skipped += 1
-        if frame.sweep in self._settings.last_sweeps:
+        if frame.sweep in self._settings.sweeps.shown:
             ended = Ended(
                 f"frame {frame.index}", self._run.frames / frame.file, frame.losses, frame.evaluations,
                 frame.seconds, frame.error, made.begins, made.found, frame.index,
@@ -88,10 +88,10 @@ class ClipBook:
     def has_all(self, indices: range, *, closes: bool) -> bool:
         """Whether all passes over the frames of a shot are finished, and the lap where it `closes` a loop."""
         settings = self._settings
-        sweeps = {*range(1, settings.passes + 1), *settings.last_sweeps[:1]}
+        sweeps = {*range(1, settings.passes + 1), settings.sweeps.shown[0]}
         wanted = {(sweep, index) for index in indices for sweep in sweeps}
         if settings.loop and closes:
-            wanted |= {(lap_sweep(settings), index) for index in lap_of(settings, indices)[1]}
+            wanted |= {(settings.sweeps.lap, index) for index in lap_of(settings, indices)[1]}
         return wanted <= self.frames.keys()
 
     @property
@@ -110,9 +110,9 @@ class ClipBook:
 
     def _closing(self) -> int | None:
         """The frame whose error is that between the clip's last frame and its first; None without a lap."""
-        sweep = lap_sweep(self._settings)
-        lap = [index for one, index in self.frames if sweep and one == sweep]
-        return None if not lap else (min(lap) if self._settings.passes % 2 else max(lap))
+        sweeps = self._settings.sweeps
+        lap = [index for sweep, index in self.frames if sweep == sweeps.lap]
+        return None if not lap else (max(lap) if sweeps.backward(sweeps.lap) else min(lap))
 
     def warping_error(self) -> float | None:
         """The mean over the pairs of frames that have one; that where a loop closes does not count."""

@@ -82,8 +82,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 there = dict(book.frames)
                 display.outlook = Outlook(job, display)
                 stylizer = make()
-                width, height = finish.size if finish else clip.size
-                warn_of_excess(stylizer, height, width, settings.memory, display)
+                _warn_of_excess(stylizer, clip, finish, settings.memory, display)
                 FrameLoop(
                     settings, clip, timeline, stylizer, run, there, book.take, display, shown, finish=finish
                 ).run()
@@ -120,8 +119,7 @@ def _plan(
 ) -> Plan:  # fmt: skip
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
     share = settings.memory / (staff.neighbours if staff else 1)
-    width, height = finish.size if finish else clip.size
-    warn_of_excess(stylizer, height, width, share, display)
+    _warn_of_excess(stylizer, clip, finish, share, display)
     finished = None
     if finish is not None:
         large = _first_frame(replace(clip, size=finish.size), display, nearly=True)
@@ -144,6 +142,14 @@ def _plan(
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan
+
+
+def _warn_of_excess(
+    stylizer: Stylizer, clip: Clip, finish: Finish | None, gibibytes: float, display: Display
+) -> None:
+    """Say so where the largest frames take more memory than allowed."""
+    width, height = finish.size if finish else clip.size
+    warn_of_excess(stylizer, (height, width), gibibytes, display, finished=finish is not None)
 
 
 def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:

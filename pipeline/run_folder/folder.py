@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pipeline.run_folder.differences import difference, network_of
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
-from pipeline.settings.job_settings import FINISHING
+from pipeline.settings.sweeps import FINISHING, ONE_PASS, Sweeps
 from video.drives import remove
 from video.names import beside
 
@@ -189,12 +190,11 @@ class RunFolder:
         """Write the journal line of a frame whose file is complete; PipelineError if that fails."""
         self._journal.append(asdict(frame))
 
-    def finished(self, lap: int = 0) -> dict[tuple[int, int], Frame]:
+    def finished(self, sweeps: Sweeps = ONE_PASS) -> dict[tuple[int, int], Frame]:
         """The finished frames by pass and number.
 
         A frame whose file is missing or changed is not finished, nor is any that came from it; frames of
-        other shots are. `damaged` then says how many journal lines do not count. The pass `lap` goes on past
-        the end of the one before it, in its direction.
+        other shots are. `damaged` then says how many journal lines do not count.
         """
         latest: dict[tuple[int, int], Frame] = {}
         for entry in self._journal.read():
@@ -203,7 +203,7 @@ class RunFolder:
                 latest[frame.sweep, frame.index] = frame
         found: dict[tuple[int, int], Frame] = {}
         whole: set[str] = set()
-        for sweep, index in sorted(latest, key=lambda key: (key[0], key[1] * _direction(key[0], lap))):
+        for sweep, index in sorted(latest, key=partial(_turn, sweeps)):
             frame = latest[sweep, index]
             if {frame.previous, frame.own} - {""} <= whole and self._is_whole(frame):
                 found[sweep, index] = frame
@@ -279,6 +279,7 @@ def _frame_of(entry: dict[str, Any]) -> Frame | None:
     return frame if plain and isinstance(frame.index, int) and isinstance(frame.sweep, int) else None
 
 
-def _direction(sweep: int, lap: int) -> int:
-    """1 for a pass from a shot's first frame to its last, -1 for one back."""
-    return 1 if (sweep - (sweep == lap)) % 2 else -1
+def _turn(sweeps: Sweeps, key: tuple[int, int]) -> tuple[int, int]:
+    """When it is the turn of a frame, by pass and number."""
+    sweep, index = key
+    return sweep, -index if sweeps.backward(sweep) else index

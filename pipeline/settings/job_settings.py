@@ -12,13 +12,10 @@ from typing import Any
 
 from pipeline.settings.common_settings import JobSettings
 from pipeline.settings.keyframes import TABLES, parse_change, table_of, text_of
+from pipeline.settings.sweeps import Sweeps
 from stylize.config import StylizeConfig
 from stylize.errors import ConfigError
 from stylize.knobs import Knob, details_of, knob, knobs_of
-
-FINISHING = 99
-"""The number of the last pass over a clip, at the finished size; odd as those that go forward, and over all
-others."""
 
 LONGEST_TERM = 32
 """Frames that are kept in memory for the flow, at the most."""
@@ -160,11 +157,9 @@ class VideoSettings(JobSettings):
         return cut_file(self.cuts)
 
     @property
-    def last_sweeps(self) -> tuple[int, ...]:
-        """The numbers of the passes whose frames are shown: the last one, and what a loop adds to it."""
-        if self.finish:
-            return (FINISHING,)
-        return (self.passes, self.passes + 1) if self.loop else (self.passes,)
+    def sweeps(self) -> Sweeps:
+        """The passes over the clip."""
+        return Sweeps(self.passes, self.loop, bool(self.finish))
 
     @property
     def anchor_weight(self) -> float:

@@ -175,11 +175,14 @@ def _near_name(path: Path) -> str | None:
     return str(path.parent / near[0]) if near else None
 
 
-def warn_of_excess(stylizer: Stylizer, height: int, width: int, gibibytes: float, display: Display) -> None:
-    """Say so where a picture takes more than was allowed, however small its windows."""
+def warn_of_excess(
+    stylizer: Stylizer, shape: tuple[int, ...], gibibytes: float, display: Display, *, finished: bool = False
+) -> None:
+    """Say so where a picture of this height and width takes more than allowed, however small its windows."""
+    height, width = shape[:2]
     need = PROGRAM + stylizer.evaluator.memory_of(height, width)
     if gibibytes > 0.0 and need > gibibytes * 2**30:
         display.warn(
             f"{width}x{height} pixels take about {spoken_bytes(need)}, more than --memory {gibibytes:g} "
-            f"allows; a smaller --size or --history takes less"
+            f"allows; a smaller {'--finish' if finished else '--size'} or --history takes less"
         )

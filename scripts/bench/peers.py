@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.machine import cores, limit_threads, load_tensorflow
 from pipeline.styling.pictures import read_picture
+from pipeline.styling.precision import is_native
 from scripts.bench import peers_price, peers_race
 from scripts.media import Media
 from scripts.processor import processor_name
@@ -72,7 +73,8 @@ def price(options: argparse.Namespace, results: Results, *, torch: bool) -> None
     for size in options.sizes:
         content, style = (resize_image(read_picture(path, 2 * size, SIDE), (size, size)) for path in paths)
         pictures[size] = content, style
-    job, weights = peers_price.Job(pictures, options.product), load_weights("vgg19")
+    precisions = peers_price.PRECISIONS if is_native() else peers_price.PRECISIONS[:1]
+    job, weights = peers_price.Job(pictures, options.product, precisions), load_weights("vgg19")
     for threads in options.threads:
         found = peers_price.measure(
             job, threads, options.rounds, torch=torch, keep=lambda **values: results.keep("price", **values)

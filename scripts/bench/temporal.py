@@ -2,18 +2,19 @@
 
     python scripts/bench/temporal.py MEDIA [--part clips still motion cut camera colors cost cases long]
         [--sheet FOLDER] [--backbone vgg19] [--size 256] [--temporal-weight W]
-        [--clips NAME,CLIP/PAINTING] [--frames N]
+        [--clips NAME,CLIP/PAINTING] [--frames N] [--modes flow] [--alone N]
 
 MEDIA has the folders videos/, photos/ and paintings/. clips: every clip in two paintings, its first 48 frames
 or its first shot of 55, all modes from the same first frame with the same iterations a frame at most; warping
-error (see video/metrics.py) of the frames as saved, against `off`, `previous` and the clip's own; --clips and
---frames take less of them. still: 120 frames of one photo, as it is and with a camera's noise. motion: a pan,
-a zoom and an object that uncovers background, whose motion is known exactly. cut: the frame after a cut
-against a clip that starts there. camera: a piece of a twentieth of the area before what stands still, with
-everything made anew and with what has changed. cases: what flow cannot follow, before and after it. long: a
-shot of 300 frames. colors: the flicker of a clip that keeps its own colours. cost: flow, masks and warping
-against a frame's optimisation at 512 px on the full network's shape. Convolutions of vgg19 are in bfloat16
-where the hardware has it, also those that cost times. Exits 1 when a bar is missed.
+error (see video/metrics.py) of the frames as saved, against `off`, `previous` and the clip's own; --clips,
+--frames and --modes take less of them, and --alone also makes some frames by themselves, with 300 iterations.
+still: 120 frames of one photo, as it is and with a camera's noise. motion: a pan, a zoom and an object that
+uncovers background, whose motion is known exactly. cut: the frame after a cut against a clip that starts
+there. camera: a piece of a twentieth of the area before what stands still, with everything made anew and with
+what has changed. cases: what flow cannot follow, before and after it. long: a shot of 300 frames. colors: the
+flicker of a clip that keeps its own colours. cost: flow, masks and warping against a frame's optimisation at
+512 px on the full network's shape. Convolutions of vgg19 are in bfloat16 where the hardware has it, also
+those that cost times. Exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,21 +37,19 @@ from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.bench.temporal_camera import camera
 from scripts.bench.temporal_cases import cases
+from scripts.bench.temporal_clips import clips
 from scripts.bench.temporal_cost import cost
 from scripts.bench.temporal_long import long
 from scripts.bench.temporal_motion import motion
 from scripts.bench.temporal_shared import (
     CLIPS,
     MODES,
-    OFF_BAR,
     Asked,
-    Stylized,
     clips_named,
     meter_of,
     run_command,
     saved,
     stylize_clip,
-    stylize_modes,
     write_sheet,
     write_strips,
 )
@@ -61,58 +59,7 @@ from stylize.types import FloatImage
 from stylize.weights import WIDTHS, load_weights
 from video.images import read_image
 
-PREVIOUS_BAR, FLOOR_BAR, LOSS_BAR = 0.4, 1.5, 1.01
 STILL_FRAMES, PSNR_BAR, BRIGHTNESS_BAR = 120, 38.0, 0.005
-
-
-def clips(asked: Asked) -> bool:
-    """The table of the modes on real clips."""
-    print()
-    tables.head(
-        "clip",
-        "painting",
-        "mode",
-        "warping error e-4",
-        "of off",
-        "of previous",
-        "of the clip's own",
-        "content + style, of off",
-        "evaluations a frame",
-        texts=3,
-    )
-    good = True
-    for clip in asked.clips:
-        contents = clip_frames(asked.media.video(clip.name), clip.part, asked.size)[: asked.frames]
-        for painting in clip.paintings:
-            made = stylize_modes(asked, asked.stylizer(painting), contents)
-            good &= _rows(clip.name, painting, contents, made)
-            strips = {mode: one.pictures for mode, one in made.items()}
-            write_strips(asked, f"{clip.name}-{painting}", contents, strips)
-    return good
-
-
-def _rows(name: str, painting: str, contents: Sequence[FloatImage], made: dict[str, Stylized]) -> bool:
-    errors = {mode: meter_of(contents, one.pictures)[0] for mode, one in made.items()}
-    _, floor, moved = meter_of(contents, contents)
-    losses = {mode: one.loss for mode, one in made.items()}
-    for mode in MODES:
-        tables.row(
-            name,
-            painting,
-            mode,
-            f"{errors[mode] * 1e4:.2f}",
-            f"{errors[mode] / errors['off']:.3f}",
-            f"{errors[mode] / errors['previous']:.2f}",
-            f"{errors[mode] / floor:.2f}",
-            f"{losses[mode] / losses['off']:.3f}",
-            f"{made[mode].evaluations:.1f}",
-        )
-    tables.row(name, "", "the clip itself", f"{floor * 1e4:.2f}", "", "", "1", "", f"motion {moved:.2f} px")
-    flow = errors["flow"]
-    return (
-        flow <= OFF_BAR * errors["off"] and flow <= PREVIOUS_BAR * errors["previous"]
-        and flow <= FLOOR_BAR * floor and losses["flow"] <= LOSS_BAR * losses["off"]
-    )  # fmt: skip
 
 
 def still(asked: Asked) -> bool:
@@ -221,6 +168,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--frames", type=at_least_two, metavar="N", help="part clips: at most N frames of each"
     )
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help="part clips")
+    parser.add_argument(
+        "--alone", type=int, default=0, metavar="N", help="part clips: so many frames are also made alone"
+    )
     options = parser.parse_args(arguments)
     load_tensorflow()
     settings = VideoSettings(temporal_weight=options.temporal_weight)
@@ -234,6 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
         mixed=is_mixed(settings.precision, weights),
         clips=options.clips,
         frames=options.frames,
+        modes=tuple(options.modes),
+        alone=options.alone,
     )
     results = {part: PARTS[part](asked) for part in options.part}
     print("\n" + ", ".join(f"{part}: {'reached' if good else 'MISSED'}" for part, good in results.items()))

@@ -84,8 +84,9 @@ class Asked:
         Of the clips.
     weights, mixed
         The network, and whether its convolutions run in bfloat16.
-    clips, frames
-        For the part `clips`: which, and how many frames of each at most; None for all.
+    clips, frames, modes, alone
+        For the part `clips`: which, how many frames of each at most (None for all), in which modes, and how
+        many frames are also made alone.
     """
 
     media: Media
@@ -96,6 +97,8 @@ class Asked:
     mixed: bool
     clips: tuple[Clip, ...]
     frames: int | None
+    modes: tuple[str, ...] = MODES
+    alone: int = 0
 
     def stylizer(self, painting: str, size: int | None = None) -> Stylizer:
         """For clips in a painting, which is read as the command reads it, for contents of `size` pixels."""
@@ -132,10 +135,12 @@ class Stylized:
         return float(np.mean([one.evaluations for one in self.results[1:]]))
 
 
-def stylize_modes(asked: Asked, stylizer: Stylizer, frames: Sequence[FloatImage]) -> dict[str, Stylized]:
-    """All frames of one shot in every mode, from the same first frame."""
+def stylize_modes(
+    asked: Asked, stylizer: Stylizer, frames: Sequence[FloatImage], modes: Sequence[str] = MODES
+) -> dict[str, Stylized]:
+    """All frames of one shot in some modes, from the same first frame."""
     first = stylizer.stylize(frames[0])
-    return {mode: stylize_clip(asked, stylizer, frames, mode, first) for mode in MODES}
+    return {mode: stylize_clip(asked, stylizer, frames, mode, first) for mode in modes}
 
 
 def stylize_clip(
@@ -208,11 +213,16 @@ def write_sheet(asked: Asked, name: str, rows: Sequence[Sequence[FloatImage]]) -
     write_image(asked.sheet / file, whole, overwrite=True)
 
 
+def spread(frames: Sequence[FloatImage], count: int) -> list[int]:
+    """Numbers of so many frames, evenly from the second to the last."""
+    return [int(number) for number in np.linspace(1, len(frames) - 1, count)]
+
+
 def write_strips(
     asked: Asked, name: str, contents: Sequence[FloatImage], made: Mapping[str, Sequence[FloatImage]]
 ) -> None:
     """Rows of frames of the content and each mode, with its change from the frame before, times 4, below."""
-    numbers = [int(number) for number in np.linspace(1, len(contents) - 1, 5)]
+    numbers = spread(contents, 5)
     rows = [[contents[number] for number in numbers]]
     for pictures in made.values():
         rows.append([pictures[number] for number in numbers])
