@@ -69,7 +69,7 @@ class Lbfgs(Minimizer):
         free_gradient = tf.where(held, 0.0, g)
         direction = tf.where(held, 0.0, self._direction(free_gradient))
         downhill = _dot(direction, free_gradient) < 0.0
-        direction = tf.where(downhill, direction, -free_gradient)
+        direction = tf.cond(downhill, lambda: direction, lambda: -free_gradient)
         new_x, new_f, new_g, terms, accepted = self._search(x, f, g, direction, targets)
         self._remember(new_x - x, new_g - g, accepted)
         self.image.assign(new_x)
@@ -129,21 +129,19 @@ class Lbfgs(Minimizer):
         image, loss, gradient, terms, accepted, _, _ = tf.while_loop(
             lambda *state: ~state[4] & (state[6] < _MAX_TRIALS), trial, start, shape_invariants=shapes
         )
-        image = tf.where(accepted, image, x)
-        gradient = tf.where(accepted, gradient, g)
-        return image, tf.where(accepted, loss, f), gradient, terms, accepted
+        found, known = (image, loss, gradient), (x, f, g)
+        image, loss, gradient = tf.cond(accepted, lambda: found, lambda: known)
+        return image, loss, gradient, terms, accepted
 
     def _remember(self, s: Tensor, y: Tensor, accepted: Tensor) -> None:
         """Store a pair of positive curvature; after a failed search forget all pairs instead."""
         sy = _dot(s, y)
         good = accepted & (sy > _CURVATURE_FLOOR * _dot(y, y)) & (sy > 0.0)
         tf.cond(good, lambda: self._push(s, y, sy), tf.no_op)
-        self.curvature.assign(tf.where(good, metric.remembered(self.curvature, y), self.curvature))
-        self.places.assign(tf.where(good, metric.relative_steps(self.curvature), self.places))
         self.inverse_curvatures.assign(self.inverse_curvatures * tf.cast(accepted, tf.float32))
 
     def _push(self, s: Tensor, y: Tensor, sy: Tensor) -> Any:
-        """Put a pair in front of the others; the oldest goes.
+        """Put a pair in front of the others; the oldest goes. And learn from it where steps must be small.
 
         By concatenation: after a scatter into a variable TensorFlow copies it whenever it is read, and on a
         graphics card a scatter takes as long as several evaluations.
@@ -154,6 +152,8 @@ class Lbfgs(Minimizer):
         older = tf.pad(self.products[:-1, :-1], [[1, 0], [1, 0]])
         newest = tf.matmul(tf.reshape(self.steps, (self.history, -1)), tf.reshape(y, (-1, 1)))
         self.products.assign(older + tf.pad(newest, [[0, 0], [0, self.history - 1]]))
+        self.curvature.assign(metric.remembered(self.curvature, y))
+        self.places.assign(metric.relative_steps(self.curvature))
         return tf.no_op()
 
 

@@ -145,8 +145,12 @@ class Minimizer:
 
     def _keep_best(self) -> None:
         better = tf.math.is_finite(self.loss) & (self.loss < self.best_loss)
-        self.best_image.assign(tf.where(better, self.image, self.best_image))
-        self.best_loss.assign(tf.where(better, self.loss, self.best_loss))
+        tf.cond(better, self._take_as_best, tf.no_op)
+
+    def _take_as_best(self) -> Any:
+        self.best_image.assign(self.image)
+        self.best_loss.assign(self.loss)
+        return tf.no_op()
 
     def retry(self, targets: Any) -> None:
         """Go back to the best iterate, forget the curvature or momentum, and halve the step."""
