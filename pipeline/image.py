@@ -137,6 +137,7 @@ def _checked(
 
     Gives the content, its masks' files and its masks, and what it is finished from.
     """
+    from video.errors import MovingError
     from video.images import WRITABLE_SUFFIXES
 
     check_inputs(job)
@@ -145,7 +146,12 @@ def _checked(
             f"{job.content}: is a folder, not a picture; for all pictures in it use `deepfusion album`"
         )
     check_outputs(job, options, tuple(WRITABLE_SUFFIXES), display)
-    content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
+    try:
+        content = read_picture(job.content, job.settings.size, job.stylize.minimum_side)
+    except MovingError:
+        raise UsageError(
+            f"{job.content}: is a clip, not a picture; for clips use `deepfusion video`"
+        ) from None
     note_pages(job.content, display)
     note_styles(job.styles, display)
     files = mask_files(job.settings, [job.content], job.content.parent)[job.content]

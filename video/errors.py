@@ -25,6 +25,10 @@ class StillError(InputError):
     """A picture where a clip is wanted."""
 
 
+class MovingError(InputError):
+    """A clip where a picture is wanted."""
+
+
 class ToolError(VideoError):
     """ffmpeg is missing, too old, or lacks a feature that the work needs."""
 

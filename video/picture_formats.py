@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import heic
-from .errors import InputError
+from .errors import InputError, MovingError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,6 +26,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM
 """What may be opened. Pillow knows more, some of it by starting other programs (EPS calls Ghostscript)."""
 
 READABLE = "JPEG, PNG, WebP, HEIC, TIFF, BMP, GIF or AVIF"
+
+_CLIPS = (b"\x1aE\xdf\xa3", b"\x00\x00\x01\xba", b"OggS", b"FLV")
+"""How Matroska and WebM, MPEG, Ogg and Flash files begin."""
+
+_PICTURE_BRANDS = (b"avif", b"avis", b"mif1", b"msf1")
+"""What files built like MP4 say that hold pictures."""
 
 Bytes = NDArray[np.uint8]
 
@@ -127,6 +133,8 @@ def _load(path: Path, file: Any, formats: list[str], pixel_limit: int) -> Image.
     except UnidentifiedImageError as error:
         if heic.FORMAT in formats:
             raise InputError(f"{path} is damaged or cut short; copy or download it again") from error
+        if is_clip(path):
+            raise MovingError(f"{path} is a clip, not a picture; use {READABLE}") from error
         kind = "a text file" if _is_text(path) else "no picture in a known format"
         raise InputError(f"{path} is {kind}; use {READABLE}") from error
     except Exception as error:  # decoders of damaged files raise nearly anything
@@ -134,6 +142,15 @@ def _load(path: Path, file: Any, formats: list[str], pixel_limit: int) -> Image.
         raise InputError(f"{path} is damaged or cut short ({reason}); copy or download it again") from error
     _check_pixels(path, image, pixel_limit)
     return image
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a file begins as MP4, MOV, Matroska, WebM, AVI, MPEG, Ogg or Flash clips do."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return head[8:] not in _PICTURE_BRANDS
+    return head[8:] == b"AVI " or head.startswith(_CLIPS)
 
 
 def _is_text(path: Path) -> bool:

@@ -12,6 +12,7 @@ from pipeline import __version__
 from pipeline.cli.commands import COMMANDS
 from pipeline.cli.examples import epilog
 from pipeline.cli.options import as_option, given, require, run_options, setting_options
+from pipeline.cli.slips import Commands, refuse_more
 from pipeline.cli.streams import OutputError, secure
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display, printable
@@ -27,7 +28,7 @@ PATH = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="deepfusion")
 def cli() -> None:
     """Neural style transfer for video clips, photo albums and pictures.
@@ -42,7 +43,7 @@ def cli() -> None:
 def _job_command(command: str, content: str, output: str, text: str) -> None:
     """Add one of the three commands that make pictures; they differ in their settings only."""
 
-    @cli.command(command, help=text, epilog=epilog(command))
+    @cli.command(command, help=text, epilog=epilog(command), context_settings={"allow_extra_args": True})
     @click.argument("content", metavar=content, type=PATH)
     @click.option(
         "--style",
@@ -61,7 +62,9 @@ def _job_command(command: str, content: str, output: str, text: str) -> None:
     )
     @run_options(command)
     @setting_options(command)
-    def run(**values: Any) -> None:
+    @click.pass_context
+    def run(context: click.Context, /, **values: Any) -> None:
+        refuse_more(context.args, command, content)
         overrides = given(values, command)
         styles = tuple(
             parse_style(text) for text in require(values.pop("styles"), "--style PICTURE", "the look to take")
