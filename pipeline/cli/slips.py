@@ -33,7 +33,8 @@ def refuse_more(words: list[str], command: str, content: str) -> None:
         return
     if not Path(words[0]).exists():
         raise UsageError(
-            f"{words[0]}: does not belong here; the result is named with -o, and a name with spaces needs quotes"
+            f"{words[0]}: does not belong here; the result is named with -o, "
+            "and a name with spaces needs quotes"
         )
     styles = "give every style picture a --style of its own, or --style FOLDER for all of a folder"
     many = (
