@@ -163,6 +163,10 @@ def run_job(job: Job, options: RunOptions | None = None, display: Display | None
     display
         What is said while it runs; if None nothing, but for a bar in a notebook.
     """
+    if _is_being_imported_anew():
+        from pipeline.workers.processes import UNGUARDED
+
+        raise UsageError(f"a worker imports the script that started it: {UNGUARDED}")
     options = RunOptions() if options is None else options
     display = _display_for(None) if display is None else display
     for note in (*job.notes, *unused(job)):
@@ -177,6 +181,12 @@ def run_job(job: Job, options: RunOptions | None = None, display: Display | None
     spent = time.process_time() if "tensorflow" in sys.modules else 0.0  # a second job starts up no more
     outcome = _do_job(job, options, display)
     return outcome.started(spent) if isinstance(outcome, Plan) else outcome
+
+
+def _is_being_imported_anew() -> bool:
+    """Whether this is a new process that imports its parent's main file and has not begun its own work."""
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
 def _do_watched(job: Job, options: RunOptions, display: Display) -> Report | Plan:

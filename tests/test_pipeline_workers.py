@@ -348,6 +348,25 @@ def test_a_worker_process_at_its_end_is_not_disturbed() -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "undisturbed\n", "")
 
 
+@pytest.mark.slow
+def test_a_script_that_its_workers_would_run_again_is_told_so(
+    shots: Path, style: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import pipeline\n"
+        f"pipeline.stylize_clip({str(shots)!r}, {str(style)!r}, {str(tmp_path / 'out.mp4')!r}, size=64, "
+        f"iterations=1, backbone='vgg19-slim', workers=2)\n"
+    )
+    place = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, script], env=place, capture_output=True, text=True, check=False)
+    said = 'in a script, what starts a job belongs under `if __name__ == "__main__":`'
+    errors = [line for line in ran.stderr.splitlines() if line.startswith("pipeline.errors")]
+    assert ran.returncode == 1
+    assert errors[-1].endswith(f"no worker could be started: it cannot import {script}; {said}")
+    assert len(errors) <= 3 and all(line.endswith(said) for line in errors)  # each worker once, and the job
+
+
 def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "out.mp4.run", {"command": "video"})
     for index in (0, 1):

@@ -15,9 +15,12 @@ from typing import Any
 
 from pipeline.machine import THREAD_VARIABLES
 from pipeline.progress.signals import SIGNALS
-from pipeline.workers.messages import Died
+from pipeline.workers.messages import Died, Unfit
 from pipeline.workers.protocol import Setup, Task, as_named
 from pipeline.workers.server import NO_CARD, Server
+
+UNGUARDED = 'in a script, what starts a job belongs under `if __name__ == "__main__":`'
+"""What a script does wrong whose workers do its jobs again as they import it."""
 
 _FAREWELL = 3.0
 """Seconds that a process has to end by itself."""
@@ -35,6 +38,7 @@ class Share:
 class _Child:
     process: BaseProcess
     pipe: Connection
+    has_begun: bool = False
 
     def end(self) -> None:
         """Wait for its end; it is killed if that does not come."""
@@ -94,11 +98,12 @@ class Processes:
             try:
                 message = self._children[number].pipe.recv()
                 if isinstance(message, _Hello):
+                    self._children[number].has_begun = True
                     self._children[number].pipe.send((self._setup, self._watched))
                 else:
                     heard.append((number, message))
             except (EOFError, OSError):
-                heard.append((number, Died(self._exit_reason(number))))
+                heard.append((number, self._ended(number)))
         return heard
 
     def close(self) -> None:
@@ -110,15 +115,22 @@ class Processes:
             child.end()
         self._children = {}
 
-    def _exit_reason(self, number: int) -> str:
+    def _ended(self, number: int) -> Died | Unfit:
         """What became of a worker whose pipe has ended."""
         child = self._children.pop(number)
         child.pipe.close()
         child.end()
         code = child.process.exitcode or 0
+        if code == 1 and not child.has_begun:  # by an error: it imports the program's main file first
+            return Unfit(f"it cannot import {_main_file()}; {UNGUARDED}", exit_code=2)
         what = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         hint = "; perhaps there was not enough memory" if code == -getattr(signal, "SIGKILL", 9) else ""
-        return f"its worker {what}{hint}"
+        return Died(f"its worker {what}{hint}")
+
+
+def _main_file() -> str:
+    """The program's main file, for people."""
+    return str(getattr(sys.modules["__main__"], "__file__", None) or "the program's main file")
 
 
 @contextmanager
