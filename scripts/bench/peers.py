@@ -92,7 +92,7 @@ def race(options: argparse.Namespace, results: Results, *, torch: bool) -> None:
         job = peers_race.Job(
             read_picture(options.media.photo(photo), options.size, SIDE),
             read_picture(options.media.painting(painting), options.size, SIDE),
-            options.evaluations, options.turn, threads, options.precision,
+            options.evaluations, options.turn, threads, options.precision, options.ours,
         )  # fmt: skip
         height, width, _ = job.content.shape
         print(f"\n## {photo}, {painting}: {width}x{height} pixels, {threads} threads\n", flush=True)
@@ -128,12 +128,14 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     ways = tuple(peers_race.WAYS)
     add("--ways", nargs="+", choices=ways, default=ways, help="race")
     add("--evaluations", type=int, default=1000, help="race: of each way, at most")
+    add("--ours", type=int, metavar="N", help="race: of ours, at most, if less")
     add("--turn", type=int, default=25, help="race: evaluations a turn")
     add("--precision", choices=("auto", "float32", "mixed"), default="auto", help="race: ours")
     options = parser.parse_args(arguments)
     if min(*options.sizes, options.size) < SIDE:
         parser.error(f"sizes are at least {SIDE}")
-    if min(*options.threads, options.rounds, options.evaluations, options.turn, options.product) < 1:
+    counts = options.rounds, options.evaluations, options.turn, options.product
+    if min(*options.threads, *counts, 1 if options.ours is None else options.ours) < 1:
         parser.error("threads, rounds, evaluations, turns and rows are at least 1")
     return options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts import tables
@@ -17,13 +17,14 @@ from stylize.weights import load_weights
 MARKS = (25, 50, 100, 150, 200, 250, 500, 1000)
 TIMES = (10, 20, 30, 60, 120, 300, 600, 1200, 2400)
 TARGETS = {250: "at most 125 evaluations", 1000: "at most a tenth of its seconds"}
+OURS, REFERENCE = "ours", "torch-lbfgs"
 EVERY = 5
 """Evaluations between two pictures that are kept: all are counted to so many."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A pair, and how it is run: evaluations at most and a turn, threads, our precision."""
+    """A pair, and how it is run: evaluations at most and a turn, threads, our precision and evaluations."""
 
     content: FloatImage
     style: FloatImage
@@ -31,6 +32,11 @@ class Job:
     turn: int
     threads: int
     precision: str = "auto"
+    ours: int | None = None
+
+    def of(self, way: str) -> Job:
+        """The same for one of the ways."""
+        return self if way != OURS or self.ours is None else replace(self, evaluations=self.ours)
 
     def pace(self, line: Any) -> Pace:
         """What lets a loop take turns."""
@@ -86,9 +92,8 @@ def torch_adam_way(line: Any, job: Job) -> None:
     _torch_way(line, job, "torch_adam")
 
 
-REFERENCE = "torch-lbfgs"
 WAYS: dict[str, tuple[str, Callable[..., None]]] = {
-    "ours": ("Deep Fusion, preset neural-style", our_way),
+    OURS: ("Deep Fusion, preset neural-style", our_way),
     REFERENCE: ("PyTorch L-BFGS, as in neural-style-pt", torch_lbfgs_way),
     "torch-adam": ("PyTorch Adam, as in neural-style-pt", torch_adam_way),
     "tutorial": ("TensorFlow tutorial's Adam", tutorial_way),
@@ -177,8 +182,8 @@ def race(job: Job, ways: Sequence[str], keep: Callable[..., None]) -> list[Track
     tracks: list[Track] = []
     try:
         for way in ways:
-            name, work = WAYS[way]
-            tracks.append(Track(way, Side(name, job.threads, work, job), scorer, job.evaluations))
+            (name, work), own = WAYS[way], job.of(way)
+            tracks.append(Track(way, Side(name, own.threads, work, own), scorer, own.evaluations))
             tracks[-1].side.answer()  # compiled: one after the other
         while any(not track.over for track in tracks):
             for track in tracks:
