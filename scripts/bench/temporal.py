@@ -13,7 +13,8 @@ uncovers background, whose motion is known exactly. cut: the frame after a cut a
 there. camera: a piece of a twentieth of the area before what stands still, with everything made anew and with
 what has changed. cases: what flow cannot follow, before and after it. long: a shot of 300 frames. colors: the
 flicker of a clip that keeps its own colours. cost: flow, masks and warping against a frame's optimisation at
-512 px on the full network's shape. Convolutions of vgg19 are in bfloat16 where the hardware has it, also
+512 px on the full network's shape. tuning, when it is asked for: temporal weights (--weights) and --tolerances
+on what --clips, --frames and --alone say. Convolutions of vgg19 are in bfloat16 where the hardware has it, also
 those that cost times. Exits 1 when a bar is missed.
 """
 
@@ -43,6 +44,7 @@ from scripts.bench.temporal_long import long
 from scripts.bench.temporal_motion import motion
 from scripts.bench.temporal_shared import (
     CLIPS,
+    CONFIG,
     MODES,
     Asked,
     clips_named,
@@ -53,6 +55,7 @@ from scripts.bench.temporal_shared import (
     write_sheet,
     write_strips,
 )
+from scripts.bench.temporal_tuning import tuning
 from scripts.media import Media, clip_frames
 from stylize.colors import grey
 from stylize.types import FloatImage
@@ -146,7 +149,7 @@ def at_least_two(text: str) -> int:
 
 PARTS = {
     "clips": clips, "still": still, "motion": motion, "cut": cut, "camera": camera, "colors": colors,
-    "cost": cost, "cases": cases, "long": long,
+    "cost": cost, "cases": cases, "long": long, "tuning": tuning,
 }  # fmt: skip
 
 
@@ -156,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("media", type=Media.named)
-    parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS))
+    parser.add_argument("--part", nargs="+", choices=tuple(PARTS), default=list(PARTS)[:-1])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--sheet", type=Path, help="folder for contact sheets")
     parser.add_argument("--temporal-weight", type=float, default=VideoSettings.temporal_weight)
@@ -172,6 +175,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--alone", type=int, default=0, metavar="N", help="part clips: so many frames are also made alone"
     )
+    parser.add_argument("--weights", type=float, nargs="+", default=[VideoSettings.temporal_weight])
+    parser.add_argument("--tolerances", type=float, nargs="+", default=[CONFIG.tolerance], help="part tuning")
     options = parser.parse_args(arguments)
     load_tensorflow()
     settings = VideoSettings(temporal_weight=options.temporal_weight)
@@ -187,6 +192,8 @@ def main(arguments: list[str] | None = None) -> int:
         frames=options.frames,
         modes=tuple(options.modes),
         alone=options.alone,
+        weights_of_time=tuple(options.weights),
+        tolerances=tuple(options.tolerances),
     )
     results = {part: PARTS[part](asked) for part in options.part}
     print("\n" + ", ".join(f"{part}: {'reached' if good else 'MISSED'}" for part, good in results.items()))

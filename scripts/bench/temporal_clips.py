@@ -68,18 +68,30 @@ def _shares_of_alone(
     """Content and style of some frames of each mode, as saved, over those of the same frames made alone."""
     if not asked.alone:
         return {}
-    patient = copy(stylizer)
-    patient.config = replace(stylizer.config, tolerance=0.0)
     numbers = spread(contents, asked.alone)
-    alone = {
-        number: patient.stylize(contents[number], iterations=ALONE_ITERATIONS).picture for number in numbers
+    least = loss_of(stylizer, contents, made_alone(stylizer, contents, numbers))
+    return {
+        mode: loss_of(stylizer, contents, {number: one.pictures[number] for number in numbers}) / least
+        for mode, one in made.items()
     }
 
-    def loss(pictures: Mapping[int, FloatImage]) -> float:
-        found = [stylizer.losses(saved(pictures[number]), contents[number]) for number in numbers]
-        return sum(one["content"] + one["style"] for one in found)
 
-    return {mode: loss(dict(enumerate(one.pictures))) / loss(alone) for mode, one in made.items()}
+def made_alone(
+    stylizer: Stylizer, contents: Sequence[FloatImage], numbers: Sequence[int]
+) -> dict[int, FloatImage]:
+    """Some frames, each made by itself with `ALONE_ITERATIONS`, as saved."""
+    patient = copy(stylizer)
+    patient.config = replace(stylizer.config, tolerance=0.0)
+    return {
+        number: saved(patient.stylize(contents[number], iterations=ALONE_ITERATIONS).picture)
+        for number in numbers
+    }
+
+
+def loss_of(stylizer: Stylizer, contents: Sequence[FloatImage], pictures: Mapping[int, FloatImage]) -> float:
+    """Content and style of some frames, by number, each with targets of its own."""
+    found = [stylizer.losses(picture, contents[number]) for number, picture in pictures.items()]
+    return sum(one["content"] + one["style"] for one in found)
 
 
 def _rows(

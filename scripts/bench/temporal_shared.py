@@ -85,8 +85,10 @@ class Asked:
     weights, mixed
         The network, and whether its convolutions run in bfloat16.
     clips, frames, modes, alone
-        For the part `clips`: which, how many frames of each at most (None for all), in which modes, and how
-        many frames are also made alone.
+        For the parts `clips` and `tuning`: which, how many frames of each at most (None for all), in which
+        modes, and how many frames are also made alone.
+    weights_of_time, tolerances
+        For the part `tuning`: the temporal weights and tolerances to try.
     """
 
     media: Media
@@ -99,6 +101,8 @@ class Asked:
     frames: int | None
     modes: tuple[str, ...] = MODES
     alone: int = 0
+    weights_of_time: tuple[float, ...] = (VideoSettings.temporal_weight,)
+    tolerances: tuple[float, ...] = (CONFIG.tolerance,)
 
     def stylizer(self, painting: str, size: int | None = None) -> Stylizer:
         """For clips in a painting, which is read as the command reads it, for contents of `size` pixels."""
