@@ -1,0 +1,38 @@
+"""The passes over a clip: their numbers, order and names."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.settings.sweeps import FINISHING, Sweeps
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "lap", "shown"),
+    [
+        (Sweeps(), 0, (1,)),
+        (Sweeps(3), 0, (3,)),
+        (Sweeps(2, loop=True), 3, (2, 3)),
+        (Sweeps(2, finish=True), 0, (FINISHING,)),
+    ],
+)
+def test_which_passes_are_shown(sweeps: Sweeps, lap: int, shown: tuple[int, ...]) -> None:
+    assert (sweeps.lap, sweeps.shown) == (lap, shown)
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "sweep", "before", "backward", "label"),
+    [
+        (Sweeps(), 1, 0, False, ""),
+        (Sweeps(3), 1, 0, False, "pass 1/3  "),
+        (Sweeps(3), 2, 1, True, "pass 2/3  "),
+        (Sweeps(1, loop=True), 2, 1, False, "closing the loop  "),
+        (Sweeps(2, loop=True), 3, 2, True, "closing the loop  "),
+        (Sweeps(2, finish=True), FINISHING, 2, False, "finishing  "),
+    ],
+)
+def test_what_a_pass_goes_on_from_and_which_way(
+    sweeps: Sweeps, sweep: int, before: int, backward: bool, label: str
+) -> None:
+    assert (sweeps.before(sweep), sweeps.backward(sweep), sweeps.label(sweep)) == (before, backward, label)
+    assert list(sweeps.ordered(sweep, [4, 5, 6])) == ([6, 5, 4] if backward else [4, 5, 6])
