@@ -158,7 +158,7 @@ def load_tensorflow() -> None:
     """Import TensorFlow without its start-up chatter; to be called before anything that imports it.
 
     With oneDNN also where TensorFlow leaves it off by itself, on processors with AVX2 and without AVX-512: an
-    iteration takes half its time (docs/benchmarks.md).
+    iteration takes 0.4 to 0.8 of its time (docs/benchmarks.md).
     """
     if "tensorflow" in sys.modules:
         return
