@@ -155,13 +155,22 @@ def test_doctor_says_what_is_here() -> None:
         (["../photo.png", "--style", "../style.png"],
          "../photo.png: say first what to do: `deepfusion image` for a picture, `deepfusion video` for a clip"),
         (image("../style.png"),
-         "../style.png: is one file too many after PICTURE; give every style picture a --style of its own, or "
-         "--style FOLDER for all of a folder; many photos are done by `deepfusion album FOLDER`"),
+         "../style.png: is one file too many after PICTURE (a pattern like *.jpg becomes many); give every style "
+         "picture a --style of its own, or --style FOLDER; many photos are done by `deepfusion album FOLDER`; the "
+         "result is named with -o"),
         (image("holiday.png"),
          "holiday.png: does not belong here; the result is named with -o, and a name with spaces needs quotes"),
         (["album", "../album", "../photo.png", "--style", "../style.png", "-o", "out"],
-         "../photo.png: is one file too many after FOLDER; give every style picture a --style of its own, or "
-         "--style FOLDER for all of a folder; an album is one folder"),
+         "../photo.png: is one file too many after FOLDER (a pattern like *.jpg becomes many); give every style "
+         "picture a --style of its own, or --style FOLDER; an album is one folder; the result is named with -o"),
+        (["foto.jpg", "--style", "../style.png"],
+         "foto.jpg: there is no such file; and say first what to do: `deepfusion image`, `video` or `album`"),
+        (image("--passes", "2"), "--passes: is an option of `deepfusion video`"),
+        (["--style", "../style.png", "image", "../photo.png"],
+         "--style: belongs after the command: `deepfusion image ...`"),
+        (image(content=""), "PICTURE: is empty; give it a value"),
+        (image(style=""), "--style: is empty; give it a picture"),
+        (["image", "../photo.png", "--style", "../style.png", "-o", ""], "--output: is empty; give it a value"),
         (["image"], "Missing argument 'PICTURE'. (see deepfusion image --help)"),
         (["image", "../photo.png", "-o", "out.png"], "missing --style PICTURE: the look to take"),
         (["image", "../photo.png", "--style", "../style.png"], "missing -o OUT.png: where the result goes"),

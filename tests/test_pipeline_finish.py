@@ -104,7 +104,7 @@ def test_a_damaged_small_frame_is_made_again_with_what_was_finished_from_it(
     stopped.undo()
     (tmp_path / "out.mp4.run" / "frames" / "000001.png").write_bytes(b"damaged")
     again = done(*run(clip, style, output, "--keep-run", "--json")).json
-    assert (again["done"], again["skipped"]) == (FRAMES - 1, 1)  # all but the first
+    assert (again["done"], again["skipped"], again["frames"]) == (FRAMES - 1, 1, FRAMES)  # all but the first
     assert same(made(output), made(whole))
 
 

@@ -383,6 +383,7 @@ def test_a_frame_counts_once_whoever_tells_of_it(tmp_path: Path) -> None:
     book.take(FrameMade(now, begins=False, data=data))
     book.take(FrameMade(kept, begins=True, found=True))  # by another worker, that goes on with the shot
     book.take(FrameMade(now, begins=False, found=True))
+    book.sum_up()
     assert (report.done, report.skipped, report.evaluations) == (1, 1, 7)
     assert [(ended.name, ended.found) for ended in told] == [("frame 0", True), ("frame 1", False)]
     assert book.has_all(range(2), closes=True) and not book.has_all(range(3), closes=True)

@@ -25,6 +25,10 @@ class StillError(InputError):
     """A picture where a clip is wanted."""
 
 
+class UnnumberedError(InputError):
+    """A picture in a folder of frames that has no number."""
+
+
 class MovingError(InputError):
     """A clip where a picture is wanted."""
 

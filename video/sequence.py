@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, UnnumberedError
 from .images import is_picture_name, may_be_file, natural_key
 
 DEFAULT_RATE = Fraction(25)
@@ -110,7 +110,7 @@ def frame_number(file: Path) -> int:
     """Return the last number in a file's name without its suffix; InputError when there is none."""
     digits = re.findall(r"[0-9]+", file.stem)
     if not digits:
-        raise InputError(f"{file} has no frame number; name it like frame_0001.png or move it away")
+        raise UnnumberedError(f"{file} has no frame number; name it like frame_0001.png or move it away")
     return int(digits[-1])
 
 

@@ -45,9 +45,13 @@ def plan_units(job: Job, settings: AlbumSettings, display: Display) -> list[Styl
         If there are no photos or no styles, or a style has a weight.
     """
     from video.images import list_pictures
+    from video.picture_formats import is_clip
 
     if not job.content.is_dir():
-        raise UsageError(f"{job.content}: is not a folder; for one picture use `deepfusion image`")
+        other = "one picture use `deepfusion image`"
+        if is_clip(job.content):
+            other = "a clip use `deepfusion video`"
+        raise UsageError(f"{job.content}: is not a folder; for {other}")
     photos = _without_results(list_pictures(job.content, display.warn), job.content, job.output)
     if not photos:
         raise UsageError(f"{job.content}: there are no pictures in this folder")

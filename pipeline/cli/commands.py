@@ -9,13 +9,14 @@ import click
 
 from pipeline.cli.examples import epilog
 from pipeline.cli.options import Amount, movie_options, shared_options
+from pipeline.cli.slips import FilePath
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display, printable
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.settings.run_options import MovieOptions
 from video.names import shown
 
-PATH = click.Path(path_type=Path)
+PATH = FilePath(path_type=Path)
 
 
 @click.command("progress", epilog=epilog("progress"))

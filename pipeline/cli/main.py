@@ -12,7 +12,7 @@ from pipeline import __version__
 from pipeline.cli.commands import COMMANDS
 from pipeline.cli.examples import epilog
 from pipeline.cli.options import as_option, given, require, run_options, setting_options
-from pipeline.cli.slips import Commands, refuse_more
+from pipeline.cli.slips import Commands, FilePath, refuse_more
 from pipeline.cli.streams import OutputError, secure
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display, printable
@@ -23,7 +23,7 @@ from pipeline.settings.run_options import options_of
 from stylize.errors import ConfigError
 from video.names import one_line, shell_line
 
-PATH = click.Path(path_type=Path)
+PATH = FilePath(path_type=Path)
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -145,6 +145,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(2)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and (hint := cli.where(error)):
+            _say(hint)
+            sys.exit(error.exit_code)
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "deepfusion"
         _say(f"{error.format_message()} (see {where} --help)")
         sys.exit(error.exit_code)

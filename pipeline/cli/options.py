@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from pipeline.cli.slips import FilePath
 from pipeline.errors import UsageError
 from pipeline.settings.job_settings import SETTINGS, known_keys
 from pipeline.settings.run_options import MovieOptions, RunOptions
@@ -209,7 +210,7 @@ def _bounded(kind: Any, details: Knob) -> Any:
     if details.choices:
         return NearMissChoice(details.choices)
     if kind is Path:
-        return click.Path(path_type=Path)
+        return FilePath(path_type=Path)
     least, most = details.minimum, details.maximum
     if kind is int:
         return Count(None if least is None else int(least), None if most is None else int(most))

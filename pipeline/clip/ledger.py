@@ -37,6 +37,7 @@ class ClipBook:
         self._run, self._settings, self._report, self._display = run, settings, report, display
         self._starts: set[int] = set()
         self._taken: set[tuple[int, int]] = set()
+        self._worked: set[int] = set()
 
     def say_what_is_there(self, clip: Clip) -> None:
         """Tell of what an earlier run has finished, and of what is damaged."""
@@ -68,10 +69,9 @@ class ClipBook:
                 write_whole(self._run.frame_path(frame.index, frame.sweep), made.data)
             self._run.commit(frame)
             self.frames[frame.sweep, frame.index] = frame
-            self._report.add(frame, shown=frame.sweep == self._settings.sweeps.shown[0])
+            self._worked.add(frame.index)
+            self._report.evaluations += frame.evaluations
             self._display.detail(made.text)
-        elif frame.sweep == self._settings.sweeps.shown[0]:
-            self._report.skipped += 1
         if frame.sweep in self._settings.sweeps.shown:
             ended = Ended(
                 f"frame {frame.index}", self._run.frames / frame.file, frame.losses, frame.evaluations,
@@ -93,6 +93,17 @@ class ClipBook:
         if settings.loop and closes:
             wanted |= {(settings.sweeps.lap, index) for index in lap_of(settings, indices)[1]}
         return wanted <= self.frames.keys()
+
+    def sum_up(self) -> None:
+        """Count in the report what was worked on and what was there, and the losses of all frames."""
+        final, report = self._final(), self._report
+        report.done = len(self._worked & final.keys())
+        report.skipped = len(final) - report.done
+        values: dict[str, list[float]] = {}
+        for frame in final.values():
+            for name, value in frame.losses.items():
+                values.setdefault(name, []).append(value)
+        report.losses = {name: sum(each) / len(each) for name, each in values.items()}
 
     @property
     def shots(self) -> int:

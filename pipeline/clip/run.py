@@ -97,6 +97,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
             marked = evenly(len(frames), SHEET_FRAMES if options.contact_sheet else 0)
             make_contact_sheet(output.write(frames, marked, display), options, report)
             report.frames = len(frames)
+            book.sum_up()
             movie = run.snapshots / "frame"
             make_movie([movie] if movie.exists() else [], options, report, display)
             save_settings(job, options, report)

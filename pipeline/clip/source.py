@@ -112,7 +112,7 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
         If it is no clip, the range holds no frame, or the frames are too small.
     """
     from video.decode import FrameRange, read_frames
-    from video.errors import StillError
+    from video.errors import StillError, UnnumberedError
     from video.probe import probe
     from video.scenes import read_cuts
     from video.sequence import open_folder
@@ -120,7 +120,10 @@ def open_clip(path: Path, settings: VideoSettings, minimum_side: int) -> Clip:
     rate = parse_rate(settings.fps)
     source: ClipInfo | FrameFolder
     if path.is_dir():
-        source = open_folder(path, rate, allow_gaps=settings.allow_gaps)
+        try:
+            source = open_folder(path, rate, allow_gaps=settings.allow_gaps)
+        except UnnumberedError as error:
+            raise UsageError(f"{error}; photos are done by `deepfusion album`") from error
     else:
         try:
             source = probe(path)

@@ -32,7 +32,8 @@ class Report:
     losses
         Mean over the pictures of each weighted term and of their "total".
     done, skipped
-        Pictures made now, and found finished; a frame counts once, however often it was gone over.
+        Pictures worked on now, and found finished: all are one or the other, however often a frame was gone
+        over.
     failed
         What went wrong, by the name in the output.
     also
@@ -65,12 +66,10 @@ class Report:
         self.backbone, self.weights, self.weights_sha256 = weights.name, weights.source, weights.sha256
         return self
 
-    def add(self, result: Any, *, shown: bool = True) -> None:
-        """Count one :class:`stylize.stylizer.Result`; one that is not `shown` is on the way to another."""
-        self.evaluations += result.evaluations
-        if not shown:
-            return
+    def add(self, result: Any) -> None:
+        """Count one :class:`stylize.stylizer.Result`."""
         self.done += 1
+        self.evaluations += result.evaluations
         for name, value in result.losses.items():
             before = self.losses.get(name, 0.0)
             self.losses[name] = before + (value - before) / self.done

@@ -41,6 +41,8 @@ class Job:
 
 def parse_style(text: str, base: Path = Path()) -> StyleSource:
     """Read `PATH` or `PATH:WEIGHT`, relative to `base`; a file whose name ends in such a number is a path."""
+    if not text.strip():
+        raise UsageError("--style: is empty; give it a picture")
     path, colon, number = text.rpartition(":")
     if colon and path and not os.path.exists(base / text):
         try:

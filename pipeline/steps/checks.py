@@ -181,8 +181,12 @@ def warn_of_excess(
     """Say so where a picture of this height and width takes more than allowed, however small its windows."""
     height, width = shape[:2]
     need = PROGRAM + stylizer.evaluator.memory_of(height, width)
-    if gibibytes > 0.0 and need > gibibytes * 2**30:
+    limit = gibibytes * 2**30
+    if 0.0 < limit < need:
+        cure = f"a smaller {'--finish' if finished else '--size'} or --history takes less"
+        if limit <= PROGRAM:
+            cure = f"the program alone takes {spoken_bytes(PROGRAM)}; give more: windows only cost time"
         display.warn(
             f"{width}x{height} pixels take about {spoken_bytes(need)}, more than --memory {gibibytes:g} "
-            f"allows; a smaller {'--finish' if finished else '--size'} or --history takes less"
+            f"allows; {cure}"
         )
