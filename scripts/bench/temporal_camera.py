@@ -14,7 +14,7 @@ from pipeline.clip.temporal import TemporalModel
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
 from scripts import tables
-from scripts.bench.temporal_shared import CONFIG, Asked, kept, meter_of, saved, write_sheet
+from scripts.bench.temporal_shared import CONFIG, Asked, content_and_style, kept, meter_of, saved, write_sheet
 from stylize.types import FloatImage
 
 if TYPE_CHECKING:
@@ -121,4 +121,4 @@ class _Made:
     @property
     def loss(self) -> float:
         """Mean content and style loss of all frames but the first, found alike for all ways."""
-        return float(np.mean([one.losses["content"] + one.losses["style"] for one in self.results[1:]]))
+        return float(np.mean([content_and_style(one.losses) for one in self.results[1:]]))

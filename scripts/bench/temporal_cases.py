@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.clip.temporal import stylize_frames
 from pipeline.styling.pictures import read_picture
 from scripts import tables
-from scripts.bench.temporal_shared import Asked, meter_of, write_sheet
+from scripts.bench.temporal_shared import Asked, content_and_style, meter_of, write_sheet
 from scripts.media import clip_frames
 from stylize.types import FloatImage
 
@@ -59,7 +59,7 @@ def cases(asked: Asked) -> bool:
         pictures = [one.picture for one in made]
         alone = stylizer.stylize(frames[case.at])
         found = stylizer.losses(pictures[case.at], frames[case.at])
-        share = (found["content"] + found["style"]) / (alone.losses["content"] + alone.losses["style"])
+        share = content_and_style(found) / content_and_style(alone.losses)
         error, own, _ = meter_of(frames, pictures)
         later = [one.result.evaluations for one in made[1:]]
         tables.row(

@@ -14,6 +14,7 @@ from scripts.bench.temporal_shared import (
     OFF_BAR,
     Asked,
     Stylized,
+    content_and_style,
     meter_of,
     saved,
     spread,
@@ -90,8 +91,9 @@ def made_alone(
 
 def loss_of(stylizer: Stylizer, contents: Sequence[FloatImage], pictures: Mapping[int, FloatImage]) -> float:
     """Content and style of some frames, by number, each with targets of its own."""
-    found = [stylizer.losses(picture, contents[number]) for number, picture in pictures.items()]
-    return sum(one["content"] + one["style"] for one in found)
+    return sum(
+        content_and_style(stylizer.losses(picture, contents[number])) for number, picture in pictures.items()
+    )
 
 
 def _rows(

@@ -131,12 +131,17 @@ class Stylized:
     @property
     def loss(self) -> float:
         """Mean content and style loss of all frames but the first, weighted as in the objective."""
-        return float(np.mean([one.losses["content"] + one.losses["style"] for one in self.results[1:]]))
+        return float(np.mean([content_and_style(one.losses) for one in self.results[1:]]))
 
     @property
     def evaluations(self) -> float:
         """Mean evaluations of all frames but the first."""
         return float(np.mean([one.evaluations for one in self.results[1:]]))
+
+
+def content_and_style(losses: Mapping[str, float]) -> float:
+    """What is compared between ways to treat time, whose other terms differ."""
+    return losses["content"] + losses["style"]
 
 
 def stylize_modes(

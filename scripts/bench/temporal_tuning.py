@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from itertools import product
@@ -10,8 +11,10 @@ import numpy as np
 
 from scripts import tables
 from scripts.bench.temporal_clips import loss_of, made_alone
+from scripts.bench.temporal_long import measures
 from scripts.bench.temporal_shared import Asked, meter_of, spread, stylize_clip, write_strips
 from scripts.media import clip_frames
+from stylize.types import FloatImage
 
 
 def tuning(asked: Asked) -> bool:
@@ -50,13 +53,13 @@ def tuning(asked: Asked) -> bool:
                     f"{error / own:.2f}",
                     f"{loss_of(stylizer, contents, chosen) / loss_of(stylizer, contents, alone):.3f}",
                     f"{made.evaluations:.1f}",
-                    f"{fine_contrast(list(chosen.values())) / fine_contrast(list(alone.values())):.3f}",
+                    f"{fine_contrast(chosen) / fine_contrast(alone):.3f}",
                 )  # fmt: skip
                 strips[f"{weight:g} {tolerance:g}"] = made.pictures
             write_strips(asked, f"tuning {clip.name}-{painting}", contents, strips)
     return True
 
 
-def fine_contrast(pictures: list[np.ndarray]) -> float:
-    """Mean difference of neighbouring pixels: what smoothing takes away."""
-    return float(np.mean([np.abs(np.diff(one, axis=axis)).mean() for one in pictures for axis in (0, 1)]))
+def fine_contrast(pictures: Mapping[int, FloatImage]) -> float:
+    """The mean over some frames, as the part `long` measures it."""
+    return float(np.mean([measures(picture)[2] for picture in pictures.values()]))
