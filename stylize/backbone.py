@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,22 +14,10 @@ from stylize.errors import ConfigError
 from stylize.layers import LAYERS, block_of
 from stylize.types import FloatImage, Tensor
 from stylize.weights import Weights
+from stylize.weights.files import Array
 
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
 """Mean RGB colour of the pictures VGG-19 was trained on, in 0 to 255 (Simonyan & Zisserman 2015)."""
-
-FULL_MEANS = {
-    "block1": (20.72, 92.50),
-    "block2": (110.7, 104.1),
-    "block3": (116.2, 148.6, 315.5, 460.4),
-    "block4": (455.3, 294.4, 156.5, 37.91),
-    "block5": (38.68, 15.52, 6.231, 0.8531),
-}
-"""Mean activations of the full network by layer, to give the slim network's the same magnitude.
-
-Measured with the package's own full network, max pooling, on the six photos and six paintings of which the
-demo's are a part, at 384 px (docs/networks.md).
-"""
 
 _QUIET_FILTER = 0.2
 """Filters whose mean is under this share of their layer's mean are rescaled as if it were this share."""
@@ -42,8 +31,9 @@ class Vgg19:
     zeros; pooling is 2x2 with stride 2, and an odd last row or column is pooled by itself, as in the Caffe
     network that was published (ports that drop it leave the right and lower border of a picture to itself).
 
-    The file of ``vgg19-slim`` holds activations of mean 1; here they get the full network's magnitudes
-    (`FULL_MEANS`), so that the weights of published systems, which are in those units, mean about the same.
+    Where a layer has a tap (:class:`stylize.weights.Weights`), its activations are multiplied by it when they
+    are read; the next layer gets them as they are. So the activations of ``vgg19-slim`` have the full
+    network's lengths and angles, and the weights of published systems, in its units, mean about the same.
 
     Parameters
     ----------
@@ -64,12 +54,10 @@ class Vgg19:
         self.layers = tuple(layer for layer in LAYERS if layer in weights.layers)
         self._parameters: dict[str, tuple[Any, Any]] = {}
         self._convolved: dict[tuple[str, Any], tuple[Convolution, Tensor]] = {}
-        before = 1.0
+        self._taps: dict[str, Array] = dict(weights.taps)
+        self._tapped: dict[tuple[str, Any], Convolution] = {}
         for layer in self.layers:
             kernel, bias = weights.layers[layer]
-            if weights.name == "vgg19-slim":
-                mean = FULL_MEANS[layer[:6]][int(layer[-1]) - 1]
-                kernel, bias, before = kernel * np.float32(mean / before), bias * np.float32(mean), mean
             if layer == LAYERS[0]:
                 kernel = kernel[:, :, ::-1, :] * np.float32(255.0)
             self._parameters[layer] = kernel, bias
@@ -112,7 +100,7 @@ class Vgg19:
             convolution, bias = self._of_type(layer, dtype)
             value = tf.nn.relu(tf.nn.bias_add(convolution(value), bias))
             if layer in wanted:
-                found[layer] = value
+                found[layer] = self._read(layer, value)
         return found
 
     def _of_type(self, layer: str, dtype: tf.DType) -> tuple[Convolution, Tensor]:
@@ -127,6 +115,16 @@ class Vgg19:
                 self._convolved[layer, dtype] = convolution, tf.cast(bias, dtype)
         return self._convolved[layer, dtype]
 
+    def _read(self, layer: str, value: Tensor) -> Tensor:
+        """Activations of a layer as the losses see them."""
+        if layer not in self._taps:
+            return value
+        if (layer, value.dtype) not in self._tapped:
+            with tf.init_scope():
+                tap = tf.cast(self._taps[layer][None, None], value.dtype)
+                self._tapped[layer, value.dtype] = Convolution(tap)
+        return self._tapped[layer, value.dtype](value)
+
     def _single(self, layer: str) -> tuple[Tensor, Tensor]:
         """The same in single precision, as they were given."""
         kernel, bias = (tf.convert_to_tensor(part, tf.float32) for part in self._parameters[layer])
@@ -139,12 +137,11 @@ class Vgg19:
         its mean and multiplying the next layer's input weights by the same leaves what the network
         computes unchanged but for the factor. Their means are over ImageNet; over a few pictures some
         filters hardly respond, and bringing these to 1 would make noise of them, so small means count as
-        `_QUIET_FILTER` of the layer's.
+        `_QUIET_FILTER` of the layer's. Filters are those of the network itself: there are no taps any more.
         """
-        means = self._mean_activations(pictures)
-        network = Vgg19.__new__(Vgg19)
-        network.name, network.pooling, network.layers = self.name, self.pooling, self.layers
-        network.mixed = self.mixed
+        network = copy(self)
+        network._taps, network._convolved = {}, {}
+        means = network._mean_activations(pictures)
         network._parameters, network._convolved = {}, {}
         before: Tensor = tf.ones((3,))
         for layer in self.layers:

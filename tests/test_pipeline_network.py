@@ -15,10 +15,7 @@ import pytest
 from pipeline_runs import QUICK, deepfusion, done, refused, tree
 from tiny_encoder import tiny_weights
 
-from pipeline.run_folder.record import record_of
 from pipeline.settings.input_files import as_sent, to_send
-from pipeline.settings.job import StyleSource, build_job
-from stylize.backbone import FULL_MEANS
 from stylize.errors import WeightsError
 from stylize.weights import EMBEDDED, embedded_path, load_weights
 
@@ -202,20 +199,7 @@ def test_the_download_says_how_to_use_what_it_fetched(place: Path, monkeypatch: 
     assert "DEEPFUSION_OFFLINE forbids to fetch it" in ran.err
 
 
-# --- what a result depends on, and what workers are sent ------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_the_slim_networks_scale_is_recorded_where_losses_are_in_its_units(photo: Path, style: Path) -> None:
-    """Its activations get the full network's means; relative losses do not mind, the published ones do."""
-
-    def record(backbone: str, preset: str) -> dict[str, Any]:
-        job = build_job("image", photo, (StyleSource(style),), Path("o"), preset=preset)
-        return record_of(job, load_weights(backbone))
-
-    assert record("vgg19-slim", "neural-style")["slim_means"] == FULL_MEANS
-    assert record("vgg19-slim", "default")["slim_means"] is None
-    assert record("vgg19", "neural-style")["slim_means"] is None
+# --- what workers are sent ----------------------------------------------------------------------------------
 
 
 def test_workers_are_sent_the_name_of_the_packages_network_and_read_their_own(
@@ -229,6 +213,7 @@ def test_workers_are_sent_the_name_of_the_packages_network_and_read_their_own(
     for layer, parts in weights.layers.items():
         for ours, theirs in zip(parts, got.layers[layer], strict=True):
             np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(weights.taps[layer], got.taps[layer])
     mine = tiny_weights()
     assert to_send(mine) is mine
     assert as_sent(mine) is mine

@@ -1,4 +1,4 @@
-"""The training of vgg19-slim: pictures, teachers, bank, student, linear maps, measures, and a short run."""
+"""The training of vgg19-slim: student, maps, taps, pictures, teacher, paintings, bank, and a short run."""
 
 from __future__ import annotations
 
@@ -13,27 +13,36 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from numpy_vgg import convolve, pool, preprocess
-from tiny_encoder import random_picture, tiny_weights
+from numpy_vgg import forward
+from tiny_encoder import TINY_LAYERS, random_picture, tiny_weights
 
 from scripts.slim import train
+from scripts.slim.training import bank as banks
+from scripts.slim.training import learner, painted, taps
 from scripts.slim.training.bank import Bank, places_kept
 from scripts.slim.training.curves import Curves
+from scripts.slim.training.learner import Training
 from scripts.slim.training.linear_maps import LinearMap
-from scripts.slim.training.measure import Moments, explained_variance
+from scripts.slim.training.measure import MAP_RIDGE, Moments, explained_variance
+from scripts.slim.training.painted import Painted, gradients, paint, unit
 from scripts.slim.training.pictures import LONGEST_SIDE, hold_back, random_crop, read_pictures
-from scripts.slim.training.student import Forger, Student, rescaled, save_arrays
+from scripts.slim.training.student import Student, rescaled, save_arrays
+from scripts.slim.training.taps import fit_taps, tap_of
 from scripts.slim.training.teachers import (
+    PASSED_ON,
     SLIM_LAYERS,
-    Compressed16x,
+    Lesson,
     lesson_targets,
     plan_lessons,
     read_teacher,
 )
 from stylize.backbone import IMAGENET_MEAN, Vgg19
+from stylize.config import StylizeConfig
 from stylize.errors import WeightsError
-from stylize.weights import LAYERS, WIDTHS, Weights, verify
+from stylize.weights import WIDTHS, Weights, embedded_path, verify
 from video.images import from_uint8, write_image
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 # --- the student --------------------------------------------------------------------------------------------
 
@@ -52,9 +61,14 @@ def uneven_student(seed: int = 0) -> Student:
     return student
 
 
-def network(arrays: Mapping[str, np.ndarray]) -> Vgg19:
+def weights_of(arrays: Mapping[str, np.ndarray]) -> Weights:
     layers = {layer: (arrays[f"{layer}/kernel"], arrays[f"{layer}/bias"]) for layer in SLIM_LAYERS}
-    return Vgg19(Weights("custom", "test", "", layers))
+    taps = {name[: -len("/tap")]: tap for name, tap in arrays.items() if name.endswith("/tap")}
+    return Weights("vgg19-slim", "test", "", layers, taps=taps)
+
+
+def network(arrays: Mapping[str, np.ndarray]) -> Vgg19:
+    return Vgg19(weights_of(arrays))
 
 
 def images(count: int = 2, side: int = 32) -> tf.Tensor:
@@ -74,6 +88,40 @@ def test_folded_arrays_compute_what_the_student_does() -> None:
     found = network(student.folded()).activations(pictures, SLIM_LAYERS)
     for layer in SLIM_LAYERS:
         assert_same(found[layer], expected[layer])
+
+
+def test_a_fixed_network_is_normalised_by_what_it_was_fixed_on() -> None:
+    """As a batch is while training; whatever it is shown next, and without a trace in the running moments."""
+    student, pictures = uneven_student(), images(4)
+    running = [variable.numpy() for variable in (*student.means, *student.variances)]
+    look = student.fixed(pictures)
+    for variable, before in zip((*student.means, *student.variances), running, strict=True):
+        np.testing.assert_array_equal(variable, before)
+    expected = student.activations(pictures, training=True)
+    found = look(pictures[1:2], SLIM_LAYERS)
+    assert list(found) == list(SLIM_LAYERS)
+    for layer in SLIM_LAYERS:
+        assert_same(found[layer], expected[layer][1:2], 1e-3)
+    assert list(look(pictures, SLIM_LAYERS[3:5])) == list(SLIM_LAYERS[3:5])
+
+
+def test_an_adopted_network_computes_the_same_and_is_normalised() -> None:
+    """On pictures that it was not measured on too; and by the batch as by the moments."""
+    finished, student, pictures = uneven_student(3), Student(0), images(4)
+    student.adopt(weights_of(finished.folded()), pictures)
+    for shown in (pictures, 1.0 - pictures[:1, :, :, ::-1]):
+        expected = finished.activations(shown, training=False)
+        found = student.activations(shown, training=False)
+        for layer in SLIM_LAYERS:
+            assert_same(found[layer], expected[layer], 1e-3)
+    before = [variable.numpy() for variable in (*student.means, *student.variances)]
+    expected = finished.activations(pictures, training=False)
+    found = student.activations(pictures, training=True)
+    for layer in SLIM_LAYERS:
+        assert_same(found[layer], expected[layer], 1e-3)
+    for variable, old in zip((*student.means, *student.variances), before, strict=True):
+        assert np.abs(old).max() > 1e-3
+        np.testing.assert_allclose(variable, old, rtol=2e-3, atol=1e-4 * np.abs(old).max())
 
 
 def test_rescaled_multiplies_channels_and_nothing_else() -> None:
@@ -107,23 +155,6 @@ def test_saved_arrays_are_vgg19_slim(tmp_path: Path) -> None:
         np.testing.assert_array_equal(kernel, arrays[f"{layer}/kernel"])
         np.testing.assert_array_equal(bias, arrays[f"{layer}/bias"])
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["slim.npz"]
-
-
-def gram(student: Student, pictures: tf.Tensor) -> np.ndarray:
-    found = student.activations(pictures, training=False)["block1_conv1"].numpy()
-    return np.einsum("nhwc,nhwd->ncd", found, found)
-
-
-@pytest.mark.slow
-def test_forged_pictures_approach_the_style() -> None:
-    student, contents = uneven_student(), images(1)
-    styles = tf.reverse(contents, [-1]) ** 2.0
-    forged = Forger(student, steps=6)._forge(contents, styles)
-    assert forged.shape == contents.shape
-    assert np.min(forged) >= 0.0 and np.max(forged) <= 1.0
-    wanted = gram(student, styles)
-    before, after = (np.linalg.norm(gram(student, value) - wanted) for value in (contents, forged))
-    assert after < 0.8 * before
 
 
 # --- measures and maps --------------------------------------------------------------------------------------
@@ -171,28 +202,30 @@ def test_bound_is_that_of_principal_components() -> None:
         assert moments.bound(rank) == pytest.approx(squares[:rank].sum() / squares.sum())
 
 
-def test_features_that_the_targets_are_made_of_count_more() -> None:
-    features = np.random.default_rng(0).normal(1.0, 1.0, (500, 2))
-    weights = moments_of(features, features[:, :1] * [3.0, 4.0]).weights_of_features()
-    assert weights[0] == pytest.approx(5.0, rel=0.05)
-    assert weights[1] < 0.05 * weights[0]
-
-
-def test_weights_do_not_depend_on_the_unit_of_the_other_features() -> None:
+def test_map_without_a_bias_is_that_of_ridge_regression() -> None:
+    """The ridge as rows of the design: each feature's length, against nothing."""
     features, targets = samples()
-    plain = moments_of(features, targets).weights_of_features()
+    ridge = np.sqrt(MAP_RIDGE) * np.diag(np.linalg.norm(features, axis=0))
+    design = np.concatenate([features, ridge])
+    wanted = np.concatenate([targets, np.zeros((5, 4))])
+    expected = np.linalg.lstsq(design, wanted, rcond=None)[0]
+    np.testing.assert_allclose(moments_of(features, targets).homogeneous_map(), expected, rtol=1e-6)
+
+
+def test_map_without_a_bias_does_not_depend_on_the_units() -> None:
+    features, targets = samples()
+    plain = moments_of(features, targets).homogeneous_map()
     units = np.array([1.0, 100.0, 0.01, 1.0, 10.0])
-    np.testing.assert_allclose(
-        moments_of(features * units, targets).weights_of_features() * units, plain, rtol=1e-3
-    )
+    found = moments_of(features * units, targets).homogeneous_map()
+    np.testing.assert_allclose(found * units[:, None], plain, rtol=1e-6)
 
 
-def test_two_features_that_say_the_same_share_the_weight() -> None:
+def test_two_features_that_say_the_same_share_the_map() -> None:
     random = np.random.default_rng(0)
     value = random.normal(1.0, 1.0, (500, 1))
     twins = np.concatenate([value, value + random.normal(0.0, 1e-6, value.shape)], axis=1)
-    weights = moments_of(twins, 2.0 * value + random.normal(0.0, 1e-3, value.shape)).weights_of_features()
-    np.testing.assert_allclose(weights, [1.0, 1.0], rtol=0.05)
+    targets = 2.0 * value + random.normal(0.0, 1e-3, value.shape)
+    np.testing.assert_allclose(moments_of(twins, targets).homogeneous_map(), [[1.0], [1.0]], rtol=0.01)
 
 
 def test_explained_variance_of_whole_and_crosswise() -> None:
@@ -244,6 +277,72 @@ def test_gradient_is_that_of_the_unexplained_variance() -> None:
     ahead, behind = float(unexplained(features + step)), float(unexplained(features - step))
     assert behind < float(share) < ahead
     assert ahead - behind == pytest.approx(length, rel=0.05)
+
+
+def test_metric_is_that_of_the_best_map_of_the_last_steps() -> None:
+    """Least squares without a bias, in which a step counts 0.9 of the one after it."""
+    found, rows, wanted = LinearMap(6, 4, samples_per_step=180), [], []
+    for seed in range(3):
+        features = crops_of_features(seed)
+        targets = (
+            features @ np.random.default_rng(9).normal(size=(6, 4)) + crops_of_features(50 + seed)[..., :4]
+        )
+        found.losses(tf.constant(features), tf.constant(targets, tf.float32))
+        weight = np.sqrt(0.9 ** (2 - seed))
+        rows.append(weight * features.reshape(-1, 6))
+        wanted.append(weight * targets.reshape(-1, 4))
+    linear = np.linalg.lstsq(np.concatenate(rows), np.concatenate(wanted), rcond=None)[0]
+    np.testing.assert_allclose(found.metric(), linear @ linear.T, rtol=2e-3, atol=2e-3)
+    assert np.linalg.norm(linear) > 1.0
+
+
+# --- taps ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (5, 3)])
+def test_a_tap_keeps_lengths_less_the_share_of_channels(shape: tuple[int, int]) -> None:
+    """Also where it stands for fewer channels than it has."""
+    linear = np.random.default_rng(0).normal(size=shape)
+    tap = tap_of(linear)
+    assert (tap.shape, tap.dtype) == ((5, 5), np.dtype(np.float32))
+    np.testing.assert_allclose(tap, tap.T, atol=1e-5)
+    assert np.linalg.eigvalsh(tap).min() > -1e-5
+    np.testing.assert_allclose(tap @ tap.T, linear @ linear.T * (shape[0] / shape[1]), atol=1e-5)
+    differences = np.random.default_rng(1).normal(size=(20, 5))
+    mine, theirs = (np.mean((differences @ matrix) ** 2, axis=1) for matrix in (tap, linear))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-4)
+
+
+class Mixed:
+    """A network each of whose layers is another linear map of the picture's pixels."""
+
+    def __init__(self, maps: Mapping[str, np.ndarray]) -> None:
+        self._maps = maps
+
+    def activations(self, images: tf.Tensor, layers: Sequence[str]) -> dict[str, tf.Tensor]:
+        return {layer: (images - 0.5) @ tf.constant(self._maps[layer], images.dtype) for layer in layers}
+
+
+def test_fitted_taps_give_an_exact_pupil_its_teachers_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of differences and of Gram matrices; also from a part of the places."""
+    monkeypatch.setattr(taps, "SAMPLES", 200)
+    random, layers, lessons = np.random.default_rng(0), SLIM_LAYERS[:2], []
+    slim, teacher = {}, {}
+    for layer, width in zip(layers, (8, 5), strict=True):
+        lessons.append(Lesson(layer, 1.0))
+        slim[layer] = np.linalg.qr(random.normal(size=(3, 3)))[0] * [3.0, 1.0, 0.3]
+        teacher[layer] = slim[layer] @ random.normal(size=(3, width))
+    batches = (tf.constant(random.random((2, 16, 16, 3))) for _ in range(3))
+    found = fit_taps(Mixed(slim), Mixed(teacher), (lesson for lesson in lessons), batches)
+    assert list(found) == list(layers)
+    pixels = random.random((100, 3))
+    for layer in layers:
+        share = 3 / teacher[layer].shape[1]
+        mine, theirs = pixels @ slim[layer] @ found[layer], pixels @ teacher[layer]
+        lengths = [np.sum((rows[:-1] - rows[1:]) ** 2, axis=1) for rows in (mine, theirs)]
+        np.testing.assert_allclose(lengths[0], share * lengths[1], rtol=0.01)
+        norms = [np.linalg.norm(rows.T @ rows) for rows in (mine, theirs)]
+        assert norms[0] == pytest.approx(share * norms[1], rel=0.01)
 
 
 # --- pictures -----------------------------------------------------------------------------------------------
@@ -338,113 +437,206 @@ def test_crops_come_from_every_picture_mostly_in_its_colours() -> None:
     assert 0.04 < noisy < 0.25
 
 
-# --- teachers -----------------------------------------------------------------------------------------------
+# --- the teacher --------------------------------------------------------------------------------------------
 
 
-class Fake:
-    """A teacher whose layers answer with a constant and the picture, at their block's size."""
-
-    def __init__(self, layers: Sequence[str], value: float = 1.0) -> None:
-        self.layers, self._value = tuple(layers), value
-
-    def activations(self, images: tf.Tensor, layers: Sequence[str]) -> dict[str, tf.Tensor]:
-        assert set(layers) <= set(self.layers)
-        found = {}
-        for layer in layers:
-            smaller = images[:, :: 2 ** (int(layer[5]) - 1), :: 2 ** (int(layer[5]) - 1)]
-            found[layer] = tf.concat([smaller, self._value * tf.ones_like(smaller)], axis=-1)
-        return found
-
-
-def test_first_teacher_that_has_the_layer_gives_the_lesson() -> None:
-    lessons = plan_lessons([Fake(SLIM_LAYERS[:3]), Fake(SLIM_LAYERS[:5]), Fake(SLIM_LAYERS)])
+def test_every_layer_has_a_lesson_and_those_that_are_read_count_fully() -> None:
+    lessons = plan_lessons()
     assert [lesson.layer for lesson in lessons] == list(SLIM_LAYERS)
-    assert [lesson.source for lesson in lessons] == list(SLIM_LAYERS)
-    assert [lesson.teacher for lesson in lessons] == [0] * 3 + [1] * 2 + [2] * 9
-    assert not any(lesson.surroundings for lesson in lessons)
-    weights = {lesson.layer: lesson.weight for lesson in lessons}
-    assert {layer for layer in weights if weights[layer] == 1.0} == {f"block{n}_conv1" for n in range(1, 6)}
-    assert weights["block1_conv2"] < weights["block4_conv2"] < 1.0
+    read = {lesson.layer for lesson in lessons if lesson.weight == 1.0}
+    assert read == {*StylizeConfig().layers, *StylizeConfig(style_statistic="gram").layers}
+    assert {lesson.weight for lesson in lessons if lesson.layer not in read} == {PASSED_ON}
 
 
-def test_last_layer_learns_the_surroundings_of_the_one_before() -> None:
-    teachers = [Fake(SLIM_LAYERS[:3], 2.0), Fake(SLIM_LAYERS[:-1], 3.0)]
-    lessons = plan_lessons(teachers)
-    assert [lesson.layer for lesson in lessons if lesson.surroundings] == ["block5_conv2"]
-    assert (lessons[-1].source, lessons[-1].teacher) == ("block5_conv1", 1)
-    pictures = images(1, side=64)
-    found = lesson_targets(teachers, lessons, pictures)
-    assert set(found) == set(SLIM_LAYERS)
-    assert found["block1_conv1"].shape == (1, 64, 64, 6)
-    assert found["block1_conv1"].numpy()[0, 0, 0, 5] == 2.0
-    assert found["block3_conv1"].numpy()[0, 0, 0, 5] == 3.0
-    last = found["block5_conv2"].numpy()
-    np.testing.assert_array_equal(last[..., :6], found["block5_conv1"])
-    np.testing.assert_allclose(last[0, 1, 2, 6:9], last[0, 0:3, 1:4, :3].mean((0, 1)), rtol=1e-5)
-    np.testing.assert_allclose(last[0, 0, 0, 6:9], last[0, :2, :2, :3].mean((0, 1)), rtol=1e-5)
+def test_targets_are_the_teachers_activations() -> None:
+    teacher, pictures = Vgg19(tiny_weights(count=14)), images(1)
+    found = lesson_targets(teacher, plan_lessons(), pictures)
+    expected = teacher.activations(pictures, SLIM_LAYERS)
+    assert list(found) == list(SLIM_LAYERS)
+    for layer in SLIM_LAYERS:
+        np.testing.assert_array_equal(found[layer], expected[layer])
 
 
-def test_a_block_without_a_teacher_is_named() -> None:
-    with pytest.raises(WeightsError, match="block5_conv1"):
-        plan_lessons([Fake(LAYERS[: LAYERS.index("block5_conv1")])])
-    with pytest.raises(WeightsError, match="block1_conv1"):
-        plan_lessons([])
+def test_the_teacher_is_read_from_any_file_that_is_deep_enough(tmp_path: Path) -> None:
+    arrays = Student(0).folded()
+    save_arrays(tmp_path / "slim.npz", arrays)
+    assert read_teacher(tmp_path / "slim.npz").layers == SLIM_LAYERS
+    save_arrays(tmp_path / "short.npz", {name: arrays[name] for name in arrays if "block5_conv2" not in name})
+    with pytest.raises(WeightsError, match=r"short\.npz: ends at block5_conv1; .* up to block5_conv2$"):
+        read_teacher(tmp_path / "short.npz")
+    with pytest.raises(WeightsError, match="absent"):
+        read_teacher(tmp_path / "absent.npz")
 
 
-TINY = tiny_weights(count=3).layers
+# --- half-painted pictures ----------------------------------------------------------------------------------
+
+SIDE = 16
+NO_METRICS: Mapping[str, Any] = dict.fromkeys(TINY_LAYERS)
 
 
 @pytest.fixture
-def compressed(tmp_path: Path) -> Path:
-    """Three tiny layers in the layout of the 16x network: preprocessing as a 1x1 layer before them."""
-    preprocessing = np.zeros((1, 1, 3, 3), np.float32)
-    preprocessing[0, 0, [2, 1, 0], [0, 1, 2]] = 255.0
-    arrays = {"input/kernel": preprocessing, "input/bias": -np.array(IMAGENET_MEAN[::-1], np.float32)}
-    for layer, (kernel, bias) in TINY.items():
-        arrays |= {f"{layer}/kernel": kernel, f"{layer}/bias": bias}
-    np.savez(tmp_path / "16x.npz", allow_pickle=False, **arrays)
-    return tmp_path / "16x.npz"
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Vgg19:
+    """A teacher of three layers, which are all that is looked at."""
+    monkeypatch.setattr(painted, "LAYERS_READ", TINY_LAYERS)
+    return Vgg19(tiny_weights())
 
 
-def reflecting(picture: np.ndarray) -> dict[str, np.ndarray]:
-    """The tiny layers' activations in NumPy, every layer padded by reflection."""
-    value, found = preprocess(picture), {}
-    for layer, parameters in TINY.items():
-        value = pool(value, "max") if layer == "block2_conv1" else value
-        padded = np.pad(value, ((1, 1), (1, 1), (0, 0)), "reflect")
-        value = found[layer] = np.maximum(convolve(padded, *parameters)[1:-1, 1:-1], 0.0)
-    return found
+def byte_pictures(count: int, seed: int, side: int = SIDE) -> np.ndarray:
+    pictures = [random_picture(side, side, 10 * seed + number) for number in range(count)]
+    return np.rint(np.stack(pictures) * 255.0).astype(np.uint8)
 
 
-def test_compressed_network_pads_by_reflection(compressed: Path) -> None:
-    teacher, picture = read_teacher(compressed), random_picture()
-    assert isinstance(teacher, Compressed16x)
-    assert teacher.layers == tuple(TINY)
-    found = teacher.activations(tf.constant(picture[None]), teacher.layers)
-    expected = reflecting(picture)
-    for layer in teacher.layers:
-        assert_same(found[layer][0], expected[layer])
+def three(count: int = 2) -> tuple[tf.Tensor, ...]:
+    """Pictures, contents and styles."""
+    return tuple(tf.constant(byte_pictures(count, seed)) for seed in (1, 2, 3))
 
 
-def test_compressed_network_is_vgg19_but_at_the_border(compressed: Path) -> None:
-    teacher, pictures = Compressed16x(compressed), images(1, side=24)
-    zero_padded = Vgg19(tiny_weights(count=3)).activations(pictures, tuple(TINY))
-    found = teacher.activations(pictures, ["image", *TINY])
-    assert found.pop("image") is pictures
-    for border, layer in enumerate(TINY, start=1):
-        inside = slice(border, -border) if layer != "block2_conv1" else slice(2, -2)
-        assert_same(found[layer][:, inside, inside], zero_padded[layer][:, inside, inside])
-        assert np.abs(found[layer] - zero_padded[layer]).max() > 1e-2 * np.max(found[layer])
-    assert list(teacher.activations(pictures, ["block1_conv2"])) == ["block1_conv2"]
+def reference_losses(picture: np.ndarray, content: np.ndarray, style: np.ndarray) -> tuple[float, float]:
+    """Style and content loss of one picture in NumPy, each layer's relative to the target's own square."""
+    found, kept, wanted = (forward(tiny_weights().layers, part) for part in (picture, content, style))
+    losses = [0.0, 0.0]
+    for layer in TINY_LAYERS:
+        gram, target = (np.einsum("hwc,hwd->cd", part[layer], part[layer]) for part in (found, wanted))
+        places = [part[layer].shape[0] * part[layer].shape[1] for part in (found, wanted)]
+        gram, target = gram / places[0], target / places[1]
+        losses[0] += np.sum((gram - target) ** 2) / np.sum(target**2)
+        losses[1] += np.sum((found[layer] - kept[layer]) ** 2) / np.sum(kept[layer] ** 2)
+    return losses[0], losses[1]
 
 
-def test_other_files_are_read_as_vgg19s_or_refused(tmp_path: Path) -> None:
-    save_arrays(tmp_path / "slim.npz", Student(0).folded())
-    teacher = read_teacher(tmp_path / "slim.npz")
-    assert isinstance(teacher, Vgg19)
-    assert teacher.layers == SLIM_LAYERS
-    with pytest.raises(WeightsError, match="absent"):
-        read_teacher(tmp_path / "absent.npz")
+def test_gradients_are_those_of_differences_in_numpy(tiny: Vgg19) -> None:
+    """Along some directions, each picture's by itself."""
+    parts = three()
+    found = [part.numpy() for part in gradients(tiny.activations, NO_METRICS, *parts)]
+    assert [part.shape for part in found] == [(2, SIDE, SIDE, 3)] * 2
+    random = np.random.default_rng(0)
+    for number in range(2):
+        picture, content, style = (part[number].numpy() / 255.0 for part in parts)
+        for _ in range(3):
+            step = random.normal(size=picture.shape) * 1e-6
+            ahead, behind = (reference_losses(picture + sign * step, content, style) for sign in (1.0, -1.0))
+            for gradient, high, low in zip(found, ahead, behind, strict=True):
+                assert np.sum(gradient[number] * step) == pytest.approx((high - low) / 2.0, rel=1e-3)
+
+
+def test_gradients_by_a_metric_are_those_of_mapped_activations(tiny: Vgg19) -> None:
+    random = np.random.default_rng(0)
+    maps = {layer: random.normal(size=(tiny.width_of(layer), 6)).astype(np.float32) for layer in TINY_LAYERS}
+    metrics = {layer: tf.constant(linear @ linear.T) for layer, linear in maps.items()}
+
+    def mapped(pictures: tf.Tensor, layers: Sequence[str]) -> dict[str, tf.Tensor]:
+        return {layer: value @ maps[layer] for layer, value in tiny.activations(pictures, layers).items()}
+
+    found = gradients(tiny.activations, metrics, *three())
+    expected = gradients(mapped, NO_METRICS, *three())
+    plain = gradients(tiny.activations, NO_METRICS, *three())
+    for one, other, without in zip(found, expected, plain, strict=True):
+        assert_same(one, other, 1e-3)
+        assert np.abs(one - without).max() > 0.1 * np.abs(one).max()
+
+
+def test_directions_have_the_mean_square_one_and_nothing_has_none() -> None:
+    given = np.random.default_rng(0).normal(size=(3, 4, 4, 3)).astype(np.float32) * 1e-5
+    given[1] = 0.0
+    found = unit(tf.constant(given)).numpy()
+    np.testing.assert_allclose(np.mean(found**2, axis=(1, 2, 3)), [1.0, 0.0, 1.0], rtol=1e-5)
+    assert_same(found[0] / found[0].max(), given[0] / given[0].max())
+
+
+def few(monkeypatch: pytest.MonkeyPatch, *, steps: int, noisy: float) -> None:
+    """Two pictures at once, a few short steps, so that each is one down."""
+    for name, value in {"STEPS": steps, "TOGETHER": 2, "NOISE_STARTS": noisy, "RATE": 0.01}.items():
+        monkeypatch.setattr(painted, name, value)
+
+
+def loss_of(found: Painted, row: int, kind: int) -> float:
+    parts = (found.pictures, found.contents, found.styles)
+    return reference_losses(*(part[row] / 255.0 for part in parts))[kind]
+
+
+def test_painting_goes_from_the_content_to_the_style(
+    tiny: Vgg19, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every iterate is kept with the directions at it; at the content itself the content has none."""
+    few(monkeypatch, steps=6, noisy=0.0)
+    paint(tmp_path / "new" / "painted", tiny, list(byte_pictures(3, 5, 24)), count=1, side=SIDE, seed=0)
+    assert [path.name for path in (tmp_path / "new" / "painted").iterdir()] == ["painted-0000.npz"]
+    found = Painted.read(tmp_path / "new" / "painted")
+    assert [getattr(found, name).shape for name in Painted.NAMES] == [(12, SIDE, SIDE, 3)] * 5
+    kinds = [str(getattr(found, name).dtype) for name in Painted.NAMES]
+    assert kinds == ["uint8"] * 3 + ["float16"] * 2
+    np.testing.assert_array_equal(found.pictures[:2], found.contents[:2])
+    for name in ("contents", "styles"):
+        values = getattr(found, name)
+        assert all((values[2 * step : 2 * step + 2] == values[:2]).all() for step in range(6))
+    assert (found.contents[0] != found.contents[1]).any()
+    for row in (0, 1):
+        assert loss_of(found, 10 + row, 0) < 0.7 * loss_of(found, row, 0)
+        assert loss_of(found, 10 + row, 1) > loss_of(found, row, 1) == 0.0
+    parts = (tf.constant(part) for part in (found.pictures, found.contents, found.styles))
+    style, content = gradients(tiny.activations, NO_METRICS, *parts)
+    assert_same(found.toward_style.astype(np.float32), unit(style).numpy(), 2e-3)
+    assert_same(found.toward_content[2:].astype(np.float32), unit(content[2:]).numpy(), 2e-3)
+    np.testing.assert_array_equal(found.toward_content[:2], np.zeros((2, SIDE, SIDE, 3)))
+
+
+def test_painting_from_noise_goes_to_the_content_too(
+    tiny: Vgg19, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, steps=6, noisy=1.0)
+    monkeypatch.setattr(painted, "STYLE_WEIGHT", 0.0)
+    paint(tmp_path, tiny, list(byte_pictures(3, 5, 24)), count=12, side=SIDE, seed=0)
+    found = Painted.read(tmp_path)
+    assert 50 <= found.pictures[:2].min() < 60
+    assert 195 < found.pictures[:2].max() <= 204
+    for row in (0, 1):
+        assert loss_of(found, 10 + row, 1) < 0.8 * loss_of(found, row, 1)
+
+
+def test_painting_goes_on_with_the_parts_there_are(
+    tiny: Vgg19, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch, steps=2, noisy=0.5)
+    settings: dict[str, Any] = {"side": SIDE, "seed": 3}
+    pictures = list(byte_pictures(3, 5, 24))
+    paint(tmp_path, tiny, pictures, count=9, **settings)
+    names = [f"painted-{number:04}.npz" for number in range(4)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names[:3]
+    whole = Painted.read(tmp_path)
+    assert len(np.unique(whole.styles.reshape(12, -1), axis=0)) == 6
+    nobody: Any = None
+    paint(tmp_path, nobody, [], count=12, **settings)
+    (tmp_path / names[1]).unlink()
+    kept = (tmp_path / names[0]).stat().st_mtime_ns
+    paint(tmp_path, tiny, pictures, count=13, **settings)
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert (tmp_path / names[0]).stat().st_mtime_ns == kept
+    longer = Painted.read(tmp_path)
+    for name in Painted.NAMES:
+        assert len(getattr(longer, name)) == 16
+        np.testing.assert_array_equal(getattr(longer, name)[:12], getattr(whole, name))
+
+
+def made_up(count: int, side: int) -> Painted:
+    """Parts of noise, different in every row."""
+    random, shape = np.random.default_rng(8), (count, side, side, 3)
+    parts = {name: random.integers(0, 256, shape, np.uint8) for name in Painted.NAMES[:3]}
+    directions = {name: random.normal(size=shape).astype(np.float16) for name in Painted.NAMES[3:]}
+    return Painted({**parts, **directions})
+
+
+def test_drawn_parts_belong_together() -> None:
+    found = made_up(5, 4)
+    rng, seen = np.random.default_rng(0), set()
+    for _ in range(8):
+        drawn = [part.numpy() for part in found.draw(3, rng)]
+        rows = [next(row for row in range(5) if (found.pictures[row] == one).all()) for one in drawn[0]]
+        assert len(set(rows)) == 3
+        seen |= set(rows)
+        for name, part in zip(Painted.NAMES, drawn, strict=True):
+            np.testing.assert_array_equal(part, getattr(found, name)[rows])
+            assert part.dtype == getattr(found, name).dtype
+    assert seen == set(range(5))
 
 
 # --- the bank -----------------------------------------------------------------------------------------------
@@ -455,9 +647,9 @@ CAPACITY = 6
 def bank_of(**settings: Any) -> Bank:
     random = np.random.default_rng(5)
     pictures = [random.integers(0, 256, (40, 44, 3), np.uint8) for _ in range(3)]
-    teachers = [Fake(SLIM_LAYERS[:4], 0.5), Vgg19(tiny_weights(count=13, widths=(3, 4, 4, 5, 6)))]
+    teacher = Vgg19(tiny_weights(count=14, widths=(3, 4, 4, 5, 6)))
     given = {"capacity": CAPACITY, "side": 32, "seed": (0, 3), **settings}
-    return Bank(pictures, teachers, plan_lessons(teachers), **given)
+    return Bank(pictures, teacher, plan_lessons(), **given)
 
 
 def drawn(bank: Bank, count: int) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
@@ -468,7 +660,7 @@ def drawn(bank: Bank, count: int) -> tuple[np.ndarray, list[np.ndarray], list[np
 def assert_answers_are_the_teachers(bank: Bank, count: int, tolerance: float = 2e-3) -> None:
     crops, places, answers = drawn(bank, count)
     pictures = tf.constant(crops, tf.float32) / 255.0
-    targets = lesson_targets(bank._teachers, bank._lessons, pictures)
+    targets = lesson_targets(bank._teacher, bank._lessons, pictures)
     for lesson, where, answer in zip(bank._lessons, places, answers, strict=True):
         target = targets[lesson.layer].numpy().reshape(count, -1, answer.shape[-1])
         expected = np.take_along_axis(target, where[..., None].astype(int), axis=1)
@@ -476,7 +668,6 @@ def assert_answers_are_the_teachers(bank: Bank, count: int, tolerance: float = 2
         assert expected.std() > 0.0
 
 
-@pytest.mark.slow
 def test_bank_draws_crops_places_and_answers() -> None:
     bank = bank_of()
     bank.renew(4)
@@ -486,7 +677,7 @@ def test_bank_draws_crops_places_and_answers() -> None:
     kept = [32, 32, 16, 16, 8, 8, 8, 8, 8, 8, 8, 8, 4, 4]
     assert [places_kept(layer, 32) for layer in SLIM_LAYERS] == kept
     assert [value.shape for value in places] == [(3, count) for count in kept]
-    channels = [6] * 4 + [4] * 4 + [5] * 4 + [6, 12]
+    channels = [3] * 2 + [4] * 6 + [5] * 4 + [6] * 2
     assert [value.shape for value in answers] == [(3, *pair) for pair in zip(kept, channels, strict=True)]
     for layer, where in zip(SLIM_LAYERS, places, strict=True):
         assert (np.diff(where, axis=1) > 0).all()
@@ -524,7 +715,6 @@ def test_new_crops_replace_the_oldest() -> None:
     ]
 
 
-@pytest.mark.slow
 def test_banks_of_one_seed_are_the_same() -> None:
     crops = []
     for seed in ((0, 3), (0, 3), (1, 3)):
@@ -535,24 +725,26 @@ def test_banks_of_one_seed_are_the_same() -> None:
     assert (crops[0] != crops[2]).any()
 
 
-def test_forged_crops_are_kept_with_the_answers_to_them() -> None:
-    seen = []
+def painted_among(crops: np.ndarray, found: Painted) -> list[bool]:
+    return [bool((found.pictures == crop).all(axis=(1, 2, 3)).any()) for crop in crops]
 
-    def forge(contents: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
-        seen.append((contents.numpy(), styles.numpy()))
-        return (contents + styles) / 4.0
 
-    bank = bank_of(forge=forge)
-    bank.renew(2)
-    assert not seen
-    bank.renew(4, share=1.0)
-    assert len(seen) == 1
-    contents, styles = seen[0]
-    assert contents.shape == styles.shape == (4, 32, 32, 3)
-    assert 0.9 < contents.max() <= 1.0
-    assert np.abs(contents - styles).max() > 0.1
-    np.testing.assert_array_equal(drawn(bank, 6)[0][2:], np.rint((contents + styles) * (255.0 / 4.0)))
-    assert_answers_are_the_teachers(bank, 6)
+def test_some_crops_are_half_painted_with_the_answers_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made_up(3, 32)
+    bank = bank_of(capacity=64, painted=found)
+    bank.renew(64)
+    among = painted_among(drawn(bank, 64)[0], found)
+    assert 0.1 < np.mean(among) < 0.4
+    assert_answers_are_the_teachers(bank, 64)
+    monkeypatch.setattr(banks, "PAINTED_SHARE", 1.0)
+    bank.renew(32)
+    crops = drawn(bank, 64)[0]
+    assert painted_among(crops, found) == [True] * 32 + among[32:]
+    assert len(np.unique(crops[:32].reshape(32, -1), axis=0)) == 3
+    assert_answers_are_the_teachers(bank, 64)
+    monkeypatch.setattr(banks, "PAINTED_SHARE", 0.0)
+    bank.renew(32)
+    assert not any(painted_among(drawn(bank, 64)[0][32:], found))
 
 
 # --- curves and the whole run -------------------------------------------------------------------------------
@@ -596,60 +788,171 @@ def test_sides_that_do_not_halve_four_times_are_refused(capsys: pytest.CaptureFi
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A training of a few steps, which still warms up, renews its bank, forges, and settles."""
-    for name, value in {"CHUNK": 4, "RENEWED_PER_STEP": 2.0, "WARM_UP": 1, "LAST_BATCHES": 1}.items():
+    """A training of a few steps, which still warms up, renews its bank, paints, and is finished."""
+    for name, value in {"CHUNK": 4, "RENEWED_PER_STEP": 2.0, "WARM_UP": 1}.items():
         monkeypatch.setattr(train, name, value)
-    monkeypatch.setattr(train, "Forger", lambda student: Forger(student, steps=2))
+    for name, value in {"COMPARED_EVERY": 2, "PAINTED_PER_STEP": 3}.items():
+        monkeypatch.setattr(train, name, value)
+    for name, value in {"WARM_UP": 1, "LAST_BATCHES": 1}.items():
+        monkeypatch.setattr(learner, name, value)
+    few(monkeypatch, steps=2, noisy=0.5)
     folder = photo_folder(tmp_path / "photos", 7)
     save_arrays(tmp_path / "teacher.npz", uneven_student(3).folded())
     places = ["--pictures", str(folder), "--teacher", str(tmp_path / "teacher.npz")]
     places += ["--work", str(tmp_path / "work"), "-o", str(tmp_path / "slim.npz")]
-    sizes = ["--side", "32", "--batch", "2", "--bank", "16", "--held-back", "2", "--forged", "0.5"]
+    sizes = ["--side", "32", "--batch", "2", "--bank", "16", "--held-back", "2"]
     return [*places, *sizes, "--every", "2", "--seed", "1", "--precision", "float32"]
 
 
+def test_the_teacher_is_the_packages_own_unless_another_is_given(arguments: list[str]) -> None:
+    assert train.parsed([*arguments, "--teacher", "other.h5"]).teacher == Path("other.h5")
+    assert train.parsed([*arguments[:2], *arguments[4:]]).teacher == embedded_path("vgg19")
+
+
 @pytest.mark.slow
-def test_compiled_steps_in_bfloat16_learn(arguments: list[str], tmp_path: Path) -> None:
-    """One batch over and over. (The deep layers have more features than such small crops have places.)"""
+@pytest.mark.usefixtures("compiled")
+def test_compiled_steps_in_bfloat16_learn(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch and some painted pictures over and over, one of which is its own content.
+
+    (The deep layers have more features than such small crops have places.)
+    """
     assert not tf.config.functions_run_eagerly()
-    options = train.parsed([*arguments, "--precision", "bfloat16", "--steps", "500"])
-    teachers = [read_teacher(tmp_path / "teacher.npz")]
-    training = train.Training(options, teachers)
+    few(monkeypatch, steps=2, noisy=0.0)
+    settings = ["--precision", "bfloat16", "--steps", "500", "--gradient-weight", "2"]
+    options = train.parsed([*arguments, *settings])
+    teacher = read_teacher(tmp_path / "teacher.npz")
+    training = Training(options, teacher)
     pictures = list(read_pictures(options.pictures, smallest=32).values())
-    bank = Bank(pictures, teachers, training.lessons, capacity=2, side=32, seed=[0], precision="bfloat16")
+    paint(tmp_path / "painted", teacher, pictures, count=1, side=32, seed=0)
+    found = Painted.read(tmp_path / "painted")
+    bank = Bank(pictures, teacher, training.lessons, capacity=2, side=32, seed=[0], precision="bfloat16")
     bank.renew(2)
-    shares = np.stack([training.learn(*bank.draw(2)).numpy() for _ in range(25)])
+    shown = tuple(tf.constant(getattr(found, name)[1:]) for name in Painted.NAMES)
+    assert [bool(np.any(toward)) for toward in shown[-1]] == [False, True, True]
+    shares = np.stack([training.learn(*bank.draw(2), shown).numpy() for _ in range(25)])
     assert int(training.step) == 25
-    assert shares.shape == (25, len(SLIM_LAYERS) + 1)
+    assert shares.shape == (25, len(SLIM_LAYERS) + 3)
     assert np.isfinite(shares).all()
-    for column in (0, 1, -1):
-        assert shares[-5:, column].mean() < 0.8 * shares[:5, column].mean()
+    shares[:, -1] -= 1 / 3  # the content itself has no direction to agree with
+    for column, most in ((0, 0.8), (1, 0.8), (-3, 0.8), (-2, 0.8), (-1, 0.9)):
+        assert 0.0 < shares[-5:, column].mean() < most * shares[:5, column].mean()
+
+
+@pytest.mark.slow
+def test_directions_are_off_by_nothing_where_the_networks_agree(arguments: list[str], tmp_path: Path) -> None:
+    """A student that is its own teacher; and by two where one direction is turned round."""
+    pictures, contents, styles = (tf.constant(byte_pictures(2, seed, 32)) for seed in (1, 2, 3))
+    training = Training(train.parsed([*arguments, "--steps", "4"]), read_teacher(tmp_path / "teacher.npz"))
+    shown = tf.cast(tf.concat((pictures, contents, styles), 0), tf.float32) / 255.0
+    look = training.student.fixed(shown)
+    for layer, linear in training.maps.items():
+        width = look(shown, [layer])[layer].shape[-1]
+        linear._weight.assign(1.0)
+        linear._square.assign(tf.eye(width))
+        linear._cross.assign(tf.eye(width))
+    toward = gradients(look, dict.fromkeys(SLIM_LAYERS), pictures, contents, styles)
+    for signs in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)):
+        given = [sign * unit(part) for sign, part in zip(signs, toward, strict=True)]
+        found = training._astray(pictures, contents, styles, *given)
+        np.testing.assert_allclose(found, [1.0 - sign for sign in signs], atol=1e-3)
+
+
+class OneBatch:
+    """A bank that always has the same two pictures."""
+
+    def draw(self, count: int) -> tuple[tf.Tensor, tuple[()], tuple[()]]:
+        assert count == 2
+        return tf.constant(byte_pictures(2, 1, 32)), (), ()
+
+
+@pytest.fixture
+def finishing(arguments: list[str], tmp_path: Path) -> tuple[Training, Any, tf.Tensor]:
+    """A training that may be finished, a bank of one batch, and its pictures."""
+    training = Training(train.parsed([*arguments, "--steps", "4"]), read_teacher(tmp_path / "teacher.npz"))
+    bank = OneBatch()
+    return training, bank, tf.cast(bank.draw(2)[0], tf.float32) / 255.0
+
+
+@pytest.mark.slow
+def test_finished_channels_have_the_mean_one(finishing: tuple[Training, Any, tf.Tensor]) -> None:
+    """Over the crops that they were measured on; quiet ones less, and none is lost."""
+    training, bank, pictures = finishing
+    training.student.betas[0].assign(tf.concat([[-2.5], training.student.betas[0][1:]], axis=0))
+    arrays = training.finished(network(uneven_student(3).folded()), bank)
+    raw = network(training.student.folded()).activations(pictures, SLIM_LAYERS)
+    found = network({name: array for name, array in arrays.items() if not name.endswith("/tap")})
+    quiet = 0
+    for layer, value in found.activations(pictures, SLIM_LAYERS).items():
+        old = np.mean(raw[layer], (0, 1, 2))
+        expected = np.minimum(old / (learner.QUIET_CHANNEL * np.median(old)), 1.0)
+        np.testing.assert_allclose(np.mean(value, (0, 1, 2)), expected, rtol=1e-3)
+        quiet += np.sum(expected < 0.99)
+    assert 0 < quiet < 10
+    plain = tf.nn.conv2d(
+        (pictures * 255.0 - IMAGENET_MEAN)[..., ::-1] / 64.0, training.student.kernels[0], 1, "SAME"
+    )
+    np.testing.assert_allclose(training.student.means[0], np.mean(plain, (0, 1, 2)), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(training.student.variances[0], np.var(plain, (0, 1, 2)), rtol=5e-3)
+
+
+@pytest.mark.slow
+def test_finished_networks_measure_as_the_teacher(
+    finishing: tuple[Training, Any, tf.Tensor], tmp_path: Path
+) -> None:
+    """One that says the same in other channels: differences between two pictures have the same length."""
+    training, bank, pictures = finishing
+    training.settle(bank)
+    random, factors = np.random.default_rng(0), {}
+    for layer in SLIM_LAYERS:
+        width = WIDTHS["vgg19-slim"][int(layer[5]) - 1]
+        factors[layer] = random.uniform(0.5, 20.0, width)
+    teacher = network(rescaled(training.student.folded(), factors))
+    save_arrays(tmp_path / "slim.npz", training.finished(teacher, bank))
+    weights = verify(tmp_path / "slim.npz")
+    assert (weights.name, list(weights.taps)) == ("vgg19-slim", list(SLIM_LAYERS))
+    found, expected = (one.activations(pictures, SLIM_LAYERS) for one in (Vgg19(weights), teacher))
+    for layer in SLIM_LAYERS:
+        lengths = [np.sum((value[layer][0] - value[layer][1]) ** 2) for value in (found, expected)]
+        assert lengths[0] == pytest.approx(lengths[1], rel=0.1)
 
 
 def directions(path: Path) -> np.ndarray:
-    """The first layer's kernels, one a column, less their lengths: what settling leaves as learned."""
+    """The first layer's kernels, one a column, less their lengths: what finishing leaves as learned."""
     kernel = verify(path).layers["block1_conv1"][0].reshape(27, -1)
     return kernel / np.linalg.norm(kernel, axis=0)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("uncompiled")
 def test_training_writes_weights_continues_and_keeps_to_its_run(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         monkeypatch.setattr(Curves, "plot", lambda curves, path: path.write_bytes(b"\x89PNG"))
-    work, output = tmp_path / "work", tmp_path / "slim.npz"
-    assert train.main([*arguments, "--steps", "2"]) == 0
+    work, output, shown = tmp_path / "work", tmp_path / "slim.npz", []
+    draw = Painted.draw
+
+    def counted(found: Painted, count: int, rng: np.random.Generator) -> tuple[tf.Tensor, ...]:
+        shown.append(count)
+        return draw(found, count, rng)
+
+    monkeypatch.setattr(Painted, "draw", counted)
+    assert train.main([*arguments, "--steps", "2", "--painted", "6"]) == 0
+    assert shown == [3]
     assert "5 pictures, 2 held back" in capsys.readouterr().out
     assert verify(output).name == "vgg19-slim"
+    assert list(verify(output).taps) == list(SLIM_LAYERS)
     rows = table(work / "curves.csv")
     assert [row["step"] for row in rows] == ["2"]
     columns = [f"{kind} {layer}" for kind in ("loss", "explained") for layer in SLIM_LAYERS]
-    assert set(rows[0]) == {"step", "seconds", "loss gram", *columns}
-    assert all(0.0 < float(row["loss block1_conv1"]) < 2.0 for row in rows)
+    columns += [f"loss {name}" for name in ("gram", "style direction", "content direction")]
+    assert set(rows[0]) == {"step", "seconds", *columns}
+    for name in ("block1_conv1", "style direction", "content direction"):
+        assert all(0.0 < float(row[f"loss {name}"]) < 2.0 for row in rows)
     assert all(-2.0 < float(row["explained block1_conv1"]) < 1.0 for row in rows)
     assert (work / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((work / "painted").iterdir())) == 2
     learned = directions(output)
     fresh = Student(1).kernels[0].numpy().reshape(27, -1)
     assert np.abs(learned - fresh / np.linalg.norm(fresh, axis=0)).max() > 1e-3
@@ -658,9 +961,11 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
     continued = table(work / "curves.csv")
     assert continued[:1] == rows
     assert [row["step"] for row in continued] == ["2", "3"]
+    assert continued[1]["loss style direction"] == continued[1]["loss content direction"] == ""
     np.testing.assert_allclose(directions(output), learned, atol=1e-6)
     note = json.loads((work / "run.json").read_text())
-    assert [(part["from"], part["steps"]) for part in note["parts"]] == [(0, 2), (2, 3)]
+    parts = [(part["from"], part["steps"], part["painted"]) for part in note["parts"]]
+    assert parts == [(0, 2, 6), (2, 3, 0)]
 
     before = output.read_bytes()
     with pytest.raises(SystemExit, match="seed 1 -> 2"):
@@ -671,31 +976,36 @@ def test_training_writes_weights_continues_and_keeps_to_its_run(
 
 
 @pytest.mark.slow
-def test_settled_channels_have_the_mean_one_a_layer(arguments: list[str], tmp_path: Path) -> None:
-    """Over the crops that they were measured on, and no channel is lost."""
-    options = train.parsed([*arguments, "--steps", "4"])
-    teachers = [read_teacher(tmp_path / "teacher.npz")]
-    training = train.Training(options, teachers)
-    crops = tf.constant((images(2).numpy() * 255.0).astype(np.uint8))
+def test_training_goes_on_from_a_finished_network(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its beginning only: when it is continued, it goes on from where it was."""
+    monkeypatch.setattr(Curves, "plot", lambda curves, path: None)
+    start, output = tmp_path / "start.npz", tmp_path / "slim.npz"
+    save_arrays(start, uneven_student(5).folded())
+    begun = [*arguments, "--learning-rate", "1e-9", "--start", str(start)]
+    assert train.main([*begun, "--steps", "2"]) == 0
+    np.testing.assert_allclose(directions(output), directions(start), atol=1e-5)
+    assert float(table(tmp_path / "work" / "curves.csv")[0]["loss block1_conv1"]) < 0.5
+    monkeypatch.setattr(Student, "adopt", lambda *_: pytest.fail("adopted again"))
+    assert train.main([*begun, "--steps", "3"]) == 0
+    np.testing.assert_allclose(directions(output), directions(start), atol=1e-5)
+    with pytest.raises(SystemExit, match=r"start .*start\.npz -> None"):
+        train.main([*arguments, "--steps", "4"])
 
-    class OneBatch:
-        def draw(self, count: int) -> tuple[tf.Tensor, tuple[()], tuple[()]]:
-            assert count == 2
-            return crops, (), ()
 
-    batch: Any = OneBatch()
-    factors = training.settle(teachers, batch)
-    pictures = tf.cast(crops, tf.float32) / 255.0
-    found = network(rescaled(training.student.folded(), factors)).activations(pictures, SLIM_LAYERS)
-    for layer in SLIM_LAYERS:
-        assert np.mean(found[layer]) == pytest.approx(1.0, rel=1e-3)
-        assert factors[layer].shape == (WIDTHS["vgg19-slim"][int(layer[5]) - 1],)
-        assert factors[layer].min() >= 0.019 * np.median(factors[layer]) > 0.0
-    plain = tf.nn.conv2d(
-        (pictures * 255.0 - IMAGENET_MEAN)[..., ::-1] / 64.0, training.student.kernels[0], 1, "SAME"
-    )
-    np.testing.assert_allclose(training.student.means[0], np.mean(plain, (0, 1, 2)), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(training.student.variances[0], np.var(plain, (0, 1, 2)), rtol=5e-3)
+def test_networks_that_cannot_be_gone_on_from_end_the_run_in_a_line(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=r"absent\.npz"):
+        train.main([*arguments, "--start", str(tmp_path / "absent.npz")])
+    arrays = uneven_student().folded()
+    save_arrays(tmp_path / "short.npz", {name: arrays[name] for name in arrays if name[:6] <= "block3"})
+    with pytest.raises(SystemExit, match="holds vgg19-slim to block3_conv4, not vgg19-slim to block5_conv2"):
+        train.main([*arguments, "--start", str(tmp_path / "short.npz")])
+    with pytest.raises(SystemExit, match="holds vgg19 to block5_conv4, not vgg19-slim to block5_conv2"):
+        train.main([*arguments, "--start", "vgg19"])
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_teachers_that_will_not_do_end_the_run_in_a_line(arguments: list[str], tmp_path: Path) -> None:
@@ -704,5 +1014,5 @@ def test_teachers_that_will_not_do_end_the_run_in_a_line(arguments: list[str], t
     whole = np.load(tmp_path / "teacher.npz")
     shallow = {name: whole[name] for name in whole.files if name[:6] <= "block3"}
     save_arrays(tmp_path / "teacher.npz", shallow)
-    with pytest.raises(SystemExit, match="block4_conv1"):
+    with pytest.raises(SystemExit, match="ends at block3_conv4; the slim network learns up to block5_conv2"):
         train.main(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy_vgg import forward
 from PIL import Image
 from tiny_encoder import random_picture, tiny_weights
 
-from stylize.backbone import _QUIET_FILTER, FULL_MEANS, Vgg19
+from stylize.backbone import _QUIET_FILTER, Vgg19
 from stylize.errors import ConfigError
 from stylize.weights import EMBEDDED, LAYERS, Weights, load_weights
 
@@ -146,6 +147,56 @@ def test_unknown_pooling() -> None:
         Vgg19(tiny_weights(), pooling="mean")
 
 
+# --- taps ---------------------------------------------------------------------------------------------------
+
+
+def tapped_weights(seed: int = 7) -> Weights:
+    """The tiny network with taps at its first and last layer."""
+    random, weights = np.random.default_rng(seed), tiny_weights()
+    widths = {layer: weights.layers[layer][1].size for layer in ("block1_conv1", "block2_conv1")}
+    taps = {layer: random.normal(size=(width, width)).astype(np.float32) for layer, width in widths.items()}
+    return replace(weights, taps=taps)
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_activations_are_read_through_taps_and_passed_on_as_they_are(dtype: tf.DType) -> None:
+    weights, picture = tapped_weights(), random_picture(9, 7)
+    found = Vgg19(weights).activations(tf.cast(picture[None], dtype), tuple(weights.layers))
+    for layer, value in forward(weights.layers, picture).items():
+        expected = value @ weights.taps[layer] if layer in weights.taps else value
+        assert found[layer].dtype == dtype
+        assert relative_error(found[layer].numpy()[0], expected) < 1e-5, layer
+    assert np.min(found["block2_conv1"]) < 0.0  # no ReLU behind a tap
+
+
+def test_gradients_go_through_taps() -> None:
+    weights, pictures = tapped_weights(), tf.constant(random_picture()[None])
+    plain, layer = replace(weights, taps={}), "block2_conv1"
+
+    def gradient(network: Vgg19, tap: np.ndarray) -> np.ndarray:
+        with tf.GradientTape() as tape:
+            tape.watch(pictures)
+            total = tf.reduce_sum((network.activations(pictures, [layer])[layer] @ tap) ** 2)
+        return np.asarray(tape.gradient(total, pictures))
+
+    found = gradient(Vgg19(weights), np.eye(4, dtype=np.float32))
+    assert relative_error(found, gradient(Vgg19(plain), weights.taps[layer])) < 1e-5
+
+
+def test_taps_are_in_bfloat16_where_the_network_is_and_made_once() -> None:
+    network = Vgg19(tapped_weights(), mixed=True)
+    traced = tf.function(lambda images: network.activations(images, ("block1_conv1",)))
+    graph = traced.get_concrete_function(tf.TensorSpec((1, None, None, 3))).graph
+    assert [(each.dtype, tuple(each.shape)) for each, _ in graph.captures] == [
+        (tf.bfloat16, (3, 3, 3, 3)), (tf.bfloat16, (3,)), (tf.bfloat16, (1, 1, 3, 3))
+    ]  # fmt: skip
+    found = network.activations(random_picture()[None], ("block1_conv1", "block2_conv1"))
+    exact = Vgg19(tapped_weights()).activations(random_picture()[None], tuple(found))
+    for layer, value in found.items():
+        assert value.dtype == tf.bfloat16
+        assert relative_error(np.asarray(value, np.float32), exact[layer].numpy()) < 0.05
+
+
 # --- rescaled activations -----------------------------------------------------------------------------------
 
 
@@ -166,6 +217,18 @@ def test_rescaled_mean_is_one_and_activations_are_proportional(pooling: str) -> 
         factor = np.maximum(old, _QUIET_FILTER * old.mean())
         largest = before[layer].numpy().max()
         np.testing.assert_allclose(after[layer] * factor, before[layer], rtol=1e-3, atol=1e-4 * largest)
+
+
+def test_rescaled_networks_have_no_taps() -> None:
+    weights, picture = tapped_weights(), random_picture()
+    network = Vgg19(weights)
+    before = network.activations(picture[None], network.layers)
+    scaled = network.rescaled([picture]).activations(picture[None], network.layers)
+    expected = Vgg19(replace(weights, taps={})).rescaled([picture]).activations(picture[None], network.layers)
+    after = network.activations(picture[None], network.layers)
+    for layer in network.layers:
+        np.testing.assert_array_equal(scaled[layer], expected[layer])
+        np.testing.assert_array_equal(after[layer], before[layer])
 
 
 def mean_activations(network: Vgg19, pictures: list[np.ndarray], layer: str) -> np.ndarray:
@@ -220,19 +283,18 @@ def test_embedded_weights_against_numpy_and_the_golden_numbers(name: str) -> Non
     same = weights.sha256 == str(golden()[f"sha256 of {name}"])
     assert same, f"{name}.npz has changed: run scripts/make_golden.py and look at the difference"
     picture = real_picture()
-    activations = Vgg19(weights).activations(picture[None], tuple(weights.layers))
-    found = {layer: value.numpy()[0] / scale_of(weights, layer) for layer, value in activations.items()}
+    plain, read = (
+        Vgg19(one).activations(picture[None], tuple(weights.layers))
+        for one in (replace(weights, taps={}), weights)
+    )
+    found = {layer: value.numpy()[0] for layer, value in plain.items()}
     for layer, expected in forward(weights.layers, picture).items():
         assert relative_error(found[layer], expected) < 1e-4, layer
         edge = np.s_[[0, -1]], np.s_[:, [0, -1]]
         assert all(relative_error(found[layer][at], expected[at]) < 1e-4 for at in edge), layer
+        tapped = found[layer] @ weights.taps[layer] if layer in weights.taps else found[layer]
+        assert relative_error(read[layer].numpy()[0], tapped) < 1e-4, layer
     assert_like_golden(name, found)
-
-
-def scale_of(weights: Weights, layer: str) -> float:
-    """What the engine scales the slim network's activations of a layer by, which are 1 in the file."""
-    full = FULL_MEANS[layer[: len("block1")]][int(layer[-1]) - 1]
-    return full if weights.name == "vgg19-slim" else 1.0
 
 
 @pytest.mark.slow

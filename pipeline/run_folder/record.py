@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 def record_of(job: Job, weights: Weights) -> dict[str, Any]:
     """Everything that decides a job's pictures, for its run folder; of an album what all photos share."""
     values = _deciding(job)
-    values["slim_means"] = None
-    if weights.name == "vgg19-slim" and job.stylize.normalization != "relative":
-        from stylize.backbone import FULL_MEANS  # the other losses are in units that these decide
-
-        values["slim_means"] = FULL_MEANS
     return {
         "version": __version__,
         "command": job.command,

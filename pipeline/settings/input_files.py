@@ -32,10 +32,11 @@ def worker_inputs(job: Job) -> tuple[Path, ...]:
 
 
 def to_send(weights: Weights) -> Weights:
-    """Weights as a worker is sent them: without layers, 80 MB, if they are those of its own package."""
+    """Weights as a worker is sent them: without arrays, 80 MB, if they are those of its own package."""
     from stylize.weights import EMBEDDED
 
-    return replace(weights, layers={}) if EMBEDDED.get(weights.name) == weights.sha256 else weights
+    bare = replace(weights, layers={}, taps={})
+    return bare if EMBEDDED.get(weights.name) == weights.sha256 else weights
 
 
 def as_sent(weights: Weights) -> Weights:

@@ -1,18 +1,24 @@
-"""How well vgg19-slim stands in for its teachers: explained variance, transfer, pictures, size.
+"""How well vgg19-slim stands in for VGG-19: explained variance, transfer, directions of gradients, pictures.
 
-    python scripts/slim/bench.py MEDIA --pictures photos.zip --vgg19 blocks1-3.npz --teacher16x 16x.npz
-                                 [--network NAME=FILE ...] [--sheet sheet.png]
+    python scripts/slim/bench.py MEDIA --part variance --pictures photos.zip [--network NAME=FILE ...]
+    python scripts/slim/bench.py MEDIA --part transfer --work FOLDER [--sizes 256 512] [--statistics gram]
+    python scripts/slim/bench.py MEDIA --part gradients
+    python scripts/slim/bench.py MEDIA --part sheet --work FOLDER --sheet sheet.png
 
 MEDIA has the folders photos/ and paintings/. Nothing in it is trained on, nor are the pictures that
 scripts/slim/train.py holds back of --pictures (the same seed and number choose the same ones).
 
-Explained variance: of the best linear map with bias from each layer to the teacher's, about the channels'
-means, over all channels; once fitted and measured on all pictures, once fitted on one half and measured on
-the other. "bound" is the best that any map of the slim layer's rank can do (PCA).
+variance: of the best linear map with bias from each layer to VGG-19's, about the channels' means, over all
+channels; once fitted and measured on all pictures, once fitted on one half and measured on the other. "bound"
+is the best that any map of the slim layer's rank can do (PCA).
 
-Transfer: eight pairs are optimised on each network with the default settings (for VGG-19's first three
-blocks: their style layers, and block3_conv4 for content) and each result's loss is measured on the teacher.
-The figure is its ratio to the loss reached by optimising on that teacher itself.
+transfer: pairs are optimised on each network with the default settings, and each result's loss is measured on
+VGG-19. The figure is its ratio to the loss reached by optimising on VGG-19 itself. --work keeps the pictures.
+
+gradients: the cosine between the networks' gradients of the style loss (Gram matrices) in pixels, at iterates
+of an optimisation on VGG-19.
+
+sheet: photo, painting, the picture on VGG-19, and that on each network, from --work.
 """
 
 from __future__ import annotations
@@ -21,8 +27,7 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +35,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
+import tensorflow as tf
 
+from pipeline.machine import load_tensorflow
 from pipeline.styling.pictures import read_picture
 from scripts import tables
 from scripts.media import Media
-from scripts.slim.training.measure import Activations, Moments, explained_variance
+from scripts.slim.training.measure import Activations, Moments, explained_variance, rows_of
 from scripts.slim.training.pictures import hold_back, read_pictures
-from scripts.slim.training.teachers import SLIM_LAYERS, Compressed16x, read_teacher
+from scripts.slim.training.teachers import SLIM_LAYERS
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
 from stylize.layers import block_of
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
-from stylize.weights import WIDTHS, Weights, embedded_path, load_weights
+from stylize.weights import WIDTHS, Weights, load_weights
 from video.images import write_image
 
 PAIRS = (
@@ -55,97 +62,130 @@ PAIRS = (
     ("chelsea-cat", "hokusai-great-wave"),
     ("tulips", "vangogh-starry-night"),
 )
-STYLE = StylizeConfig(style_statistic="gram").style_layers
-BARS = dict(zip(STYLE, (0.95, 0.72, 0.66, 0.75, 0.65), strict=True))
-TRANSFER_BAR = 1.5
-SHEET_SIZE = 384
+TERMS = ("style", "content", "total")
+STYLE_BAR, TOTAL_BAR = 3.0, 1.3
+ITERATES = (0, 10, 50, 100)
 
 
-def random_weights(seed: int = 0) -> Weights:
-    """The slim network before any training (He et al. 2015)."""
-    rng = np.random.default_rng(seed)
-    layers, inputs = {}, 3
-    for layer in SLIM_LAYERS:
-        width = WIDTHS["vgg19-slim"][block_of(layer) - 1]
-        kernel = rng.normal(0.0, np.sqrt(2.0 / (9 * inputs)), (3, 3, inputs, width)).astype(np.float32)
-        layers[layer] = (kernel, np.zeros(width, np.float32))
-        inputs = width
-    return Weights("vgg19-slim", "random", "", layers)
+class Gallery:
+    """Pictures of the pairs by network, statistic and size, made when they are asked for and kept.
+
+    Parameters
+    ----------
+    media
+        Where photos and paintings are.
+    folder
+        Where pictures are kept, by the hash of the network.
+    """
+
+    def __init__(self, media: Media, folder: Path) -> None:
+        self.media, self.folder = media, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def picture(self, weights: Weights, statistic: str, size: int, number: int) -> FloatImage:
+        """Pair `number` by the default settings, but for the statistic."""
+        path = self.folder / f"{weights.name}-{weights.sha256[:8]}-{statistic}-{size}-{number}.npy"
+        if not path.exists():
+            content, style = pair(self.media, number, size)
+            config = StylizeConfig(style_statistic=statistic)
+            made = Stylizer(config, [style], weights).stylize(content).picture
+            temporary = path.with_name(f".{path.name}.part.npy")
+            np.save(temporary, made)
+            temporary.replace(path)
+        found: FloatImage = np.load(path, allow_pickle=False)
+        return found
 
 
-def variance_table(
-    networks: dict[str, Any], teachers: dict[str, Any], pictures: Sequence[FloatImage]
-) -> bool:
-    """Print explained variances of the conv1 layers; whether the first network reaches the bars."""
+def pair(media: Media, number: int, size: int) -> tuple[FloatImage, FloatImage]:
+    """Photo and painting of a pair."""
+    side = StylizeConfig().minimum_side
+    photo, painting = PAIRS[number]
+    return read_picture(media.photo(photo), size, side), read_picture(media.painting(painting), size, side)
+
+
+def variance(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
+    """Print the explained variance of every layer; there is no bar."""
+    _, held_back = hold_back(
+        read_pictures(options.pictures, smallest=options.side), options.held_back, options.seed
+    )
+    pictures = [picture.astype(np.float32) / 255.0 for picture in held_back.values()]
+    pictures += [read_picture(path, 384, 16) for path in sorted(options.media.folder.glob("p*/*.*"))]
+    taught = _reading(Vgg19(load_weights("vgg19")))
+    found = {
+        name: explained_variance(_reading(Vgg19(weights)), taught, pictures)
+        for name, weights in networks.items()
+    }
+    bounds = _bounds(taught, pictures)
     print()
-    tables.head("layer", "teacher", "bar", "bound", *networks, texts=2)
-    found, bounds = {}, {}
-    for which, teacher in teachers.items():
-        layers = [layer for layer in STYLE if (layer in teacher.layers) and _teaches(which, layer)]
-        for name, network in networks.items():
-            mine = [layer for layer in layers if layer in network.layers]
-            found[which, name] = explained_variance(
-                _reading(network, mine), _reading(teacher, mine), pictures
-            )
-        for layer in layers:
-            bounds[layer] = (which, _bound(teacher, layer, pictures))
-    good = True
-    for layer in STYLE:
-        which, bound = bounds[layer]
-        cells = [found[which, name].get(layer) for name in networks]
-        good &= cells[0] is not None and min(cells[0]) >= BARS[layer]
-        texts = ["-" if cell is None else f"{cell[0]:.3f} / {cell[1]:.3f}" for cell in cells]
-        tables.row(layer, which, BARS[layer], f"{bound:.3f}", *texts)
+    tables.head("layer", "bound", *networks, texts=1)
+    for layer in SLIM_LAYERS:
+        cells = [
+            f"{whole:.3f} / {crosswise:.3f}" for whole, crosswise in (found[name][layer] for name in found)
+        ]
+        tables.row(layer, f"{bounds[layer]:.3f}", *cells)
+    return True
+
+
+def transfer(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
+    """Print losses on VGG-19 of what each network makes, as ratios to its own; hold the first to the bars."""
+    gallery, full, good = Gallery(options.media, options.work), load_weights("vgg19"), True
+    for statistic in options.statistics:
+        for size in options.sizes:
+            print(f"\n{statistic}, {size} px, {len(options.pairs)} pairs: median, worst")
+            ratios: dict[str, list[dict[str, float]]] = {name: [] for name in ["the photo", *networks]}
+            for number in options.pairs:
+                content, style = pair(options.media, number, size)
+                judge = Stylizer(StylizeConfig(style_statistic=statistic), [style], full)
+                own = judge.losses(gallery.picture(full, statistic, size, number), content)
+                for name in ratios:
+                    made = content
+                    if name in networks:
+                        made = gallery.picture(networks[name], statistic, size, number)
+                    losses = judge.losses(made, content)
+                    ratios[name].append({term: losses[term] / own[term] for term in TERMS})
+            tables.head("optimised on", *TERMS, texts=1)
+            for name, rows in ratios.items():
+                columns = [[row[term] for row in rows] for term in TERMS]
+                tables.row(name, *(f"{statistics.median(cell):.2f}, {max(cell):.2f}" for cell in columns))
+            first = ratios[next(iter(networks))]
+            good &= statistics.median(row["style"] for row in first) <= STYLE_BAR
+            good &= statistics.median(row["total"] for row in first) <= TOTAL_BAR
     return good
 
 
-def transfer_table(
-    networks: dict[str, Any],
-    teacher: Any,
-    config: StylizeConfig,
-    pairs: Sequence[tuple[FloatImage, FloatImage]],
-) -> bool:
-    """Print losses on `teacher` of what each network makes, as ratios to its own; check the first's."""
-    layers = {*config.style_layers, *config.content_layers}
-    able = {name: network for name, network in networks.items() if layers <= set(network.layers)}
-    ratios: dict[tuple[str, str], list[float]] = {}
-    for content, style in pairs:
-        judge = stylizer_on(teacher, config, style)
-        own = judge.stylize(content).losses
-        for name, network in {"(unchanged photo)": None, **able}.items():
-            picture = content
-            if network is not None:
-                picture = stylizer_on(network, config, style).stylize(content).picture
-            losses = judge.losses(picture, content)
-            for term in ("style", "content", "total"):
-                ratios.setdefault((name, term), []).append(losses[term] / own[term])
-    print()
-    tables.head("optimised on", "style: median, worst", "content: median, worst", "whole loss: median, worst")
-    for name in ["(unchanged photo)", *able]:
-        cells = [ratios[name, term] for term in ("style", "content", "total")]
-        tables.row(name, *(f"{statistics.median(cell):.2f}, {max(cell):.2f}" for cell in cells))
-    first = next(iter(able))
-    return max(ratios[first, "style"]) <= TRANSFER_BAR
+def gradients(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
+    """Print cosines between gradients of the style loss; there is no bar."""
+    full, size = load_weights("vgg19"), options.sizes[0]
+    found: dict[str, list[list[float]]] = {name: [] for name in networks}
+    for number in options.pairs:
+        content, style = pair(options.media, number, size)
+        iterates = list(_iterates(full, content, style))
+        wanted = [_style_gradient(Vgg19(full), picture, style) for picture in iterates]
+        for name, weights in networks.items():
+            network = Vgg19(weights)
+            mine = [_style_gradient(network, picture, style) for picture in iterates]
+            found[name].append([_cosine(*both) for both in zip(mine, wanted, strict=True)])
+    print(f"\nCosine between gradients of the style loss, {size} px, median of {len(options.pairs)} pairs")
+    tables.head("network", *(f"iterate {number}" for number in ITERATES), texts=1)
+    for name, rows in found.items():
+        tables.row(name, *(f"{statistics.median(column):.3f}" for column in zip(*rows, strict=True)))
+    return True
 
 
-def stylizer_on(network: Any, config: StylizeConfig, style: FloatImage) -> Stylizer:
-    """A stylizer whose backbone is `network`."""
-    stylizer = Stylizer(config, [style], load_weights("vgg19-slim"))
-    stylizer.backbone = network
-    return stylizer
-
-
-def write_sheet(path: Path, networks: dict[str, Any], media: Media) -> None:
-    """For each pair a row: photo, painting, and the picture optimised on each network."""
-    config = StylizeConfig(style_statistic="gram")
+def sheet(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
+    """A row for each pair: photo, painting, the picture on VGG-19, and that on each network."""
+    gallery, size = Gallery(options.media, options.work), options.sizes[0]
     rows = []
-    for photo, painting in PAIRS:
-        content, style = _pair(media, photo, painting, SHEET_SIZE)
-        cells = [content, style]
-        for network in networks.values():
-            cells.append(stylizer_on(network, config, style).stylize(content).picture)
-        rows.append(np.concatenate([_squared(cell, SHEET_SIZE) for cell in cells], axis=1))
-    write_image(path, np.concatenate(rows, axis=0))
+    for number in options.pairs:
+        cells = list(pair(options.media, number, size))
+        for weights in (load_weights("vgg19"), *networks.values()):
+            cells.append(gallery.picture(weights, options.statistics[0], size, number))
+        rows.append(np.concatenate([_squared(cell, size) for cell in cells], axis=1))
+    write_image(options.sheet, np.concatenate(rows, axis=0))
+    return True
+
+
+PARTS = {"variance": variance, "transfer": transfer, "gradients": gradients, "sheet": sheet}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -153,75 +193,84 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("media", type=Media.named)
-    parser.add_argument("--pictures", type=Path, action="append", required=True)
-    parser.add_argument(
-        "--vgg19", type=Path, required=True, help="VGG-19's real weights, at least to block3_conv4"
-    )
-    parser.add_argument("--teacher16x", type=Path, required=True)
-    parser.add_argument(
-        "--network", action="append", default=[], metavar="NAME=FILE", help="others to compare"
-    )
-    parser.add_argument("--size", type=int, default=256, help="of the transfer's pictures, pixels")
-    parser.add_argument("--held-back", type=int, default=24)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--side", type=int, default=128, help="what train.py was given")
-    parser.add_argument("--pairs", type=int, default=len(PAIRS))
-    parser.add_argument("--skip", choices=("variance", "transfer"), action="append", default=[])
-    parser.add_argument("--sheet", type=Path)
+    add = parser.add_argument
+    add("media", type=Media.named)
+    add("--part", choices=tuple(PARTS), required=True)
+    add("--network", action="append", default=[], metavar="NAME=FILE", help="others to compare")
+    add("--sizes", type=int, nargs="+", default=[256], help="pixels; gradients and sheet: the first")
+    add("--statistics", nargs="+", default=["nearest"], help="sheet: the first")
+    add("--pairs", type=int, nargs="+", choices=range(len(PAIRS)), default=[*range(len(PAIRS))])
+    add("--work", type=Path, help="transfer, sheet: folder for pictures")
+    add("--sheet", type=Path, help="sheet: the file to write")
+    add("--pictures", type=Path, action="append", help="variance: what train.py was given")
+    add("--held-back", type=int, default=24, help="variance: what train.py was given")
+    add("--seed", type=int, default=0, help="variance: what train.py was given")
+    add("--side", type=int, default=128, help="variance: what train.py was given")
     options = parser.parse_args(arguments)
-    vgg19, teacher16x = read_teacher(options.vgg19), Compressed16x(options.teacher16x)
-    networks: dict[str, Any] = {"vgg19-slim": Vgg19(load_weights("vgg19-slim"))}
+    wanted = {"variance": ["pictures"], "transfer": ["work"], "sheet": ["work", "sheet"]}
+    for name in wanted.get(options.part, []):
+        if getattr(options, name) is None:
+            parser.error(f"--part {options.part} needs --{name}")
+    load_tensorflow()
+    networks = {"vgg19-slim": load_weights("vgg19-slim")}
     for given in options.network:
         name, _, file = given.partition("=")
-        networks[name] = Vgg19(load_weights(Path(file)))
-    size = embedded_path("vgg19-slim").stat().st_size
-    print(f"file in the package: {size / 1e6:.2f} MB")
-    good = size <= 2.6e6
-    if "variance" not in options.skip:
-        _, held_back = hold_back(
-            read_pictures(options.pictures, smallest=options.side), options.held_back, options.seed
-        )
-        pictures = [picture.astype(np.float32) / 255.0 for picture in held_back.values()]
-        for path in sorted(options.media.folder.glob("p*/*.*")):
-            pictures.append(read_picture(path, 384, 16))
-        compared = {**networks, "random": Vgg19(random_weights()), "16x": teacher16x}
-        good &= variance_table(compared, {"VGG-19": vgg19, "16x": teacher16x}, pictures)
-    if "transfer" not in options.skip:
-        pairs = [_pair(options.media, *names, options.size) for names in PAIRS[: options.pairs]]
-        early = replace(
-            StylizeConfig(style_statistic="gram"), style_layers=STYLE[:3], content_layers=("block3_conv4",)
-        )
-        print(f"\nLosses on VGG-19's first three blocks, {len(pairs)} pairs, {options.size} px")
-        compared = {**networks, "random": Vgg19(random_weights())}
-        good &= transfer_table({**compared, "16x": teacher16x}, vgg19, early, pairs)
-        print(f"\nLosses on the 16x network, {len(pairs)} pairs, {options.size} px")
-        good &= transfer_table(compared, teacher16x, StylizeConfig(style_statistic="gram"), pairs)
-    if options.sheet:
-        write_sheet(options.sheet, {**networks, "16x": teacher16x}, options.media)
-    return 0 if good else 1
+        networks[name] = load_weights(Path(file))
+    return 0 if PARTS[options.part](options, networks) else 1
 
 
-def _teaches(which: str, layer: str) -> bool:
-    """The real network judges the blocks there are of it; the 16x one the rest."""
-    return (which == "VGG-19") == (block_of(layer) <= 3)
+def _reading(network: Vgg19) -> Activations:
+    return tf.function(lambda image: network.activations(image, SLIM_LAYERS), reduce_retracing=True)
 
 
-def _reading(network: Any, layers: Sequence[str]) -> Activations:
-    return lambda image: network.activations(image, layers)
-
-
-def _bound(teacher: Any, layer: str, pictures: Sequence[FloatImage]) -> float:
-    moments = Moments()
+def _bounds(taught: Activations, pictures: Sequence[FloatImage]) -> dict[str, float]:
+    moments = {layer: Moments() for layer in SLIM_LAYERS}
     for picture in pictures:
-        values = teacher.activations(picture[None], [layer])[layer].numpy()
-        moments.add(np.zeros((values[..., 0].size, 0)), values.reshape(-1, values.shape[-1]))
-    return moments.bound(WIDTHS["vgg19-slim"][block_of(layer) - 1])
+        for layer, values in taught(tf.constant(picture[None])).items():
+            rows = rows_of(values)
+            moments[layer].add(np.zeros((len(rows), 0)), rows)
+    widths = {layer: WIDTHS["vgg19-slim"][block_of(layer) - 1] for layer in SLIM_LAYERS}
+    return {layer: one.bound(widths[layer]) for layer, one in moments.items()}
 
 
-def _pair(media: Media, photo: str, painting: str, size: int) -> tuple[FloatImage, FloatImage]:
-    side = StylizeConfig().minimum_side
-    return read_picture(media.photo(photo), size, side), read_picture(media.painting(painting), size, side)
+def _iterates(full: Weights, content: FloatImage, style: FloatImage) -> Iterator[FloatImage]:
+    """Pictures of an optimisation from the content, at one size, after `ITERATES` iterations."""
+    kept: dict[int, FloatImage] = {}
+
+    def keep(progress: Any) -> None:
+        if progress.iteration in ITERATES:
+            kept[progress.iteration] = progress.picture()
+
+    config = StylizeConfig(style_statistic="gram", tolerance=0.0)
+    stylizer = Stylizer(config, [style], full)
+    stylizer.stylize(content, initial=content, iterations=max(ITERATES), callback=keep)
+    yield from (kept[number] for number in ITERATES)
+
+
+def _style_gradient(network: Vgg19, picture: FloatImage, style: FloatImage) -> FloatImage:
+    """Of the squared differences of Gram matrices, each relative to the painting's, in pixels."""
+    layers = StylizeConfig(style_statistic="gram").style_layers
+    wanted = network.activations(tf.constant(style[None]), layers)
+    value = tf.constant(picture[None])
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        found = network.activations(value, layers)
+        loss = tf.add_n([_relative(_gram(found[layer]), _gram(wanted[layer])) for layer in layers])
+    gradient: FloatImage = tape.gradient(loss, value).numpy()[0]
+    return gradient
+
+
+def _gram(value: Any) -> Any:
+    flat = tf.reshape(value, (-1, value.shape[-1]))
+    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[0], tf.float32)
+
+
+def _relative(gram: Any, target: Any) -> Any:
+    return tf.reduce_sum(tf.square(gram - target)) / tf.reduce_sum(tf.square(target))
+
+
+def _cosine(one: FloatImage, other: FloatImage) -> float:
+    return float(np.sum(one * other) / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
 def _squared(picture: FloatImage, size: int) -> FloatImage:

@@ -39,7 +39,9 @@ def pack(source: Path, target: Path) -> Weights:
         raise WeightsError(f"{source}: holds {found}, not vgg19-slim to {LAST_LAYER}")
     arrays: dict[str, NDArray[np.float16]] = {}
     for layer, (kernel, bias) in weights.layers.items():
-        for part, values in (("kernel", kernel), ("bias", bias)):
+        if layer not in weights.taps:
+            raise WeightsError(f"{source}: {layer} has no tap; scripts/slim/train.py writes them")
+        for part, values in (("kernel", kernel), ("bias", bias), ("tap", weights.taps[layer])):
             if np.abs(values).max() > np.finfo(np.float16).max:
                 raise WeightsError(f"{source}: {layer}/{part} has values too large for float16")
             arrays[f"{layer}/{part}"] = values.astype(np.float16)

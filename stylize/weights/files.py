@@ -20,6 +20,8 @@ from stylize.errors import WeightsError
 Array = NDArray[np.float32]
 Layers = dict[str, tuple[Array, Array]]
 """Layer name -> (kernel (3, 3, in, out), bias (out,))."""
+Taps = dict[str, Array]
+"""Layer name -> matrix (out, out) that its activations are multiplied by where they are read."""
 
 SIZE_LIMIT = 2 * 10**9
 """The largest file, in bytes, that is read at all; the largest known one has 575 MB."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stylize.errors import WeightsError
 from stylize.layers import LAYERS
 from stylize.weights import mat_child
-from stylize.weights.files import SIZE_LIMIT, Array, Layers, as_float32, check_file, pair, parsing
+from stylize.weights.files import SIZE_LIMIT, Array, Layers, Taps, as_float32, check_file, pair, parsing
 
 ARRAY_LIMIT = 16 * 10**6
 """The most numbers one array may claim to hold; VGG-19's largest kernel has 2.4 million."""
@@ -37,7 +37,7 @@ def _read_npz(path: Path) -> Layers:
     """Arrays named <layer>/kernel and <layer>/bias; or, for a kernel, <layer>/codes and <layer>/table.
 
     Codes are uint8 of the kernel's shape, places in the table of at most 256 float values: a kernel in eight
-    bits. Any other name is refused: it is another network.
+    bits. There may be a <layer>/tap as well (`read_taps`). Any other name is refused: it is another network.
     """
     with parsing(path, ".npz"), zipfile.ZipFile(path) as archive:
         members = _npz_members(path, archive)
@@ -46,13 +46,23 @@ def _read_npz(path: Path) -> Layers:
         return {layer: _npz_layer(path, layer, arrays) for layer in layers}
 
 
+def _read_npz_taps(path: Path) -> Taps:
+    with parsing(path, ".npz"), zipfile.ZipFile(path) as archive:
+        members = _npz_members(path, archive)
+        return {
+            name.rpartition("/")[0]: as_float32(path, name, _npy_array(path, archive, member))
+            for name, member in members.items()
+            if name.endswith("/tap")
+        }
+
+
 def _npz_members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The arrays of the file by name; WeightsError for what does not belong into one."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
         layer, _, part = name.rpartition("/")
-        if layer not in LAYERS or part not in ("kernel", "codes", "table", "bias"):
+        if layer not in LAYERS or part not in ("kernel", "codes", "table", "bias", "tap"):
             raise WeightsError(
                 f"{path}: unknown array {name!r}; an .npz holds block1_conv1/kernel, block1_conv1/bias "
                 "and so on to block5_conv4, and nothing else"
@@ -262,3 +272,15 @@ def read_layers(path: Path) -> Layers:
     """
     check_file(path)
     return _READERS[path.suffix.lower()](path)
+
+
+def read_taps(path: Path) -> Taps:
+    """The taps in a weight file; only an .npz has any.
+
+    Raises
+    ------
+    WeightsError
+        As `read_layers`.
+    """
+    check_file(path)
+    return _read_npz_taps(path) if path.suffix.lower() == ".npz" else {}

@@ -11,9 +11,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,8 +23,8 @@ import numpy as np
 from stylize.errors import WeightsError
 from stylize.layers import LAYERS, block_of
 from stylize.weights.cache import VGG19_PIN, accept, cache_path
-from stylize.weights.files import Array, Fingerprint, Layers, check_file, check_hash, fingerprint
-from stylize.weights.readers import read_layers
+from stylize.weights.files import Array, Fingerprint, Layers, Taps, check_file, check_hash, fingerprint
+from stylize.weights.readers import read_layers, read_taps
 
 WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"vgg19": (64, 128, 256, 512, 512), "vgg19-slim": (16, 32, 64, 128, 128)}
@@ -38,7 +38,7 @@ SLIM_LICENCE = "MIT (trained for this project)"
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
         "vgg19": "0868ad776e8b2129a67968c17594a17a5635519b96dc5eaa22de60f9410b8487",
-        "vgg19-slim": "91199a1d7f82228a2ff158aad8f0110db4a630e16a0c10ef8fbf53e80d8d1149",
+        "vgg19-slim": "9d48720bb46ef739ab5eb6b4324d99b5613f8ebe4b737c0f63187f9fe9cf6638",
     }
 )
 """The SHA-256 of the file of each backbone inside the package."""
@@ -72,6 +72,10 @@ class Weights:
         `LAYERS` without a gap, not necessarily all. The first kernel is for BGR input.
     known_as
         What the file is, if its published hash is known; None for any other.
+    taps
+        By layer, for those that have one, what its activations are multiplied by where they are read, shape
+        (out, out), float32, read-only. They make lengths and angles of a network that has learned from
+        another one those of the other (docs/networks.md).
     """
 
     name: str
@@ -79,9 +83,11 @@ class Weights:
     sha256: str
     layers: Mapping[str, tuple[Array, Array]]
     known_as: str | None = None
+    taps: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Weights, (self.name, self.source, self.sha256, dict(self.layers), self.known_as)
+        given = (self.name, self.source, self.sha256, dict(self.layers), self.known_as, dict(self.taps))
+        return Weights, given
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -128,9 +134,10 @@ def verify(path: Path, *, sha256: str | None = None) -> Weights:
     check_file(path)
     found = fingerprint(path)
     check_hash(path, found, sha256)
-    layers = read_layers(path)
+    layers, taps = read_layers(path), read_taps(path)
     name = _check_layers(path, layers)
-    return _frozen(name, str(path), found, layers)
+    _check_taps(path, layers, taps)
+    return _frozen(name, str(path), found, layers, taps)
 
 
 def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
@@ -159,7 +166,7 @@ def _embedded(name: str) -> Weights:
     if found.sha256 != EMBEDDED[name]:
         got, wanted = found.sha256[:12], EMBEDDED[name][:12]
         raise WeightsError(f"{path}: {mend} (SHA-256 {got}..., expected {wanted}...)")
-    return _frozen(name, f"{name} inside the package", found, read_layers(path))
+    return _frozen(name, f"{name} inside the package", found, read_layers(path), read_taps(path))
 
 
 def choose_weights(
@@ -260,9 +267,18 @@ def _check_finite(path: Path, layers: Layers) -> None:
                 )
 
 
-def _frozen(name: str, source: str, found: Fingerprint, layers: Layers) -> Weights:
+def _check_taps(path: Path, layers: Layers, taps: Taps) -> None:
+    for layer, tap in taps.items():
+        width = layers[layer][1].size
+        if tap.shape != (width, width) or not np.isfinite(tap).all():
+            raise WeightsError(
+                f"{path}: the tap of {layer} must be {width} x {width} finite numbers; it is {tap.shape}"
+            )
+
+
+def _frozen(name: str, source: str, found: Fingerprint, layers: Layers, taps: Taps) -> Weights:
     ordered = {layer: layers[layer] for layer in LAYERS if layer in layers}
-    for parts in ordered.values():
-        for array in parts:
-            array.flags.writeable = False
-    return Weights(name, source, found.sha256, MappingProxyType(ordered), KNOWN_FILES.get(found.md5))
+    for array in (*chain.from_iterable(ordered.values()), *taps.values()):
+        array.flags.writeable = False
+    known_as = KNOWN_FILES.get(found.md5)
+    return Weights(name, source, found.sha256, MappingProxyType(ordered), known_as, MappingProxyType(taps))

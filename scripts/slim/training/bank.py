@@ -1,24 +1,27 @@
-"""A store of crops with the teachers' answers to them, renewed little by little while training runs.
+"""A store of crops with the teacher's answers to them, renewed little by little while training runs.
 
-Asking the teachers at every step would cost more than the step. The bank keeps their answers, at a few
+Asking the teacher at every step would cost more than the step. The bank keeps its answers, at a few
 places of each crop as float16, and replaces its oldest crops by new ones all the time, so that none is seen
 too often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from .painted import Painted
 from .pictures import ByteImage, random_crop
 from .teachers import Lesson, lesson_targets
 
 PLACES = {1: 1 / 32, 2: 1 / 16, 3: 1 / 8, 4: 1 / 2, 5: 1.0}
 """Share of a layer's pixels whose answers are kept, by block: early layers' neighbours say much the same."""
+
+PAINTED_SHARE = 0.25
 
 
 def places_kept(layer: str, side: int) -> int:
@@ -37,38 +40,39 @@ class Bank:
     side
         Of a crop, in pixels; a multiple of 16.
     precision
-        The teachers', "float32" or "bfloat16".
-    forge
-        Makes stylized pictures of contents and styles (N, H, W, 3); used for the `share` of `renew`.
+        The teacher's, "float32" or "bfloat16".
+    painted
+        Half-painted pictures: of the crops taken in, `PAINTED_SHARE` are these.
     """
 
     def __init__(
         self,
         pictures: Sequence[ByteImage],
-        teachers: Sequence[Any],
+        teacher: Any,
         lessons: Sequence[Lesson],
         *,
         capacity: int,
         side: int,
         seed: Sequence[int],
         precision: str = "float32",
-        forge: Callable[[Any, Any], Any] | None = None,
+        painted: Painted | None = None,
     ) -> None:
         self._pictures, self._lessons, self._side = pictures, lessons, side
         self._rng = np.random.default_rng(seed)
-        self._teachers, self._dtype, self._forge = teachers, tf.as_dtype(precision), forge
+        self._teacher, self._dtype, self._painted = teacher, tf.as_dtype(precision), painted
         self._ask = tf.function(self._answers_at)
         self._capacity, self._next, self.size = capacity, 0, 0
         self._crops = np.zeros((capacity, side, side, 3), np.uint8)
         self._places: dict[str, NDArray[np.int32]] = {}
         self._answers: dict[str, NDArray[np.float16]] = {}
 
-    def renew(self, count: int, *, share: float = 0.0) -> None:
-        """Put `count` new crops in the place of the oldest; with the probability `share` stylized ones."""
-        crops = self._crop(count)
-        if self._forge is not None and self._rng.random() < share:
-            pair = (tf.constant(part, tf.float32) / 255.0 for part in (crops, self._crop(count)))
-            crops = np.rint(self._forge(*pair).numpy() * 255.0).astype(np.uint8)
+    def renew(self, count: int) -> None:
+        """Put `count` new crops in the place of the oldest."""
+        crops = np.stack([random_crop(self._pictures, self._side, self._rng) for _ in range(count)])
+        if self._painted is not None:
+            mine = self._rng.random(count) < PAINTED_SHARE
+            rows = self._rng.choice(len(self._painted.pictures), mine.sum())
+            crops[mine] = self._painted.pictures[rows]
         places = {}
         for lesson in self._lessons:
             pixels = (self._side >> (int(lesson.layer[5]) - 1)) ** 2
@@ -97,13 +101,10 @@ class Bank:
             tuple(tf.constant(self._answers[name][rows]) for name in names),
         )
 
-    def _crop(self, count: int) -> ByteImage:
-        return np.stack([random_crop(self._pictures, self._side, self._rng) for _ in range(count)])
-
     def _answers_at(self, crops: Any, places: Mapping[str, Any]) -> dict[str, Any]:
-        """The teachers' answers to `crops` at `places` (N, P) by layer: (N, P, C), float16."""
+        """The teacher's answers to `crops` at `places` (N, P) by layer: (N, P, C), float16."""
         images = tf.cast(tf.cast(crops, tf.float32) / 255.0, self._dtype)
-        found = lesson_targets(self._teachers, self._lessons, images)
+        found = lesson_targets(self._teacher, self._lessons, images)
         answers = {}
         for name, where in places.items():
             flat = tf.reshape(found[name], (crops.shape[0], -1, found[name].shape[-1]))

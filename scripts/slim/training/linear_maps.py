@@ -53,6 +53,13 @@ class LinearMap(tf.Module):
         relative = error / (tf.reduce_sum(tf.square(target_gram), (1, 2)) + 1e-6)
         return unexplained, tf.reduce_mean(tf.minimum(relative, 4.0))
 
+    def metric(self) -> Tensor:
+        """S = M M^T of the map M without a bias, (k, k): d S d^T is the squared length of d M."""
+        square, cross = self._square / self._weight, self._cross / self._weight
+        ridge = RIDGE * tf.reduce_mean(tf.linalg.diag_part(square)) + 1e-6
+        kernel = tf.linalg.solve(square + ridge * tf.eye(square.shape[0]), cross)
+        return tf.matmul(kernel, kernel, transpose_b=True)
+
     def _update(self, flat: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The map (k, C), its bias (C,) and the targets' total variance, after this step's samples."""
         count = tf.cast(tf.shape(flat)[0], tf.float32)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from stylize.types import FloatImage
 
-WEIGHT_RIDGE = 0.02
+MAP_RIDGE = 1e-3
+"""So that of two features that say the same neither has a large weight that the other one cancels."""
 
 Activations = Callable[[Any], Mapping[str, Any]]
 
@@ -50,20 +51,13 @@ class Moments:
         variance = np.trace(targets) - np.sum(cross[0] ** 2) / self.count
         return float(1.0 - error / variance)
 
-    def weights_of_features(self) -> NDArray[np.float64]:
-        """How much each feature counts in the targets: the length of its row in the best map, shape (k,).
-
-        The map is that of standardised features with a ridge, so that of two features that say the same
-        neither is given a large weight that the other one cancels.
-        """
+    def homogeneous_map(self) -> NDArray[np.float64]:
+        """The least-squares map without a bias, shape (k, C), of standardised features with a small ridge."""
         size = 1 + self._features
-        mean = self._joint[0, 1:size] / self.count
-        covariance = self._joint[1:size, 1:size] / self.count - np.outer(mean, mean)
-        cross = self._joint[1:size, size:] / self.count
-        cross = cross - np.outer(mean, self._joint[0, size:] / self.count)
-        spread = np.sqrt(np.diag(covariance) + 1e-12)
-        correlation = covariance / np.outer(spread, spread) + WEIGHT_RIDGE * np.eye(size - 1)
-        return np.linalg.norm(np.linalg.solve(correlation, cross / spread[:, None]) / spread[:, None], axis=1)
+        square, cross = self._joint[1:size, 1:size], self._joint[1:size, size:]
+        length = np.sqrt(np.diag(square) + 1e-12)
+        alike = square / np.outer(length, length) + MAP_RIDGE * np.eye(size - 1)
+        return np.linalg.solve(alike, cross / length[:, None]) / length[:, None]
 
     def bound(self, rank: int) -> float:
         """The share of the targets' variance that a linear map of `rank` can explain at best (PCA)."""

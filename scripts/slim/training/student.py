@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stylize.layers import block_of
-from stylize.weights import WIDTHS
+from stylize.weights import WIDTHS, Weights
 
 from .teachers import SLIM_LAYERS, preprocessed
 
 Tensor = Any
 Arrays = dict[str, NDArray[np.float32]]
+Look = Callable[[Tensor, Sequence[str]], dict[str, Tensor]]
 
 INPUT_SCALE = 1.0 / 64.0
 """Brings preprocessed pixels to about 1 while training; folded into the first kernel."""
@@ -59,6 +60,62 @@ class Student(tf.Module):
             found[layer] = value
         return found
 
+    def fixed(self, images: Tensor) -> Look:
+        """The network normalised by the moments over `images` (N, H, W, 3), whatever it is shown next.
+
+        What it returns is as `stylize.backbone.Vgg19.activations`, and may be differentiated twice.
+        The moments follow the kernels: by the running ones, which lag behind, a network under training would
+        be another one, and learn to be.
+        """
+        folded: list[tuple[Tensor, Tensor]] = []
+        value = preprocessed(images) * INPUT_SCALE
+        for number, layer in enumerate(SLIM_LAYERS):
+            if layer.endswith("conv1") and number:
+                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+            value = tf.nn.conv2d(value, self.kernels[number], 1, "SAME")
+            mean, variance = tf.nn.moments(value, (0, 1, 2))
+            factor = self.gammas[number] / tf.sqrt(variance + EPSILON)
+            bias = self.betas[number] - mean * factor
+            folded.append((self.kernels[number] * factor, bias))
+            value = tf.nn.relu(value * factor + bias)
+
+        def look(pictures: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+            value = preprocessed(pictures) * INPUT_SCALE
+            found: dict[str, Tensor] = {}
+            for layer, (kernel, bias) in zip(SLIM_LAYERS, folded, strict=True):
+                if layer.endswith("conv1") and found:
+                    value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+                value = found[layer] = tf.nn.relu(tf.nn.conv2d(value, kernel, 1, "SAME") + bias)
+            return {layer: found[layer] for layer in layers}
+
+        return look
+
+    def adopt(self, weights: Weights, images: Tensor) -> None:
+        """Go on from a finished network: compute what it does, with normalisation as if just measured.
+
+        Parameters
+        ----------
+        weights
+            Of vgg19-slim.
+        images
+            RGB in [0, 1], shape (N, H, W, 3), over which the moments are measured; the more the better.
+        """
+        value = preprocessed(images) * INPUT_SCALE
+        for number, layer in enumerate(SLIM_LAYERS):
+            kernel, bias = weights.layers[layer]
+            if number == 0:
+                kernel = kernel / INPUT_SCALE
+            if layer.endswith("conv1") and number:
+                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+            value = tf.nn.conv2d(value, kernel, 1, "SAME")
+            mean, variance = tf.nn.moments(value, (0, 1, 2))
+            self.kernels[number].assign(kernel)
+            self.means[number].assign(mean)
+            self.variances[number].assign(variance)
+            self.gammas[number].assign(tf.sqrt(variance + EPSILON))
+            self.betas[number].assign(bias + mean)
+            value = tf.nn.relu(value + bias)
+
     def folded(self) -> Arrays:
         """Plain kernels and biases that compute the same as the normalised network, for VGG's input."""
         arrays: Arrays = {}
@@ -85,51 +142,6 @@ class Student(tf.Module):
             mean.assign(MOMENTUM * mean + (1.0 - MOMENTUM) * batch_mean)
             variance.assign(MOMENTUM * variance + (1.0 - MOMENTUM) * batch_variance)
         return value
-
-
-class Forger:
-    """Makes pictures the way style transfer does, with the student as it stands.
-
-    What the optimiser finds is what fools the network: pictures whose Gram matrices agree in the student's
-    eyes and not in the teacher's. Shown to the teachers, these teach what photographs cannot.
-    """
-
-    def __init__(self, student: Student, *, steps: int = 40, rate: float = 0.03) -> None:
-        self._student, self._steps, self._rate = student, steps, rate
-        self.forge = tf.function(self._forge)
-
-    def _forge(self, contents: Tensor, styles: Tensor) -> Tensor:
-        """`contents` in the style of `styles`, all (N, H, W, 3) in [0, 1], by Adam on the pixels."""
-        wanted = self._look(styles)[0]
-        kept = self._look(contents)[1]
-        picture, first, second = contents, tf.zeros_like(contents), tf.zeros_like(contents)
-        for step in tf.range(1, self._steps + 1):
-            with tf.GradientTape() as tape:
-                tape.watch(picture)
-                grams, content = self._look(picture)
-                losses = [_relative(gram, target) for gram, target in zip(grams, wanted, strict=True)]
-                total = tf.reduce_sum(8.0 * tf.add_n(losses) + _relative(content, kept))
-            gradient = tape.gradient(total, picture)
-            first = 0.9 * first + 0.1 * gradient
-            second = 0.99 * second + 0.01 * tf.square(gradient)
-            time = tf.cast(step, tf.float32)
-            move = (first / (1.0 - 0.9**time)) / (tf.sqrt(second / (1.0 - 0.99**time)) + 1e-8)
-            picture = tf.clip_by_value(picture - self._rate * move, 0.0, 1.0)
-        return picture
-
-    def _look(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        found = self._student.activations(images, training=False)
-        grams = []
-        for layer in SLIM_LAYERS:
-            if layer.endswith("conv1"):
-                flat = tf.reshape(found[layer], (images.shape[0], -1, found[layer].shape[-1]))
-                grams.append(tf.matmul(flat, flat, transpose_a=True) / flat.shape[1])
-        return grams, found["block4_conv2"]
-
-
-def _relative(value: Tensor, target: Tensor) -> Tensor:
-    axes = list(range(1, value.shape.rank))
-    return tf.reduce_sum(tf.square(value - target), axes) / (tf.reduce_sum(tf.square(target), axes) + 1e-9)
 
 
 def rescaled(arrays: Arrays, factors: Mapping[str, NDArray[np.float64]]) -> Arrays:
