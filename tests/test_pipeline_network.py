@@ -158,6 +158,12 @@ def test_a_run_that_auto_began_on_the_slim_network_is_not_continued_on_the_full_
     assert 'backbone: "vgg19-slim" there, "vgg19" now; other weights' in said
     assert "give its settings (--backbone vgg19-slim) to continue it, or --restart to discard it" in said
     assert tree(place) == before
+    record = Path("out.png.run/job.json")
+    ours = record.read_text()
+    record.write_text(ours.replace(EMBEDDED["vgg19-slim"], 64 * "0"))
+    said = refused(*image(*common, "--backbone", "vgg19-slim"))
+    assert "run with other settings (other weights); it was begun on another vgg19-slim" in said
+    record.write_text(ours)
     ran = done(*image(*common, "--backbone", "vgg19-slim", "--json"))
     assert ran.json["backbone"] == "vgg19-slim"
 

@@ -8,15 +8,22 @@ from typing import Any
 from pipeline.settings.job_settings import setting_details
 
 
-def network_of(known: dict[str, Any], record: dict[str, Any]) -> str:
-    """How the network of an earlier run is asked for, if it was another; it may not have been the default."""
+def cure_of(known: dict[str, Any], record: dict[str, Any]) -> str:
+    """What to do where the records differ."""
     from stylize.weights import EMBEDDED
 
-    name = str(known.get("backbone"))
-    if known.get("weights") == record.get("weights") or name not in EMBEDDED:
-        return ""
-    of_a_file = record.get("weights") not in EMBEDDED.values()
-    return f" (--backbone {name}{' without --weights' if of_a_file else ''})"
+    if not record.keys() <= known.keys():
+        return "it is of another version of Deep Fusion; --restart discards it and begins afresh"
+    network, name = "", str(known.get("backbone"))
+    if known.get("weights") != record.get("weights") and name in EMBEDDED:
+        of_a_file = record.get("weights") not in EMBEDDED.values()
+        if name == record.get("backbone") and not of_a_file:
+            return (
+                f"it was begun on another {name}, a file of --weights or that of another version of "
+                "Deep Fusion; give that file to continue it, or --restart to discard it"
+            )
+        network = f" (--backbone {name}{' without --weights' if of_a_file else ''})"
+    return f"give its settings{network} to continue it, or --restart to discard it"
 
 
 def difference(key: str, before: Any, now: Any) -> str:

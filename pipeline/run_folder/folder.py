@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.run_folder.differences import difference, network_of
+from pipeline.run_folder.differences import cure_of, difference
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
@@ -261,11 +261,9 @@ class RunFolder:
             if known.get(key) != record.get(key)
         ]
         if differences:
-            cure = f"give its settings{network_of(known, record)} to continue it, or --restart to discard it"
-            if not record.keys() <= known.keys():
-                cure = "it is of another version of Deep Fusion; --restart discards it and begins afresh"
             raise UsageError(
-                f"{self.path}: holds a run with other settings ({'; '.join(differences)}); {cure}"
+                f"{self.path}: holds a run with other settings ({'; '.join(differences)}); "
+                f"{cure_of(known, record)}"
             )
 
 
