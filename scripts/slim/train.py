@@ -5,8 +5,8 @@
 Any number of --pictures (folders, zip files). The teacher is the package's vgg19, or any weight file the
 project reads. --start goes on from a finished slim network instead of from nothing. The same command
 continues after an interruption. `scripts/slim/pack.py` makes the package's file of the result,
-`scripts/slim/bench.py` judges it; docs/networks.md tells the recipe. Needs matplotlib besides the
-project's own dependencies.
+`scripts/slim/bench.py` judges it; docs/networks.md tells the recipe. The curves are drawn where there is
+matplotlib.
 """
 
 from __future__ import annotations
@@ -134,8 +134,11 @@ def main(arguments: list[str] | None = None) -> int:
     images = [picture.astype(np.float32) / 255.0 for picture in held_back.values()]
     _run(training, teacher, bank, painted, images, curves, manager)
     save_arrays(options.output, training.finished(teacher, bank))
-    curves.plot(options.work / "curves.png")
     print(f"wrote {options.output}; curves in {options.work}")
+    try:
+        curves.plot(options.work / "curves.png")
+    except ModuleNotFoundError as error:
+        print(f"curves.csv is there, but curves.png is not drawn: {error}")
     return 0
 
 

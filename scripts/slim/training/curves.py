@@ -42,6 +42,7 @@ class Curves:
                 axes.plot(*zip(*points, strict=True), label=name.partition(" ")[2], linewidth=1)
         above.set_ylabel("training: unexplained share")
         below.set_ylabel("held back: explained variance")
+        below.set_ylim(-0.05, 1.0)  # a map fitted on too few places may be worth anything less
         below.set_xlabel("step")
         for axes in (above, below):
             axes.grid(alpha=0.3)
