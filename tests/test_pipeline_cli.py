@@ -130,12 +130,14 @@ def test_presets_are_listed_and_shown() -> None:
     assert refused("presets", "gatis").startswith("unknown preset 'gatis': did you mean gatys?")
 
 
-def test_weights_are_listed_and_verified() -> None:
+def test_weights_are_listed_and_verified(tmp_path: Path) -> None:
     assert "vgg19-slim      here" in done("weights", "list").out
-    assert (
-        "good: vgg19-slim, 14 layers up to block5_conv2"
-        in done("weights", "verify", embedded_path("vgg19-slim")).out
-    )
+    whole = "good: vgg19-slim, 14 layers up to block5_conv2"
+    assert f"{whole}, SHA-256" in done("weights", "verify", embedded_path("vgg19-slim")).out
+    with np.load(embedded_path("vgg19-slim"), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files if not name.endswith("/tap")}
+    np.savez(tmp_path / "older.npz", allow_pickle=False, **arrays)
+    assert f"{whole} without taps (" in done("weights", "verify", tmp_path / "older.npz").out
     assert refused("weights", "verify", "no.npz") == "no.npz: no such file; check the path"
 
 
