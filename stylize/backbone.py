@@ -66,6 +66,10 @@ class Vgg19:
         """The number of a layer's filters."""
         return int(self._parameters[layer][0].shape[3])
 
+    def is_tapped(self, layer: str) -> bool:
+        """Whether a layer's activations are multiplied by a tap where they are read."""
+        return layer in self._taps
+
     def activations(self, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Activations after ReLU of the named layers, from one pass as deep as the deepest of them.
 
@@ -117,7 +121,7 @@ class Vgg19:
 
     def _read(self, layer: str, value: Tensor) -> Tensor:
         """Activations of a layer as the losses see them."""
-        if layer not in self._taps:
+        if not self.is_tapped(layer):
             return value
         if (layer, value.dtype) not in self._tapped:
             with tf.init_scope():

@@ -65,6 +65,7 @@ def memory_of(backbone: Vgg19, layers: Sequence[str], height: int, width: int, h
     for layer in _down_to(layers):
         values = backbone.width_of(layer) / 4.0 ** (block_of(layer) - 1)
         kept += values * (2.0 if backbone.mixed and layer in layers else 1.0)
+        kept += values if layer in layers and backbone.is_tapped(layer) else 0.0
         if layer.endswith(f"conv{CONVOLUTIONS_PER_BLOCK[block_of(layer) - 1]}"):
             kept += values / 4.0  # what is pooled from it
         widest = max(widest, values)

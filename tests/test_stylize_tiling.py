@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -101,6 +102,15 @@ def test_memory_decides() -> None:
     found = [side for side in sides if side is not None]
     assert found == sides == sorted(found, reverse=True)
     assert sides[-1] == 4 * tiling.reach(layers)
+
+
+def test_taps_take_memory_where_layers_are_read() -> None:
+    plain = tiny_weights(6)
+    width = plain.layers["block1_conv2"][1].size
+    tapped = Vgg19(replace(plain, taps={"block1_conv2": np.eye(width, dtype=np.float32)}))
+    for layer, more in (("block1_conv2", 4 * width * 100 * 100), ("block2_conv1", 0)):
+        without = tiling.memory_of(Vgg19(plain), [layer], 100, 100)
+        assert tiling.memory_of(tapped, [layer], 100, 100) - without == pytest.approx(more, abs=2)
 
 
 @pytest.mark.slow
