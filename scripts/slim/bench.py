@@ -47,6 +47,7 @@ from scripts.slim.training.teachers import SLIM_LAYERS
 from stylize.backbone import Vgg19
 from stylize.config import StylizeConfig
 from stylize.layers import block_of
+from stylize.losses import gram_matrix, relative_squared_error
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 from stylize.weights import WIDTHS, Weights, load_weights
@@ -255,18 +256,12 @@ def _style_gradient(network: Vgg19, picture: FloatImage, style: FloatImage) -> F
     with tf.GradientTape() as tape:
         tape.watch(value)
         found = network.activations(value, layers)
-        loss = tf.add_n([_relative(_gram(found[layer]), _gram(wanted[layer])) for layer in layers])
+        errors = [
+            relative_squared_error(gram_matrix(found[layer]), gram_matrix(wanted[layer])) for layer in layers
+        ]
+        loss = tf.add_n(errors)
     gradient: FloatImage = tape.gradient(loss, value).numpy()[0]
     return gradient
-
-
-def _gram(value: Any) -> Any:
-    flat = tf.reshape(value, (-1, value.shape[-1]))
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[0], tf.float32)
-
-
-def _relative(gram: Any, target: Any) -> Any:
-    return tf.reduce_sum(tf.square(gram - target)) / tf.reduce_sum(tf.square(target))
 
 
 def _cosine(one: FloatImage, other: FloatImage) -> float:

@@ -55,9 +55,7 @@ class LinearMap(tf.Module):
 
     def metric(self) -> Tensor:
         """S = M M^T of the map M without a bias, (k, k): d S d^T is the squared length of d M."""
-        square, cross = self._square / self._weight, self._cross / self._weight
-        ridge = RIDGE * tf.reduce_mean(tf.linalg.diag_part(square)) + 1e-6
-        kernel = tf.linalg.solve(square + ridge * tf.eye(square.shape[0]), cross)
+        kernel = _solved(self._square / self._weight, self._cross / self._weight)
         return tf.matmul(kernel, kernel, transpose_b=True)
 
     def _update(self, flat: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,8 +71,13 @@ class LinearMap(tf.Module):
         mean, target_mean = self._mean / self._weight, self._target_mean / self._weight
         square = self._square / self._weight - mean[:, None] * mean[None, :]
         cross = self._cross / self._weight - mean[:, None] * target_mean[None, :]
-        ridge = RIDGE * tf.reduce_mean(tf.linalg.diag_part(square)) + 1e-6
-        kernel = tf.linalg.solve(square + ridge * tf.eye(square.shape[0]), cross)
+        kernel = _solved(square, cross)
         bias = target_mean - tf.linalg.matvec(kernel, mean, transpose_a=True)
         variance = self._energy / self._weight - tf.reduce_sum(tf.square(target_mean))
         return kernel, bias, variance
+
+
+def _solved(square: Tensor, cross: Tensor) -> Tensor:
+    """The least-squares map (k, C) from the features' moments (k, k) and those with the targets."""
+    ridge = RIDGE * tf.reduce_mean(tf.linalg.diag_part(square)) + 1e-6
+    return tf.linalg.solve(square + ridge * tf.eye(square.shape[0]), cross)

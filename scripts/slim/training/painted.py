@@ -15,7 +15,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from stylize.losses import gram_matrix
+
 from .pictures import ByteImage, random_crop
+from .student import save_arrays
 from .teachers import READ_LAYERS, SLIM_LAYERS
 
 Tensor = Any
@@ -68,17 +71,13 @@ def paint(
     folder: Path, teacher: Any, pictures: Sequence[ByteImage], *, count: int, side: int, seed: int
 ) -> None:
     """Leave at least `count` half-painted pictures in `folder`, in parts; goes on with those there are."""
-    folder.mkdir(parents=True, exist_ok=True)
     plain = dict.fromkeys(LAYERS_READ)
     painter = tf.function(lambda *parts: gradients(teacher.activations, plain, *parts))
     for number in range(-(-count // (TOGETHER * STEPS))):
         path = folder / f"painted-{number:04d}.npz"
         if path.exists():
             continue
-        parts = _painted(painter, pictures, side, np.random.default_rng([seed, 4, number]))
-        temporary = path.with_name(f".{path.name}.part.npz")
-        np.savez(temporary, allow_pickle=False, **parts)
-        temporary.replace(path)
+        save_arrays(path, _painted(painter, pictures, side, np.random.default_rng([seed, 4, number])))
 
 
 def _painted(
@@ -136,14 +135,9 @@ def gradients(
         style, content = 0.0, 0.0
         for layer in LAYERS_READ:
             metric = metrics[layer]
-            style += _relative_gram(_gram(found[layer]), _gram(wanted[layer]), metric)
+            style += _relative_gram(gram_matrix(found[layer]), gram_matrix(wanted[layer]), metric)
             content += _relative(found[layer], kept[layer], metric)
     return tape.gradient(style, value), tape.gradient(content, value)
-
-
-def _gram(value: Tensor) -> Tensor:
-    flat = tf.reshape(value, (tf.shape(value)[0], -1, value.shape[-1]))
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], tf.float32)
 
 
 def _relative_gram(gram: Tensor, target: Tensor, metric: Tensor | None) -> Tensor:

@@ -53,8 +53,7 @@ class Student(tf.Module):
         value = tf.cast(preprocessed(images) * INPUT_SCALE, dtype)
         found = {}
         for number, layer in enumerate(SLIM_LAYERS):
-            if layer.endswith("conv1") and number:
-                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+            value = _entering(layer, value)
             value = tf.nn.conv2d(value, tf.cast(self.kernels[number], dtype), 1, "SAME")
             value = tf.nn.relu(self._normalised(number, value, training))
             found[layer] = value
@@ -70,8 +69,7 @@ class Student(tf.Module):
         folded: list[tuple[Tensor, Tensor]] = []
         value = preprocessed(images) * INPUT_SCALE
         for number, layer in enumerate(SLIM_LAYERS):
-            if layer.endswith("conv1") and number:
-                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+            value = _entering(layer, value)
             value = tf.nn.conv2d(value, self.kernels[number], 1, "SAME")
             mean, variance = tf.nn.moments(value, (0, 1, 2))
             factor = self.gammas[number] / tf.sqrt(variance + EPSILON)
@@ -83,8 +81,7 @@ class Student(tf.Module):
             value = preprocessed(pictures) * INPUT_SCALE
             found: dict[str, Tensor] = {}
             for layer, (kernel, bias) in zip(SLIM_LAYERS, folded, strict=True):
-                if layer.endswith("conv1") and found:
-                    value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+                value = _entering(layer, value)
                 value = found[layer] = tf.nn.relu(tf.nn.conv2d(value, kernel, 1, "SAME") + bias)
             return {layer: found[layer] for layer in layers}
 
@@ -105,8 +102,7 @@ class Student(tf.Module):
             kernel, bias = weights.layers[layer]
             if number == 0:
                 kernel = kernel / INPUT_SCALE
-            if layer.endswith("conv1") and number:
-                value = tf.nn.max_pool2d(value, 2, 2, "SAME")
+            value = _entering(layer, value)
             value = tf.nn.conv2d(value, kernel, 1, "SAME")
             mean, variance = tf.nn.moments(value, (0, 1, 2))
             self.kernels[number].assign(kernel)
@@ -144,6 +140,12 @@ class Student(tf.Module):
         return value
 
 
+def _entering(layer: str, value: Tensor) -> Tensor:
+    """What `layer` sees of the layer before it: pooled where a block begins."""
+    begins = layer.endswith("conv1") and layer != SLIM_LAYERS[0]
+    return tf.nn.max_pool2d(value, 2, 2, "SAME") if begins else value
+
+
 def rescaled(arrays: Arrays, factors: Mapping[str, NDArray[np.float64]]) -> Arrays:
     """`arrays` with the channels of each layer's activations multiplied by positive `factors`.
 
@@ -159,8 +161,8 @@ def rescaled(arrays: Arrays, factors: Mapping[str, NDArray[np.float64]]) -> Arra
     return scaled
 
 
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an .npz that `stylize.weights.verify` reads, whole or not at all."""
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an .npz of arrays only, as `stylize.weights.verify` reads weights: whole or not at all."""
     temporary = path.with_name(f".{path.name}.part.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(temporary, allow_pickle=False, **arrays)
