@@ -43,7 +43,7 @@ RENEWED_PER_STEP = 0.25
 """New crops a step, in chunks of `CHUNK`."""
 CHUNK = 16
 DIRECTIONS = ("loss style direction", "loss content direction")
-COMPARED_EVERY, PAINTED_PER_STEP = 3, 4
+COMPARED_EVERY, PAINTED_PER_STEP = 2, 4
 """Steps from one comparison of gradients to the next (it costs more than a step), and pictures in each."""
 ADOPTED_CROPS = 64
 """Crops over which the normalisation of a network to go on from is measured."""
@@ -68,6 +68,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--painted", type=int, default=0, help="half-painted pictures to learn from; made first, in --work"
     )
+    parser.add_argument(
+        "--followed", type=int, default=0, help="such pictures made on the network of --start, beside those"
+    )
     parser.add_argument("--gradient-weight", type=float, default=0.5, help="of their directions")
     parser.add_argument("--held-back", type=int, default=24, help="pictures kept for validation")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
@@ -78,6 +81,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(
             "--held-back must be 0 or at least 2: the maps are fitted on one half and tried on the other"
         )
+    if options.followed and not options.start:
+        parser.error("--followed needs --start, the network whose course is followed")
     if options.bank < options.batch:
         parser.error("--bank must hold at least one --batch")
     if options.steps <= WARM_UP:
@@ -111,11 +116,12 @@ def main(arguments: list[str] | None = None) -> int:
         checkpoint.restore(latest).assert_existing_objects_matched()
     step = int(training.step)
     curves = Curves(options.work / "curves.csv", resume_at=step)
-    painted = None
-    if options.painted:
-        made = {"count": options.painted, "side": options.side, "seed": options.seed}
-        paint(options.work / "painted", teacher, list(pictures.values()), **made)
-        painted = Painted.read(options.work / "painted")
+    painted, folder = None, options.work / "painted"
+    for count, followed in ((options.painted, None), (options.followed, start)):
+        if count:
+            made = {"count": count, "side": options.side, "seed": options.seed, "followed": followed}
+            paint(folder, teacher, list(pictures.values()), **made)
+            painted = Painted.read(folder)
     bank = Bank(
         list(pictures.values()),
         teacher,
@@ -212,7 +218,7 @@ def _note_run(options: argparse.Namespace, start: int) -> None:
     part = {"from": start, "every": options.every}
     part |= {
         name: getattr(options, name)
-        for name in ("steps", "learning_rate", "gram_weight", "painted", "gradient_weight")
+        for name in ("steps", "learning_rate", "gram_weight", "painted", "followed", "gradient_weight")
     }
     path = options.work / "run.json"
     kept = json.loads(path.read_text()) if path.exists() else {**given, "parts": []}

@@ -15,7 +15,7 @@ from stylize.weights import Weights
 from .bank import Bank, places_kept
 from .linear_maps import LinearMap
 from .measure import rows_of
-from .painted import LAYERS_READ, gradients, unit
+from .painted import LAYERS_READ, bands, gradients, unit
 from .student import MOMENTUM, Arrays, Student, rescaled
 from .taps import fit_taps
 from .teachers import SLIM_LAYERS, lesson_targets, plan_lessons
@@ -84,15 +84,16 @@ class Training:
         return tf.stack([*unexplained, tf.add_n(grams) / len(grams), *tf.unstack(astray)])
 
     def _astray(self, pictures: Any, contents: Any, styles: Any, *toward: Any) -> Any:
-        """One less the cosine between the student's gradients in pixels and the teacher's: style, content."""
+        """How far the student's gradients in pixels are off the teacher's: of style loss, of content loss.
+
+        One less the cosine, half as a whole and half as the mean over brightness and colour by octaves.
+        """
         metrics = {layer: tf.stop_gradient(self.maps[layer].metric()) for layer in LAYERS_READ}
         shown = tf.cast(tf.concat((pictures, contents, styles), 0), tf.float32) / 255.0
         found = gradients(self.student.fixed(shown), metrics, pictures, contents, styles)
-        cosines = [
-            tf.reduce_mean(unit(mine) * tf.cast(theirs, tf.float32))
-            for mine, theirs in zip(found, toward, strict=True)
-        ]
-        return 1.0 - tf.stack(cosines)
+        return tf.stack(
+            [_off(mine, tf.cast(theirs, tf.float32)) for mine, theirs in zip(found, toward, strict=True)]
+        )
 
     def _maps(self, teacher: Any) -> dict[str, LinearMap]:
         """A linear map from each layer to its lesson; a grey crop tells how many channels they have."""
@@ -134,6 +135,14 @@ class Training:
         slim = Vgg19(Weights("vgg19-slim", "trained", "", layers))
         taps = fit_taps(slim, teacher, self.lessons, _batches(bank, self.options.batch))
         return arrays | {f"{layer}/tap": tap for layer, tap in taps.items()}
+
+
+def _off(mine: Any, theirs: Any) -> Any:
+    """One less the cosine of gradients, half as a whole and half as the mean over their bands."""
+    whole = tf.reduce_mean(unit(mine) * unit(theirs))
+    pairs = zip(bands(mine), bands(theirs), strict=True)
+    by_band = [tf.reduce_mean(unit(one) * unit(other)) for one, other in pairs]
+    return 1.0 - 0.5 * whole - 0.5 * tf.add_n(by_band) / len(by_band)
 
 
 def _batches(bank: Bank, size: int) -> Iterator[Any]:
