@@ -282,6 +282,8 @@ def bad_files(folder: Path) -> None:
     [
         (image(content="../foto.png"), "../foto.png: there is no such file; did you mean ../photo.png?"),
         (image(style="../nothing"), "../nothing: there is no such file; check the name"),
+        (image(content="../*.png"),
+         "../*.png: there is no such file; a pattern in quotes stays a name; name a file, or the folder"),
         (image(content="a" * 300), "a" * 300 + ": there is no such file; check the name"),
         (image(content="../empty.png"), "../empty.png is empty (0 bytes); copy or download it again"),
         (image(style="../empty.png"), "../empty.png is empty (0 bytes); copy or download it again"),
@@ -316,6 +318,9 @@ def bad_files(folder: Path) -> None:
          "../odds.toml: normalization: rms: is a formula for Gram matrices; with style_statistic sliced set "
          "normalization to relative, or choose style_statistic gram"),
         (image("--preset", "../bound.toml", "--style-crop", "0.6"), "--style-crop: 0.6 is over the maximum of 0.4"),
+        (video("-o", "out.png"),
+         "cannot write out.png: a video job makes a clip, such as out.mp4; pictures are done by "
+         "`deepfusion image`"),
         (video(content="../no.mp4"), "../no.mp4: there is no such file; check the name"),
         (video(content="../empty.mp4"), "../empty.mp4 is empty (0 bytes); copy or download it again"),
         (video(content="../text.mp4"), "../text.mp4 is a text file, not a clip"),
@@ -360,6 +365,9 @@ def test_a_clip_without_pictures_is_refused(place: Path) -> None:
     ("arguments", "message"),
     [
         (["-o", "out.bmp"], "cannot write out.bmp: the suffix .bmp is not supported; use one of .png, "),
+        (["-o", "out.mp4"],
+         "cannot write out.mp4: an image job makes a picture, such as out.png; clips are done by "
+         "`deepfusion video`, and a movie of how a picture comes about is --progress-movie"),
         (["-o", "out"], "cannot write out: a name without a suffix is not supported; use one of .png, "),
         (["-o", "no/out.png"], "cannot write no/out.png: there is no folder {place}/no; make it first"),
         (["-o", ".."], "..: is a folder"),

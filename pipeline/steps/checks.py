@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ from stylize.config import parse_start
 
 if TYPE_CHECKING:
     from stylize.stylizer import Stylizer
+
+PATTERN = re.compile(r"[*?]|\[.+\]")
+"""What shells make names of."""
 
 
 def unused(job: Job) -> Iterator[str]:
@@ -78,6 +82,8 @@ def check_exists(path: Path) -> None:
         raise UsageError(f"{path}: is no plain file; name one")
     near = _near_name(path)
     hint = f"did you mean {near}?" if near else "check the name"
+    if PATTERN.search(path.name):
+        hint = "a pattern in quotes stays a name; name a file, or the folder"
     raise UsageError(f"{path}: there is no such file; {hint}")
 
 
@@ -99,6 +105,7 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...], disp
     from video.tools import find_ffmpeg
 
     if suffixes:
+        _check_kind(job)
         check_target(job.output, suffixes, overwrite=options.overwrite)
     if options.progress_movie is not None:
         if job.settings.engine == "hub":
@@ -130,6 +137,24 @@ def check_outputs(job: Job, options: RunOptions, suffixes: tuple[str, ...], disp
     if not suffixes:
         _check_folder(job.output)
     rehearse(named, run_path(job.output), display)
+
+
+def _check_kind(job: Job) -> None:
+    """The output is not what another command makes."""
+    from video.encode import VIDEO_FORMATS
+    from video.images import WRITABLE_SUFFIXES
+
+    suffix, name = job.output.suffix.lower(), job.output.stem
+    if job.command == "image" and suffix in VIDEO_FORMATS:
+        raise UsageError(
+            f"cannot write {job.output}: an image job makes a picture, such as {name}.png; clips are done by "
+            f"`deepfusion video`, and a movie of how a picture comes about is --progress-movie"
+        )
+    if job.command == "video" and suffix in WRITABLE_SUFFIXES:
+        raise UsageError(
+            f"cannot write {job.output}: a video job makes a clip, such as {name}.mp4; pictures are done by "
+            f"`deepfusion image`"
+        )
 
 
 def _check_folder(folder: Path) -> None:
