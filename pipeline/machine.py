@@ -21,8 +21,8 @@ PROGRAM = 2**30
 """Bytes that go to TensorFlow and the program itself, in round numbers."""
 
 
-def budget(gibibytes: float, neighbours: int = 1) -> int | None:
-    """Bytes that an optimisation may take beside the program; None where nobody knows.
+def budget(gibibytes: float, neighbours: int = 1, beside: int = 0) -> int | None:
+    """Bytes that an optimisation may take; None where nobody knows.
 
     The same on every run, whatever else the machine is doing: windows of another size round otherwise, and a
     continued job shall come to the same bits.
@@ -33,15 +33,17 @@ def budget(gibibytes: float, neighbours: int = 1) -> int | None:
         What the job may take of this machine; 0: a share of its memory, but unknown with a GPU.
     neighbours
         How many processes of the job share that.
+    beside
+        Bytes that each of them takes for something else, besides the program.
     """
     if gibibytes > 0.0:
-        return max(1, int(gibibytes * 2**30 / neighbours) - PROGRAM)
+        return max(1, int(gibibytes * 2**30 / neighbours) - PROGRAM - beside)
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
         return None
     total = installed()
-    return None if total is None else max(1, int(SHARE * total / neighbours) - PROGRAM)
+    return None if total is None else max(1, int(SHARE * total / neighbours) - PROGRAM - beside)
 
 
 def installed() -> int | None:

@@ -16,12 +16,16 @@ from video.images import read_image
 
 def test_a_budget_is_what_is_asked_for_less_the_program() -> None:
     assert memory.budget(4.0) == 3 * 2**30
+    assert memory.budget(4.0, beside=2**30) == 2 * 2**30
+    assert memory.budget(8.0, neighbours=2, beside=2**30) == 2 * 2**30
     assert memory.budget(0.5) == 1
+    assert memory.budget(4.0, beside=2**32) == 1
 
 
 def test_without_a_wish_it_is_a_share_of_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "installed", lambda: 8 * 2**30)
     assert memory.budget(0.0) == 3 * 2**30
+    assert memory.budget(0.0, beside=2**29) == 5 * 2**29
     monkeypatch.setattr(memory, "installed", lambda: None)
     assert memory.budget(0.0) is None
 

@@ -17,6 +17,20 @@ FIRST = 3
 """To be finished, a shot's first frame gets so many times the iterations: all others go on from it."""
 
 
+_AHEAD = 4
+"""Frames with their links that are there at once: two wait, one is being made, one is in hand."""
+_FRAME, _LINK = 16, 28
+"""Bytes a pixel: of a frame with what changes in it; of a link, which has a flow, its trust, two as found."""
+_BESIDES = 330
+"""Bytes a pixel that the optical flow and the frames before take meanwhile, as measured at 1920x1080."""
+
+
+def memory_of_frames(settings: VideoSettings, size: tuple[int, int]) -> int:
+    """About how many bytes go to the frames of a clip of this (width, height), beside their optimisation."""
+    links = len(settings.long_term) if settings.follows_flow else 1
+    return size[0] * size[1] * (_AHEAD * (_FRAME + _LINK * links) + _BESIDES)
+
+
 @dataclass(frozen=True)
 class FrameCosts:
     """What a shot's first frame costs and each of its others, and to finish them, in full-size iterations."""

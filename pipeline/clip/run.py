@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.clip.costs import FIRST, FrameCosts
+from pipeline.clip.costs import FIRST, FrameCosts, memory_of_frames
 from pipeline.clip.finishing import Finish, finish_of
 from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.lap import check_loop, lap_length, rounds, several_shots
@@ -68,7 +68,8 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         palette = first() if settings.preserve_color == "histogram" else None
         make = partial(
             build_stylizer, job, job.styles, max(clip.size), weights, display,
-            palette=palette, offline=options.offline,
+            palette=palette, offline=options.offline, neighbours=staff.neighbours if staff else 1,
+            beside=memory_of_frames(settings, finished_like(clip, settings).size),
         )  # fmt: skip
         finish = finish_of(job, clip, weights, display, palette)
         if options.dry_run:
@@ -82,7 +83,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
                 there = dict(book.frames)
                 display.outlook = Outlook(job, display)
                 stylizer = make()
-                _warn_of_excess(stylizer, clip, finish, settings.memory, display)
+                _warn_of_excess(settings, stylizer, clip, finish, settings.memory, display)
                 FrameLoop(
                     settings, clip, timeline, stylizer, run, there, book.take, display, shown, finish=finish
                 ).run()
@@ -120,7 +121,7 @@ def _plan(
 ) -> Plan:  # fmt: skip
     """Plan from the first frame; with workers also from the shots, for which the clip is gone through."""
     share = settings.memory / (staff.neighbours if staff else 1)
-    _warn_of_excess(stylizer, clip, finish, share, display)
+    _warn_of_excess(settings, stylizer, clip, finish, share, display)
     finished = None
     if finish is not None:
         large = _first_frame(replace(clip, size=finish.size), display, nearly=True)
@@ -129,6 +130,7 @@ def _plan(
         job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
         sweeps=settings.passes, again=lap_length(len(clip.indices)) if settings.loop else 0, finish=finished,
+        beside=memory_of_frames(settings, finish.size if finish else clip.size),
     )  # fmt: skip
     plan.fine_contrast = expected(job.styles, settings.style_scale)
     if staff is not None:
@@ -146,11 +148,14 @@ def _plan(
 
 
 def _warn_of_excess(
-    stylizer: Stylizer, clip: Clip, finish: Finish | None, gibibytes: float, display: Display
-) -> None:
+    settings: VideoSettings, stylizer: Stylizer, clip: Clip, finish: Finish | None, gibibytes: float,
+    display: Display,
+) -> None:  # fmt: skip
     """Say so where the largest frames take more memory than allowed."""
-    width, height = finish.size if finish else clip.size
-    warn_of_excess(stylizer, (height, width), gibibytes, display, finished=finish is not None)
+    size = finish.size if finish else clip.size
+    beside = memory_of_frames(settings, size)
+    finished = finish is not None
+    warn_of_excess(stylizer, size[::-1], gibibytes, display, finished=finished, beside=beside)
 
 
 def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:

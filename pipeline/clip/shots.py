@@ -11,7 +11,7 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.clip.costs import FrameCosts
+from pipeline.clip.costs import FrameCosts, memory_of_frames
 from pipeline.clip.finishing import Finish, Row, columns_of, finish_of, marks_of
 from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.frames import FrameMade
@@ -181,6 +181,7 @@ class ClipSetup:
         stylizer = build_stylizer(
             job, job.styles, max(clip.size), as_sent(self.weights), display,
             palette=self.palette, offline=self.offline, neighbours=self.neighbours,
+            beside=memory_of_frames(job.settings, finished_like(clip, job.settings).size),
         )  # fmt: skip
         finish = finish_of(job, clip, as_sent(self.weights), display, self.palette)
         return _ShotWorker(job.settings, clip, self.timeline, stylizer, finish, self.movie_frame, display)

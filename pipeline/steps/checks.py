@@ -201,16 +201,22 @@ def _near_name(path: Path) -> str | None:
 
 
 def warn_of_excess(
-    stylizer: Stylizer, shape: tuple[int, ...], gibibytes: float, display: Display, *, finished: bool = False
-) -> None:
-    """Say so where a picture of this height and width takes more than allowed, however small its windows."""
+    stylizer: Stylizer, shape: tuple[int, ...], gibibytes: float, display: Display, *, finished: bool = False,
+    beside: int = 0,
+) -> None:  # fmt: skip
+    """Say so where a picture of this height and width takes more than allowed, however small its windows.
+
+    Beside it the job takes as many bytes as `beside`.
+    """
     height, width = shape[:2]
-    need = PROGRAM + stylizer.evaluator.memory_of(height, width)
+    alone = PROGRAM + beside
+    need = alone + stylizer.evaluator.memory_of(height, width)
     limit = gibibytes * 2**30
     if 0.0 < limit < need:
         cure = f"a smaller {'--finish' if finished else '--size'} or --history takes less"
-        if limit <= PROGRAM:
-            cure = f"the program alone takes {spoken_bytes(PROGRAM)}; give more: windows only cost time"
+        if limit <= alone:
+            what = "program and the clip's frames alone take" if beside else "program alone takes"
+            cure = f"the {what} {spoken_bytes(alone)}; give more: windows only cost time"
         display.warn(
             f"{width}x{height} pixels take about {spoken_bytes(need)}, more than --memory {gibibytes:g} "
             f"allows; {cure}"

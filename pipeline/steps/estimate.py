@@ -180,6 +180,7 @@ def plan_pictures(
     job: Job, stylizer: Stylizer, contents: Sequence[FloatImage], display: Display, *,
     frames: int | None = None, later_iterations: int = 0, sweeps: int = 1, again: int = 0,
     pictures: int | None = None, finish: tuple[Stylizer, Sequence[FloatImage], int] | None = None,
+    beside: int = 0,
 ) -> Plan:  # fmt: skip
     """The plan of a job from one or more of its pictures.
 
@@ -198,6 +199,8 @@ def plan_pictures(
     finish
         The stylizer of the finished size, originals at it, no more than there are `contents`, and how many
         times the iterations of the others the first one has.
+    beside
+        Bytes that the job takes for something else than the optimisation.
     """
     display.note("timing a few iterations ...")
     alone = later = 0.0
@@ -223,7 +226,7 @@ def plan_pictures(
         seconds += (step * (iterations + 1) + aiming) * count + step * iterations * (first - 1)
         largest = max(largest, *(finisher.evaluator.memory_of(*one.shape[:2]) for one in contents))
         disk += count * _png_bytes(contents) * (1.5 if frames else 1.0)
-    memory = PROGRAM + largest
+    memory = PROGRAM + beside + largest
     height, width = contents[0].shape[:2]
     return Plan(
         job.command, str(job.output), count, width, height, stylizer.backbone.name, seconds,

@@ -71,12 +71,13 @@ def build_stylizer(
     offline: bool = False,
     like: Stylizer | None = None,
     neighbours: int = 1,
+    beside: int = 0,
 ) -> Stylizer:
     """A job's Stylizer, with style pictures whose longer side has at most `longer` pixels.
 
     Where the settings ask for it the style pictures are given the colours of `palette`. What is compiled is
     shared with `like`, a stylizer of the same job with other style pictures, where it can be; the machine's
-    memory with as many `neighbours`, itself among them.
+    memory with as many `neighbours`, itself among them, each of which takes so many bytes `beside`.
     """
     from stylize.colors import grey, transferred
 
@@ -108,7 +109,7 @@ def build_stylizer(
         temporal_weight=settings.anchor_weight if isinstance(settings, VideoSettings) else 0.0,
         guided=bool(mask_paths(settings)),
         quick=quick,
-        memory=budget(settings.memory, neighbours),
+        memory=budget(settings.memory, neighbours, beside),
         mixed=settings.precision == "mixed",
         on_warning=display.warn,
     )

@@ -4,7 +4,8 @@
 
 equal: loss and gradient at 512 px on the full network's shape, in windows and in one piece, and the times.
 large: one evaluation (loss and gradient) of 3840 x 2160 pixels under --memory GiB, and the process's peak.
-predict: pictures by the command line on vgg19-slim: what the dry run says, and the peak of the run itself.
+predict: pictures and a pan over one by the command line on vgg19-slim: what the dry run says, and the peak of
+the run itself.
 Weights are random but for predict: what matters is shape. The default objective.
 """
 
@@ -41,6 +42,12 @@ CASES = (
     "--size 2048 --memory 3.5",
     "--size 2048 --precision mixed",
 )
+CLIP_CASES = (
+    "--size 960",
+    "--size 96 --finish 1920",
+    "--size 96 --finish 1920 --memory 3.5",
+)
+CLIP_FRAMES = 5
 
 
 def smooth(height: int, width: int, seed: int) -> np.ndarray:
@@ -96,30 +103,44 @@ def large(gibibytes: float) -> None:
 
 
 def predict() -> None:
-    """Dry runs and runs of pictures of several sizes; exits 1 if a run takes more than was said."""
-    tables.head("size, settings", "dry run", "peak of the run")
+    """Dry runs and runs of several sizes; exits 1 if a run takes more than was said."""
+    tables.head("job", "dry run", "peak of the run")
     held = True
-    with tempfile.TemporaryDirectory() as folder:
-        content, style = Path(folder) / "content.png", Path(folder) / "style.png"
-        write_image(content, smooth(1536, 2048, 0))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        content, frames, style = folder / "content.png", folder / "frames", folder / "style.png"
+        picture = smooth(1536, 2048, 0)
+        write_image(content, picture)
+        frames.mkdir()
+        for number in range(CLIP_FRAMES):
+            write_image(frames / f"{number:04}.png", picture[:1080, 6 * number :][:, :1920])
         write_image(style, smooth(768, 1024, 1))
-        command = (
-            sys.executable, "-m", "pipeline.cli", "image", str(content), "--style", str(style), "--backbone",
-            "vgg19-slim", "--iterations", "2", "-q", "-o", str(Path(folder) / "out.png"), "--overwrite",
-        )  # fmt: skip
-        for more in CASES:
-            arguments = [*command, *more.split()]
-            environment = {**os.environ, "PYTHONPATH": sys.path[0]}
-            said = subprocess.run(
-                [*arguments, "--dry-run", "--json"], env=environment, capture_output=True, check=True
-            )
-            ran = subprocess.Popen(arguments, env=environment)
-            _, _, usage = os.wait4(ran.pid, 0)
-            foreseen, peaked = json.loads(said.stdout)["memory"], usage.ru_maxrss * 1024
+        jobs = [("image", content, "out.png", more) for more in CASES]
+        clip = "--frame-iterations 2 --finish-iterations 21"  # as many as L-BFGS remembers
+        jobs += [("video", frames, "out.mp4", f"{more} {clip}") for more in CLIP_CASES]
+        for command, source, output, more in jobs:
+            arguments = (
+                sys.executable, "-m", "pipeline.cli", command, str(source), "--style", str(style),
+                "--backbone", "vgg19-slim", "--iterations", "2", "-q", "-o", str(folder / output),
+                "--overwrite", "--restart", *more.split(),
+            )  # fmt: skip
+            foreseen, peaked = _said_and_taken(arguments)
             held = held and peaked <= foreseen
-            tables.row(more, f"{foreseen / 1e9:.2f} GB", f"{peaked / 1e9:.2f} GB")
+            tables.row(f"{command} {more}", f"{foreseen / 1e9:.2f} GB", f"{peaked / 1e9:.2f} GB")
     if not held:
         sys.exit("a run took more than its dry run said")
+
+
+def _said_and_taken(arguments: tuple[str, ...]) -> tuple[int, int]:
+    """Bytes that the dry run of a job says, and that its run takes at most."""
+    environment = {**os.environ, "PYTHONPATH": sys.path[0]}
+    told = [*arguments, "--dry-run", "--json"]
+    said = subprocess.run(told, env=environment, capture_output=True, check=True)
+    ran = subprocess.Popen(arguments, env=environment)
+    _, status, usage = os.wait4(ran.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(arguments)}: ended with {os.waitstatus_to_exitcode(status)}")
+    return json.loads(said.stdout)["memory"], usage.ru_maxrss * 1024
 
 
 def main() -> None:
