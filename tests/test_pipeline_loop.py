@@ -13,7 +13,7 @@ from loops import contents_of, errors_of, folder_of, ring
 from pipeline_runs import QUICK, deepfusion, done, frames_of, refused
 
 from stylize.stylizer import Stylizer
-from video.images import write_image
+from video.images import read_image, write_image
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("uncompiled")]
 
@@ -140,3 +140,97 @@ def test_few_frames(part: str, short: Path, style: Path, tmp_path: Path) -> None
     ran = done(*video(short, style, tmp_path / "out.mkv", "--loop", "--frames", part, "--json"))
     assert len(frames_of(tmp_path / "out.mkv")) == int(part[2]) - int(part[0])
     assert (ran.json["loop_error"] is None) == (part == "0:1")
+
+
+# --- finished -----------------------------------------------------------------------------------------------
+
+FINISH = ("--loop", "--keep-run", "--size", "32", "--finish", "64", "--finish-iterations", "2")
+
+
+@pytest.fixture(scope="module")
+def finished(short: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loop of four frames, finished at once."""
+    output = tmp_path_factory.mktemp("finished") / "out.mkv"
+    done(*video(short, style, output, *FINISH))
+    return output
+
+
+def test_a_finished_loop_closes_too(tmp_path: Path, style: Path) -> None:
+    """No wider than between other frames, where without the lap it would be wider."""
+    contents = ring()
+    turning = folder_of(tmp_path / "turning", contents)
+    found = {}
+    for name, more in (("closed", ["--loop"]), ("open", [])):
+        ran = done(*video(turning, style, tmp_path / f"{name}.mkv", *FINISH[1:], *more, "--json"))
+        frames = tmp_path / f"{name}.mkv.run" / "frames"
+        made = [sorted(frames.glob(f"{number:06}-finished*.png")) for number in range(len(contents))]
+        last = [files[0] for files in made]  # -lap comes before the suffix
+        found[name] = errors_of(contents, [read_image(path) for path in last])
+        assert {path.stem[6:] for path in frames.iterdir()} >= {"", "-finished"}
+        assert (ran.json["loop_error"] is None) == (name == "open")
+    assert ran.json["frames"] == len(contents)
+    assert found["closed"][-1] <= max(found["closed"][:-1])
+    assert found["closed"][-1] < 0.5 * found["open"][-1]
+
+
+def test_a_finished_loop_has_what_both_laps_made(finished: Path) -> None:
+    made, kinds = run_frames(finished), ("", "-finished", "-finished-lap", "-pass2")
+    assert made.keys() == {f"{number:06}{kind}.png" for number in range(4) for kind in kinds}
+    assert made["000003-finished.png"] == made["000003-finished-lap.png"]  # where the laps meet
+    assert made["000000-finished.png"] != made["000000-finished-lap.png"]
+
+
+@pytest.mark.parametrize("begun", [9, 13])
+def test_a_finished_loop_is_continued_to_the_same(
+    begun: int, finished: Path, short: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the finishing pass, and in its lap."""
+    stylize, seen = Stylizer.stylize, 0
+
+    def stop(self: Stylizer, *arguments: Any, **options: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == begun:
+            raise KeyboardInterrupt
+        return stylize(self, *arguments, **options)
+
+    words = video(short, style, tmp_path / "out.mkv", *FINISH)
+    with monkeypatch.context() as patch:
+        patch.setattr(Stylizer, "stylize", stop)
+        assert deepfusion(*words).code == 130
+    ran = done(*words)
+    assert f"continuing: {begun + (begun > 7) - 1} of 14 frames are finished already" in ran.err
+    assert run_frames(tmp_path / "out.mkv") == run_frames(finished)
+
+
+def test_a_damaged_frame_of_the_lap_is_made_again_with_what_was_finished_from_it(
+    finished: Path, short: Path, style: Path
+) -> None:
+    whole = run_frames(finished)
+    frames = finished.parent / f"{finished.name}.run/frames"
+    (frames / "000001-pass2.png").write_bytes(b"damaged")
+    ran = done(*video(short, style, finished, *FINISH, "--overwrite"))
+    assert "damaged" in ran.err
+    assert run_frames(finished) == whole
+
+
+def test_a_worker_finishes_a_loop_as_one_process_does(
+    finished: Path, short: Path, style: Path, tmp_path: Path
+) -> None:
+    done(*video(short, style, tmp_path / "out.mkv", *FINISH, "--workers", "1", "--threads", "1"))
+    names = run_frames(finished).keys()
+    assert run_frames(tmp_path / "out.mkv").keys() == names
+    pairs = [
+        [read_image(output.parent / f"{output.name}.run/frames" / name) for name in names]
+        for output in (finished, tmp_path / "out.mkv")
+    ]
+    apart = max(np.abs(one - two).max() for one, two in zip(*pairs, strict=True))
+    assert apart <= 3.5 / 255.0  # compiled steps round otherwise
+
+
+def test_what_is_no_loop_is_finished_as_a_clip_that_ends(ending: Path, style: Path, tmp_path: Path) -> None:
+    words = (*FINISH[1:], "--size", "56", "--cuts", "none")
+    ran = done(*video(ending, style, tmp_path / "loop.mkv", "--loop", *words, "--json"))
+    assert ran.json["loop_error"] is None
+    done(*video(ending, style, tmp_path / "plain.mkv", *words))
+    assert run_frames(tmp_path / "loop.mkv") == run_frames(tmp_path / "plain.mkv")

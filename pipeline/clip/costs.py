@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.clip.lap import finishes, rounds
 from pipeline.settings.job_settings import VideoSettings
-from pipeline.settings.sweeps import FINISHING
+from pipeline.settings.sweeps import is_finishing
 from pipeline.styling.factory import finish_cost, unit_cost
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class FrameCosts:
 
     def of_frame(self, sweep: int, *, alone: bool) -> float:
         """A frame in a pass."""
-        if sweep == FINISHING:
+        if is_finishing(sweep):
             return self.finish_alone if alone else self.finish
         return self.alone if alone else self.later
 
@@ -63,9 +64,14 @@ class FrameCosts:
         """So many frames of a single shot; each pass over a frame counts as one."""
         return self.alone + self.later * (count - 1) if count else 0.0
 
-    def of_clip(self, count: int, rounds: int) -> float:
-        """So many frames of a single shot, optimised so often in all, and finished."""
-        return self.together(rounds) + self.finished(count)
+    def of_clip(self, settings: VideoSettings, frames: int, *, closes: bool = True) -> float:
+        """So many frames of a single shot, in all passes; one that is not all of its clip never `closes`."""
+        again = finishes(settings, frames, closes=closes)
+        return self.together(rounds(settings, frames, closes=closes)) + self.finished(again)
+
+    def of_lap(self, settings: VideoSettings, frames: int) -> float:
+        """What such a clip costs more if it is a loop."""
+        return self.of_clip(settings, frames) - self.of_clip(settings, frames, closes=False)
 
     def finished(self, count: int) -> float:
         """To finish so many frames of a single shot."""

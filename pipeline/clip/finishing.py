@@ -91,10 +91,20 @@ class FinishingModel(TemporalModel):
     Strokes come from the small frame, which is steady. What finishing has changed in the frame before is
     moved along the flow and added, and the frame is held to that: made anew it would boil. So it is carried
     from frame to frame, and grows better by what each frame adds. What stands still stays as it is.
+
+    Parameters
+    ----------
+    settings, iterations
+        As of other passes.
+    small
+        From a frame's number to what reads its small picture.
     """
 
-    _own: Picture
     _finished: Picture
+
+    def __init__(self, settings: VideoSettings, iterations: int, small: Callable[[int], Picture]) -> None:
+        super().__init__(settings, iterations)
+        self._small = small
 
     def start(
         self,
@@ -103,21 +113,26 @@ class FinishingModel(TemporalModel):
         change: float = 0.0,
         share: float | None = None,
     ) -> Start:
-        """Where a finished frame starts; `own` reads the small one."""
+        """Where a finished frame starts; in a lap of a loop `own` reads what the first one has made."""
         import numpy as np
 
         from video.enlarge import enlarge
 
         settings = self._settings
-        self.pass_over(frame, own)
-        large, anchor = enlarge(self._own(), frame.content), None
-        if settings.follows_flow:
+        small = self._small(frame.index)
+        large, anchor = enlarge(small(), frame.content), None
+        if own is not None:
+            first = _changed(small, frame.content, own)
+            _, anchor = self._motion.guide(frame.content, frame.links, first, share)
+        elif settings.follows_flow:
             _, anchor = self._motion.guide(frame.content, frame.links, large)
         if anchor is None:
             return Start(large, None, settings.finish_iterations * (FIRST if settings.follows_flow else 1))
         moved = anchor.weights[..., None] * (2.0 * anchor.picture - 1.0)
         initial = np.clip(large + moved, 0.0, 1.0)
         changing = frame.changing if change == 0.0 else None
+        if own is not None and changing is not None and changing.any():
+            changing = None  # what stands still comes to the first lap, too
         if changing is not None:
             finished = self._finished()
             initial = finished + changing[..., None] * (initial - finished)
@@ -127,14 +142,12 @@ class FinishingModel(TemporalModel):
         return Start(initial, held, settings.finish_iterations, changing)
 
     def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
-        """It is the turn of a frame that is finished; `own` reads the small one."""
-        assert own is not None
-        self._own = own
+        """It is the turn of a frame that is finished: `remember` takes it in."""
 
     def remember(self, frame: LinkedFrame, picture: Picture) -> None:
         """Take in a finished frame; what is moved is what finishing has changed, as a picture around grey."""
         self._finished = picture
-        super().remember(frame, partial(_changed, self._own, frame.content, picture))
+        super().remember(frame, partial(_changed, self._small(frame.index), frame.content, picture))
 
     def last(self) -> tuple[FloatImage, FloatImage]:
         """Content and finished picture of the frame before."""

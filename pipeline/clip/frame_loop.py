@@ -26,7 +26,7 @@ from pipeline.progress.display import Display, Work
 from pipeline.run_folder.files import file_hash
 from pipeline.run_folder.folder import Frame
 from pipeline.settings.job_settings import VideoSettings, mask_paths
-from pipeline.settings.sweeps import FINISHING
+from pipeline.settings.sweeps import FINISHING, is_finishing
 from pipeline.styling.looks import look_of
 from pipeline.styling.one_picture import optimise, result_line
 
@@ -90,34 +90,36 @@ class FrameLoop:
     _last: deque[Seen] = field(init=False)
 
     def __post_init__(self) -> None:
-        kind = FinishingModel if self.sweep == FINISHING else TemporalModel
-        self._model = kind(self.settings, self.stylizer.config.iterations)
-        self._contents = KeptContents(self.store, len(mask_paths(self.settings)))
+        iterations, finishing = self.stylizer.config.iterations, self.sweep == FINISHING
+        model = partial(FinishingModel, small=self._small) if finishing else TemporalModel
+        self._model = model(self.settings, iterations)
+        self._contents = KeptContents(self.store, len(mask_paths(self.settings)), finished=finishing)
         self._costs = FrameCosts.of(self.stylizer.config, self.settings, self.clip.size)
         self._last = deque(maxlen=max(self.settings.long_term))
 
     def run(self) -> None:
         """Stylize every frame that is not finished yet."""
-        frames = len(self.clip.indices)
-        count = rounds(self.settings, frames, closes=self.closes)
-        there = Counter(sweep == FINISHING for sweep, _ in self.finished)
-        with self.display.work(self._costs.of_clip(frames, count)) as work:
-            done = self._costs.together(min(count, there[False])) + self._costs.finished(there[True])
-            work.begin_at(done)
+        settings, frames = self.settings, len(self.clip.indices)
+        there = Counter(is_finishing(sweep) for sweep, _ in self.finished)
+        with self.display.work(self._costs.of_clip(settings, frames, closes=self.closes)) as work:
+            passed = min(rounds(settings, frames, closes=self.closes), there[False])
+            work.begin_at(self._costs.together(passed) + self._costs.finished(there[True]))
             shots = self._first_pass(work)
-            for sweep in range(2, self.settings.passes + 1):
+            for sweep in range(2, settings.passes + 1):
                 for number, shot in enumerate(shots, start=1):
                     self._later_pass(sweep, number, shot, work)
-            if self.settings.loop and self.closes and shots and not self._lap(shots, work):
-                work.grow(self._costs.later * (rounds(self.settings, frames, closes=False) - count))
+            closes = settings.loop and self.closes and bool(shots) and self._lap(shots, work)
             if self.finish is not None:
-                self._finishing(self.finish, shots)._first_pass(work)
+                finishing = self._finishing(self.finish, shots)
+                finishing._first_pass(work)
+                if closes:
+                    finishing._lap(shots, work)
 
     def _finishing(self, finish: Finish, shots: list[list[int]]) -> FrameLoop:
         """Goes through the same shots again at the larger size."""
         clip = finish.clip_like(self.clip, frozenset(shot[0] for shot in shots))
-        stylizer = finish.stylizer(self.stylizer)
-        return replace(self, clip=clip, stylizer=stylizer, finish=None, sweep=FINISHING)
+        large = finish.stylizer(self.stylizer)
+        return replace(self, clip=clip, stylizer=large, finish=None, sweep=FINISHING)
 
     def _first_pass(self, work: Work) -> list[list[int]]:
         """Go through the clip as it is decoded; gives the frames' numbers by shot."""
@@ -143,8 +145,8 @@ class FrameLoop:
 
     def _is_kept(self, place: int) -> bool:
         """Whether the decoded frame is kept, which is at that place of the first shot, or after it."""
-        lap = self.settings.loop and place <= LAP + 1
-        return self.sweep == 1 and (self.settings.passes > 1 or lap)
+        settings = self.settings
+        return (settings.loop and place <= LAP + 1) or (settings.passes > 1 and self.sweep == 1)
 
     def _later_pass(self, sweep: int, number: int, shot: list[int], work: Work) -> None:
         """Go through a shot again, backward in even passes, from the pictures of the pass before."""
@@ -164,16 +166,17 @@ class FrameLoop:
     def _lap(self, shots: list[list[int]], work: Work) -> bool:
         """Go on past the end of the last pass into its beginning; False if the clip is no loop."""
         if len(shots) > 1:
-            return False
-        sweep, past = self.settings.sweeps.lap, tuple(self._last)
-        last, lap = lap_of(self.settings, shots[0])
-        before = (sweep - 1, last)
-        if lap:
+            return self._ends(work)
+        past, passed = tuple(self._last), max(self.sweep, self.settings.passes)
+        sweep = self.settings.sweeps.lap_after(passed)
+        last, lap = lap_of(self.settings, passed, shots[0])
+        before = (passed, last)
+        if lap and not is_finishing(sweep):
             first, second = map(self._contents.content, lap[:2])
             quality = self.settings.flow_quality
             if reason := leads_on(past[-1].frame.content, first, second, quality=quality):
                 self.display.warn(reason)
-                return False
+                return self._ends(work)
         contents = chain(
             ((seen.frame.index, seen.frame.content, seen is past[0]) for seen in past),
             ((index, self._contents.content(index), False) for index in lap),
@@ -183,7 +186,7 @@ class FrameLoop:
             for place, seen in enumerate(frames, start=-len(past)):
                 self._model.enter(seen.frame)
                 if place < 0:
-                    self._remember(seen, sweep - 1)
+                    self._remember(seen, passed)
                     continue
                 share = share_of_own(place, len(lap) - 1)
                 if (sweep, seen.frame.index) in self.finished:
@@ -197,6 +200,11 @@ class FrameLoop:
                 before = (sweep, seen.frame.index)
                 self._remember(seen, sweep)
         return True
+
+    def _ends(self, work: Work) -> bool:
+        """The clip is no loop after all, and costs less: False."""
+        work.grow(-self._costs.of_lap(self.settings, len(self.clip.indices)))
+        return False
 
     def _remember(self, seen: Seen, sweep: int) -> None:
         """A frame is finished: the next ones come from it."""
@@ -212,7 +220,8 @@ class FrameLoop:
         from video.images import from_uint8, to_uint8, write_image
 
         done, frame, index = work.done, seen.frame, seen.frame.index
-        label = self._label(index, sweep)
+        shot = self.name and f"{self.name}  "
+        label = f"{self.settings.sweeps.label(sweep)}{shot}{self.clip.label(index)}  "
         look = self._look(seen)
         past_look = None if before is None else self.timeline.at(before[1], seen.shot)
         own = None if share == 0.0 else self._own(index, sweep)
@@ -225,7 +234,7 @@ class FrameLoop:
             result = optimise(
                 self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
                 initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                changing=start.changing, laid_over=False, finishing=sweep == FINISHING,
+                changing=start.changing, laid_over=False, finishing=is_finishing(sweep),
             )  # fmt: skip
         error = None
         if before is not None and sweep in self.settings.sweeps.shown:
@@ -235,11 +244,11 @@ class FrameLoop:
         made = Frame(
             index, path.name, file_hash(path), result.losses, result.evaluations, result.seconds, sweep,
             previous=self._hash(before if self.settings.steady else None),
-            own=self._hash((self.settings.sweeps.before(sweep), index)), error=error,
+            own=self._hash(self.settings.sweeps.found(index, sweep, self.finished)), error=error,
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
-        alone = frame.begins if sweep == FINISHING else start.initial is None
+        alone = frame.begins if is_finishing(sweep) else start.initial is None
         work.move_to(done + self._costs.of_frame(sweep, alone=alone))
 
     def _meet(self, seen: Seen, sweep: int, before: tuple[int, int]) -> None:
@@ -269,17 +278,16 @@ class FrameLoop:
         backward = self.settings.sweeps.backward(before[0])
         return self._model.error(seen.frame, shown, past.over, backward=backward)
 
-    def _label(self, index: int, sweep: int) -> str:
-        """Where the job stands with a frame, for people."""
-        indices = self.clip.indices
-        number = indices.index(index) + 1 if index in indices else index + 1
-        label = f"{self.name and self.name + '  '}frame {number}/{len(indices)}  "
-        return f"{self.settings.sweeps.label(sweep)}{label}"
-
     def _own(self, index: int, sweep: int) -> Picture | None:
-        """Reads what the pass before has made of a frame."""
+        """Reads what the pass before, if it was one at this size, has made of a frame."""
         earlier = self.settings.sweeps.before(sweep)
-        return partial(read_frame, self.store.frame_path(index, earlier)) if earlier else None
+        there = earlier and sweep != FINISHING
+        return partial(read_frame, self.store.frame_path(index, earlier)) if there else None
+
+    def _small(self, index: int) -> Picture:
+        """Reads what was made of a frame before it is finished."""
+        sweep, _ = self.settings.sweeps.found(index, FINISHING, self.finished)
+        return partial(read_frame, self.store.frame_path(index, sweep))
 
     def _hash(self, frame: tuple[int, int] | None) -> str:
         """The hash of a finished frame that another one comes from, empty when there is none."""

@@ -22,11 +22,14 @@ class KeptContents:
         Where it is kept.
     masks
         How many each frame has.
+    finished
+        They are at the finished size, and lie beside the small ones.
     """
 
-    def __init__(self, store: FrameStore, masks: int) -> None:
+    def __init__(self, store: FrameStore, masks: int, *, finished: bool = False) -> None:
         self._store = store
         self._masks = masks
+        self._size = "-finished" if finished else ""
 
     def keep(self, index: int, content: FloatImage, masks: Masks) -> None:
         """Keep a frame and its masks; what is there already is of the same clip."""
@@ -35,7 +38,7 @@ class KeptContents:
         from video.images import write_image
         from video.outputs import unwritable
 
-        path = self._store.content_path(index)
+        path = self._path(index)
         try:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
@@ -49,14 +52,18 @@ class KeptContents:
         """A frame that was kept."""
         from video.images import read_image
 
-        return read_image(self._store.content_path(index))
+        return read_image(self._path(index))
 
     def masks(self, index: int) -> Masks:
         """Its masks."""
         from video.images import read_image
 
-        path = self._store.content_path(index)
+        path = self._path(index)
         return tuple(read_image(_mask_path(path, number))[..., 0] for number in range(self._masks))
+
+    def _path(self, index: int) -> Path:
+        path = self._store.content_path(index)
+        return path.with_name(f"{path.stem}{self._size}{path.suffix}")
 
 
 def _mask_path(content: Path, number: int) -> Path:

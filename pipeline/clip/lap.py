@@ -32,9 +32,16 @@ def rounds(settings: VideoSettings, frames: int, *, closes: bool = True) -> int:
     return frames * settings.passes + (lap_length(frames) if settings.loop and closes else 0)
 
 
-def lap_of(settings: VideoSettings, shot: Sequence[int]) -> tuple[int, Sequence[int]]:
-    """Where the last pass over a shot ends, and the frames of the lap after it; at the last the laps meet."""
-    order = settings.sweeps.ordered(settings.passes, shot)
+def finishes(settings: VideoSettings, frames: int, *, closes: bool = True) -> int:
+    """How often they are finished."""
+    if not settings.finish:
+        return 0
+    return frames + (lap_length(frames) if settings.loop and closes else 0)
+
+
+def lap_of(settings: VideoSettings, sweep: int, shot: Sequence[int]) -> tuple[int, Sequence[int]]:
+    """Where a pass over a shot ends, and the frames of the lap after it; at the last the laps meet."""
+    order = settings.sweeps.ordered(sweep, shot)
     return order[-1], order[: lap_length(len(order)) + 1] if len(order) > 1 else ()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.clip.frames import FrameMade
-from pipeline.clip.lap import lap_of, rounds
+from pipeline.clip.lap import finishes, lap_of, rounds
 from pipeline.progress.display import Display
 from pipeline.progress.events import Ended
 from pipeline.progress.report import Report
@@ -42,9 +42,9 @@ class ClipBook:
     def say_what_is_there(self, clip: Clip) -> None:
         """Tell of what an earlier run has finished, and of what is damaged."""
         if self.frames:
-            finished = len(clip.indices) if self._settings.finish else 0
-            count = max(len(self.frames), rounds(self._settings, len(clip.indices)) + finished)
-            passes = ", each pass counted" if count > len(clip.indices) else ""
+            settings, frames = self._settings, len(clip.indices)
+            count = max(len(self.frames), rounds(settings, frames) + finishes(settings, frames))
+            passes = ", each pass counted" if count > frames else ""
             self._display.note(
                 f"continuing: {len(self.frames)} of {count} frames are finished already{passes} "
                 f"(in {self._run.path})"
@@ -90,8 +90,8 @@ class ClipBook:
         settings = self._settings
         sweeps = {*range(1, settings.passes + 1), settings.sweeps.shown[0]}
         wanted = {(sweep, index) for index in indices for sweep in sweeps}
-        if settings.loop and closes:
-            wanted |= {(settings.sweeps.lap, index) for index in lap_of(settings, indices)[1]}
+        for lap in settings.sweeps.laps if closes else ():
+            wanted |= {(lap, index) for index in lap_of(settings, lap - 1, indices)[1]}
         return wanted <= self.frames.keys()
 
     def sum_up(self) -> None:
@@ -122,8 +122,9 @@ class ClipBook:
     def _closing(self) -> int | None:
         """The frame whose error is that between the clip's last frame and its first; None without a lap."""
         sweeps = self._settings.sweeps
-        lap = [index for sweep, index in self.frames if sweep == sweeps.lap]
-        return None if not lap else (max(lap) if sweeps.backward(sweeps.lap) else min(lap))
+        last = sweeps.lap_after(sweeps.last)
+        lap = [index for sweep, index in self.frames if sweep == last]
+        return None if not lap else (max(lap) if sweeps.backward(last) else min(lap))
 
     def warping_error(self) -> float | None:
         """The mean over the pairs of frames that have one; that where a loop closes does not count."""

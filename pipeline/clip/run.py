@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.clip.costs import FIRST, FrameCosts, memory_of_frames
 from pipeline.clip.finishing import Finish, finish_of
 from pipeline.clip.frame_loop import FrameLoop
-from pipeline.clip.lap import check_loop, lap_length, rounds, several_shots
+from pipeline.clip.lap import check_loop, lap_length, several_shots
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import check_clip_masks
 from pipeline.clip.output import ClipOutput
@@ -137,11 +137,8 @@ def _plan(
         display.note("looking for shots ...")
         prices = FrameCosts.of(job.stylize, settings, clip.size)
         shots = find_shots(clip, display)
-        costs = [
-            prices.of_clip(len(shot.marks), rounds(settings, len(shot.marks), closes=shot.whole))
-            for shot in shots
-        ]
-        whole = prices.of_clip(len(clip.indices), rounds(settings, len(clip.indices)))
+        costs = [prices.of_clip(settings, len(shot.marks), closes=shot.whole) for shot in shots]
+        whole = prices.of_clip(settings, len(clip.indices))
         times = [(plan.seconds - plan.start_up) * cost / whole for cost in costs]
         plan = plan.with_workers(forecast(staff, times, "shots", plan.start_up), staff.neighbours)
     return plan

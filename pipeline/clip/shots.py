@@ -15,7 +15,6 @@ from pipeline.clip.costs import FrameCosts, memory_of_frames
 from pipeline.clip.finishing import Finish, Row, columns_of, finish_of, marks_of
 from pipeline.clip.frame_loop import FrameLoop
 from pipeline.clip.frames import FrameMade
-from pipeline.clip.lap import rounds
 from pipeline.clip.ledger import ClipBook
 from pipeline.clip.masks import marks_of_masks
 from pipeline.clip.source import Clip, finished_like
@@ -199,7 +198,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
     assert isinstance(settings, VideoSettings)
     costs = FrameCosts.of(job.stylize, settings, clip.size)
     setup = setup.absolute()
-    total = costs.of_clip(len(clip.indices), rounds(settings, len(clip.indices), closes=False))
+    total = costs.of_clip(settings, len(clip.indices), closes=False)
     known: dict[str, Shot] = {}
     complete: list[Shot] = []
 
@@ -212,8 +211,7 @@ def do_shots(staff: Staff, setup: ClipSetup, book: ClipBook, run: RunFolder, dis
         with closing(_marked_shots(settings, clip, display)) as shots:
             for shot in shots:
                 known[shot.name] = shot
-                count = len(shot.marks)
-                cost = costs.of_clip(count, rounds(settings, count, closes=shot.whole))
+                cost = costs.of_clip(settings, len(shot.marks), closes=shot.whole)
                 work.grow(cost - total if shot.whole else costs.cut * (shot.number > 1))
                 if book.has_all(shot.indices, closes=shot.whole):
                     complete.append(shot)

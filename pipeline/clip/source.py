@@ -50,6 +50,11 @@ class Clip:
         """The frames' numbers in the source, as far as its count can be believed."""
         return self.wanted.indices(self.source.frames)
 
+    def label(self, index: int) -> str:
+        """What a frame is called, for people: by its place among those that are wanted."""
+        place = self.indices.index(index) if index in self.indices else index
+        return f"frame {place + 1}/{len(self.indices)}"
+
     def as_shown(self) -> Clip:
         """The clip as its frames turned out to be shown: some of what a damaged one tells is not there."""
         from video.frame_times import shown_at

@@ -23,7 +23,7 @@ from pipeline.run_folder.differences import cure_of, difference
 from pipeline.run_folder.files import file_hash, write_durably
 from pipeline.run_folder.journal import Journal
 from pipeline.run_folder.lock import HOLDER, LOCK, RunLock
-from pipeline.settings.sweeps import FINISHING, ONE_PASS, Sweeps
+from pipeline.settings.sweeps import FINISHING, FINISHING_LAP, ONE_PASS, Sweeps
 from video.drives import remove
 from video.names import beside
 
@@ -84,7 +84,8 @@ def is_kept(path: Path) -> bool:
 
 def frame_name(index: int, sweep: int) -> str:
     """The name of a frame's file by its number in the source and the pass that makes it."""
-    made = {1: "", FINISHING: "-finished"}.get(sweep, f"-pass{sweep}")
+    named = {1: "", FINISHING: "-finished", FINISHING_LAP: "-finished-lap"}
+    made = named.get(sweep, f"-pass{sweep}")
     return f"{index:06d}{made}.png"
 
 

@@ -80,7 +80,7 @@ class VideoSettings(JobSettings):
     loop: bool = knob(
         False,
         "The clip is a loop and stays one: its first frames are done once more past its end, so that the "
-        "last one leads into them (with --temporal flow, without --finish).",
+        "last one leads into them (with --temporal flow).",
     )
     cuts: str = knob(
         "auto",
@@ -137,11 +137,6 @@ class VideoSettings(JobSettings):
                 raise ConfigError(f"{setting}: a {setting} is named twice; say all of it at once")
         if self.passes > 1 and self.temporal != "flow":
             raise ConfigError(f"passes: {self.passes} passes need temporal flow, not {self.temporal}")
-        if self.loop and self.finish:
-            raise ConfigError(
-                "finish: frames of a loop are not brought to another size; leave out loop or finish, "
-                f"or make it with size {self.finish}"
-            )
         if self.loop and not self.follows_flow:
             other = f"engine {self.engine}" if self.engine != "optimize" else f"temporal {self.temporal}"
             raise ConfigError(f"loop: the end leads into the beginning with temporal flow, not with {other}")

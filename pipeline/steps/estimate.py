@@ -223,9 +223,9 @@ def plan_pictures(
         iterations = job.settings.finish_iterations
         each = [_finishing_prices(finisher, one) for one in contents]
         step, aiming = (sum(values) / len(each) for values in zip(*each, strict=True))
-        seconds += (step * (iterations + 1) + aiming) * count + step * iterations * (first - 1)
+        seconds += (step * (iterations + 1) + aiming) * (count + again) + step * iterations * (first - 1)
         largest = max(largest, *(finisher.evaluator.memory_of(*one.shape[:2]) for one in contents))
-        disk += count * _png_bytes(contents) * (1.5 if frames else 1.0)
+        disk += _png_bytes(contents) * (count * (1.5 if frames else 1.0) + 2.0 * again)
     memory = PROGRAM + beside + largest
     height, width = contents[0].shape[:2]
     return Plan(
