@@ -108,6 +108,8 @@ def test_time_is_counted_up(
     assert (plan.width, plan.height, plan.backbone, plan.command) == (512, 256, "clockwork", "image")
     assert plan.disk >= pictures * 512 * 256
     assert plan.memory >= PROGRAM + 1000 * 512 * 256
+    beside = plan_pictures(job, stylizer, [CONTENT], Display(-1), beside=2**40).memory
+    assert beside == PROGRAM + 1000 * 512 * 256 + 2**40
 
 
 def test_a_plan_in_words_and_as_json() -> None:

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loops import folder_of, ring
 from pipeline_runs import done
 
 from pipeline import machine as memory
+from pipeline.clip.costs import memory_of_frames
+from pipeline.clip.source import open_clip
+from pipeline.settings.job_settings import VideoSettings
 from video.images import read_image
 
 
@@ -20,6 +24,20 @@ def test_a_budget_is_what_is_asked_for_less_the_program() -> None:
     assert memory.budget(8.0, neighbours=2, beside=2**30) == 2 * 2**30
     assert memory.budget(0.5) == 1
     assert memory.budget(4.0, beside=2**32) == 1
+
+
+def test_the_frames_of_a_clip_count_at_their_largest(tmp_path: Path) -> None:
+    """By the pixel, with every link; the plan has them beside the optimisation."""
+    content = folder_of(tmp_path / "clip", ring(count=2, step=32))
+
+    def of(**settings: Any) -> int:
+        chosen = VideoSettings(**settings)
+        return memory_of_frames(chosen, open_clip(content, chosen, 16))
+
+    small, large = of(size=32), of(size=64)
+    assert 300 * 32 * 24 < small < 1000 * 32 * 24
+    assert large == 4 * small == of(size=32, finish=64)
+    assert of(size=64, long_term=(1, 2)) > large == of(size=64, temporal="off", long_term=(1, 2))
 
 
 def test_without_a_wish_it_is_a_share_of_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:

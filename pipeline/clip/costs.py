@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.clip.lap import finishes, rounds
+from pipeline.clip.source import finished_like
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.settings.sweeps import is_finishing
 from pipeline.styling.factory import finish_cost, unit_cost
 
 if TYPE_CHECKING:
+    from pipeline.clip.source import Clip
     from stylize.config import StylizeConfig
 
 
@@ -26,10 +28,11 @@ _BESIDES = 330
 """Bytes a pixel that the optical flow and the frames before take meanwhile, as measured at 1920x1080."""
 
 
-def memory_of_frames(settings: VideoSettings, size: tuple[int, int]) -> int:
-    """About how many bytes go to the frames of a clip of this (width, height), beside their optimisation."""
+def memory_of_frames(settings: VideoSettings, clip: Clip) -> int:
+    """About how many bytes go to the frames of a clip at their largest, beside their optimisation."""
     links = len(settings.long_term) if settings.follows_flow else 1
-    return size[0] * size[1] * (_AHEAD * (_FRAME + _LINK * links) + _BESIDES)
+    width, height = finished_like(clip, settings).size
+    return width * height * (_AHEAD * (_FRAME + _LINK * links) + _BESIDES)
 
 
 @dataclass(frozen=True)

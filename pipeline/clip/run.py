@@ -68,8 +68,7 @@ def run_video(job: Job, options: RunOptions, display: Display) -> Report | Plan:
         palette = first() if settings.preserve_color == "histogram" else None
         make = partial(
             build_stylizer, job, job.styles, max(clip.size), weights, display,
-            palette=palette, offline=options.offline, neighbours=staff.neighbours if staff else 1,
-            beside=memory_of_frames(settings, finished_like(clip, settings).size),
+            palette=palette, offline=options.offline, beside=memory_of_frames(settings, clip),
         )  # fmt: skip
         finish = finish_of(job, clip, weights, display, palette)
         if options.dry_run:
@@ -130,7 +129,7 @@ def _plan(
         job, stylizer, [first], display,
         frames=len(clip.indices), later_iterations=settings.frame_iterations if settings.steady else 0,
         sweeps=settings.passes, again=lap_length(len(clip.indices)) if settings.loop else 0, finish=finished,
-        beside=memory_of_frames(settings, finish.size if finish else clip.size),
+        beside=memory_of_frames(settings, clip),
     )  # fmt: skip
     plan.fine_contrast = expected(job.styles, settings.style_scale)
     if staff is not None:
@@ -150,9 +149,8 @@ def _warn_of_excess(
 ) -> None:  # fmt: skip
     """Say so where the largest frames take more memory than allowed."""
     size = finish.size if finish else clip.size
-    beside = memory_of_frames(settings, size)
-    finished = finish is not None
-    warn_of_excess(stylizer, size[::-1], gibibytes, display, finished=finished, beside=beside)
+    beside = memory_of_frames(settings, clip)
+    warn_of_excess(stylizer, size[::-1], gibibytes, display, finished=finish is not None, beside=beside)
 
 
 def _first_frame(clip: Clip, display: Display, *, nearly: bool = False) -> FloatImage:

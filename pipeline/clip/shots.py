@@ -180,7 +180,7 @@ class ClipSetup:
         stylizer = build_stylizer(
             job, job.styles, max(clip.size), as_sent(self.weights), display,
             palette=self.palette, offline=self.offline, neighbours=self.neighbours,
-            beside=memory_of_frames(job.settings, finished_like(clip, job.settings).size),
+            beside=memory_of_frames(job.settings, clip),
         )  # fmt: skip
         finish = finish_of(job, clip, as_sent(self.weights), display, self.palette)
         return _ShotWorker(job.settings, clip, self.timeline, stylizer, finish, self.movie_frame, display)
