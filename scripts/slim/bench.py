@@ -3,6 +3,7 @@
     python scripts/slim/bench.py MEDIA --part variance --pictures photos.zip [--network NAME=FILE ...]
     python scripts/slim/bench.py MEDIA --part transfer --work FOLDER [--sizes 256 512] [--statistics gram]
     python scripts/slim/bench.py MEDIA --part gradients
+    python scripts/slim/bench.py MEDIA --part spectrum --work FOLDER
     python scripts/slim/bench.py MEDIA --part sheet --work FOLDER --sheet sheet.png
 
 MEDIA has the folders photos/ and paintings/. Nothing in it is trained on, nor are the pictures that
@@ -18,6 +19,9 @@ VGG-19. The figure is its ratio to the loss reached by optimising on VGG-19 itse
 gradients: the cosine between the networks' gradients of the style loss (Gram matrices) in pixels, at iterates
 of an optimisation on VGG-19.
 
+spectrum: how much there is of fine and coarse structure in brightness and in colour in the pictures of
+--work, over what VGG-19's have: speckle and meshes are what is over one at the finest.
+
 sheet: photo, painting, the picture on VGG-19, and that on each network, from --work.
 """
 
@@ -28,6 +32,7 @@ import os
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from pipeline.machine import load_tensorflow
 from pipeline.styling.pictures import read_picture
@@ -66,6 +72,8 @@ PAIRS = (
 TERMS = ("style", "content", "total")
 STYLE_BAR, TOTAL_BAR = 3.0, 1.3
 ITERATES = (0, 10, 50, 100)
+OCTAVES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 2**-0.5)
+"""Between these frequencies, in periods a pixel, power is compared; the last are slanting ones only."""
 
 
 class Gallery:
@@ -173,6 +181,37 @@ def gradients(options: argparse.Namespace, networks: dict[str, Weights]) -> bool
     return True
 
 
+def spectrum(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
+    """Print the power in octaves over that of VGG-19's pictures, geometric means; there is no bar."""
+    gallery, full, size = Gallery(options.media, options.work), load_weights("vgg19"), options.sizes[0]
+    periods = [f"{1 / high:.3g} to {1 / low:.3g} px" for low, high in pairwise(OCTAVES)]
+    print(f"\nPower over that of VGG-19's pictures, {size} px, geometric mean of {len(options.pairs)} pairs")
+    tables.head("network", "of", *periods, texts=2)
+    for name, weights in networks.items():
+        ratios = []
+        for number in options.pairs:
+            made, own = (
+                _powers(gallery.picture(one, options.statistics[0], size, number)) for one in (weights, full)
+            )
+            ratios.append(np.log(made / own))
+        for kind, row in zip(("brightness", "colour"), np.exp(np.mean(ratios, axis=0)), strict=True):
+            tables.row(name, kind, *(f"{ratio:.2f}" for ratio in row))
+    return True
+
+
+def _powers(picture: FloatImage) -> NDArray[np.float64]:
+    """The mean power of brightness and of red less green between `OCTAVES`, shape (2, octaves)."""
+    height, width = picture.shape[:2]
+    window = np.outer(np.hanning(height), np.hanning(width))
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
+    rows = []
+    for plane in (picture @ np.float32([0.299, 0.587, 0.114]), picture[..., 0] - picture[..., 1]):
+        power = np.abs(np.fft.fft2((plane - plane.mean()) * window)) ** 2
+        bands = [(frequency >= low) & (frequency < high) for low, high in pairwise(OCTAVES)]
+        rows.append([power[band].mean() for band in bands])
+    return np.array(rows)
+
+
 def sheet(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
     """A row for each pair: photo, painting, the picture on VGG-19, and that on each network."""
     gallery, size = Gallery(options.media, options.work), options.sizes[0]
@@ -186,7 +225,13 @@ def sheet(options: argparse.Namespace, networks: dict[str, Weights]) -> bool:
     return True
 
 
-PARTS = {"variance": variance, "transfer": transfer, "gradients": gradients, "sheet": sheet}
+PARTS = {
+    "variance": variance,
+    "transfer": transfer,
+    "gradients": gradients,
+    "spectrum": spectrum,
+    "sheet": sheet,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -198,17 +243,22 @@ def main(arguments: list[str] | None = None) -> int:
     add("media", type=Media.named)
     add("--part", choices=tuple(PARTS), required=True)
     add("--network", action="append", default=[], metavar="NAME=FILE", help="others to compare")
-    add("--sizes", type=int, nargs="+", default=[256], help="pixels; gradients and sheet: the first")
-    add("--statistics", nargs="+", default=["nearest"], help="sheet: the first")
+    add("--sizes", type=int, nargs="+", default=[256], help="pixels; but for transfer: the first")
+    add("--statistics", nargs="+", default=["nearest"], help="spectrum, sheet: the first")
     add("--pairs", type=int, nargs="+", choices=range(len(PAIRS)), default=[*range(len(PAIRS))])
-    add("--work", type=Path, help="transfer, sheet: folder for pictures")
+    add("--work", type=Path, help="transfer, spectrum, sheet: folder for pictures")
     add("--sheet", type=Path, help="sheet: the file to write")
     add("--pictures", type=Path, action="append", help="variance: what train.py was given")
     add("--held-back", type=int, default=24, help="variance: what train.py was given")
     add("--seed", type=int, default=0, help="variance: what train.py was given")
     add("--side", type=int, default=128, help="variance: what train.py was given")
     options = parser.parse_args(arguments)
-    wanted = {"variance": ["pictures"], "transfer": ["work"], "sheet": ["work", "sheet"]}
+    wanted = {
+        "variance": ["pictures"],
+        "transfer": ["work"],
+        "spectrum": ["work"],
+        "sheet": ["work", "sheet"],
+    }
     for name in wanted.get(options.part, []):
         if getattr(options, name) is None:
             parser.error(f"--part {options.part} needs --{name}")
