@@ -205,7 +205,7 @@ def _powers(picture: FloatImage) -> NDArray[np.float64]:
     window = np.outer(np.hanning(height), np.hanning(width))
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
     rows = []
-    for plane in (picture @ np.float32([0.299, 0.587, 0.114]), picture[..., 0] - picture[..., 1]):
+    for plane in (picture @ np.array([0.299, 0.587, 0.114]), picture[..., 0] - picture[..., 1]):
         power = np.abs(np.fft.fft2((plane - plane.mean()) * window)) ** 2
         bands = [(frequency >= low) & (frequency < high) for low, high in pairwise(OCTAVES)]
         rows.append([power[band].mean() for band in bands])
