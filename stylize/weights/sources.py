@@ -38,7 +38,7 @@ SLIM_LICENCE = "MIT (trained for this project)"
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
         "vgg19": "0868ad776e8b2129a67968c17594a17a5635519b96dc5eaa22de60f9410b8487",
-        "vgg19-slim": "c0596819684265a890e0f0a860dad0c38ca0e91aebe4119320f53579629287b1",
+        "vgg19-slim": "9da75d82e9a7160e2ec60ae0fc6fe7d789b903b3fcec2918e0443aa3e5a88767",
     }
 )
 """The SHA-256 of the file of each backbone inside the package."""
