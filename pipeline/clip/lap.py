@@ -29,14 +29,16 @@ def lap_length(frames: int) -> int:
 
 def rounds(settings: VideoSettings, frames: int, *, closes: bool = True) -> int:
     """How often frames are optimised in a shot of so many; one that is not all of its clip never `closes`."""
-    return frames * settings.passes + (lap_length(frames) if settings.loop and closes else 0)
+    return frames * settings.passes + _again(settings, frames, closes)
 
 
 def finishes(settings: VideoSettings, frames: int, *, closes: bool = True) -> int:
     """How often they are finished."""
-    if not settings.finish:
-        return 0
-    return frames + (lap_length(frames) if settings.loop and closes else 0)
+    return frames + _again(settings, frames, closes) if settings.finish else 0
+
+
+def _again(settings: VideoSettings, frames: int, closes: bool) -> int:
+    return lap_length(frames) if settings.loop and closes else 0
 
 
 def lap_of(settings: VideoSettings, sweep: int, shot: Sequence[int]) -> tuple[int, Sequence[int]]:

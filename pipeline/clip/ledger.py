@@ -88,7 +88,7 @@ class ClipBook:
     def has_all(self, indices: range, *, closes: bool) -> bool:
         """Whether all passes over the frames of a shot are finished, and the lap where it `closes` a loop."""
         settings = self._settings
-        sweeps = {*range(1, settings.passes + 1), settings.sweeps.shown[0]}
+        sweeps = {*range(1, settings.passes + 1), settings.sweeps.last}
         wanted = {(sweep, index) for index in indices for sweep in sweeps}
         for lap in settings.sweeps.laps if closes else ():
             wanted |= {(lap, index) for index in lap_of(settings, lap - 1, indices)[1]}

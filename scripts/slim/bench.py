@@ -51,6 +51,7 @@ from scripts.slim.training.measure import Activations, Moments, explained_varian
 from scripts.slim.training.pictures import hold_back, read_pictures
 from scripts.slim.training.teachers import SLIM_LAYERS
 from stylize.backbone import Vgg19
+from stylize.colors import LUMA
 from stylize.config import StylizeConfig
 from stylize.layers import block_of
 from stylize.losses import gram_matrix, relative_squared_error
@@ -205,7 +206,7 @@ def _powers(picture: FloatImage) -> NDArray[np.float64]:
     window = np.outer(np.hanning(height), np.hanning(width))
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
     rows = []
-    for plane in (picture @ np.array([0.299, 0.587, 0.114]), picture[..., 0] - picture[..., 1]):
+    for plane in (picture @ np.array(LUMA), picture[..., 0] - picture[..., 1]):
         power = np.abs(np.fft.fft2((plane - plane.mean()) * window)) ** 2
         bands = [(frequency >= low) & (frequency < high) for low, high in pairwise(OCTAVES)]
         rows.append([power[band].mean() for band in bands])

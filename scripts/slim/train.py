@@ -121,7 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
         if count:
             made = {"count": count, "side": options.side, "seed": options.seed, "followed": followed}
             paint(folder, teacher, list(pictures.values()), **made)
-            painted = Painted.read(folder)
+    if options.painted or options.followed:
+        painted = Painted.read(folder)
     bank = Bank(
         list(pictures.values()),
         teacher,
