@@ -6,6 +6,7 @@ that finite differences of `distance` are a reference for the gradient.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -206,7 +207,9 @@ def nearest_aims(case: Case) -> dict[str, Any]:
     alike = [query @ unit(style).T - apart_in_tone(case, i) for i, style in enumerate(case.styles)]
     shapes = [finest(style).shape[:2] for style in case.styles]
     matched = [
-        grown_together(one, one.argmax(axis=1), finest(case.picture).shape[:2], shape, firmness(case))
+        grown_together(
+            one, one.argmax(axis=1), finest_shape(case), shape, firmness(case), 0.08 * case.coherence
+        )
         for one, shape in zip(alike, shapes, strict=True)
     ]
     if case.places is None:
@@ -255,7 +258,7 @@ def finest_shape(case: Case) -> tuple[int, int]:
 
 
 def grown_together(
-    alike: Array, rows: Array, shape: tuple[int, int], painting: tuple[int, int], worth: Array
+    alike: Array, rows: Array, shape: tuple[int, int], painting: tuple[int, int], worth: Array, wear: float
 ) -> Array:
     """Matches after trying those of neighbours, position by position; none is tried if they are worth 0."""
     if not worth.any():
@@ -272,17 +275,31 @@ def grown_together(
     def score(place: tuple[int, int], match: tuple[int, int]) -> float:
         return float(alike[place[0] * shape[1] + place[1], match[0] * painting[1] + match[1]])
 
+    def doublings(match: tuple[int, int]) -> float:
+        """Of how often the 5x5 places around are matched, over twice the mean of all."""
+        down, across = (
+            range(max(0, one - 2), min(most, one + 3)) for one, most in zip(match, painting, strict=True)
+        )
+        square = [(y, x) for y in down for x in across]
+        mean = sum(used[one] for one in square) / len(square)
+        return max(0.0, float(np.log2(max(mean, 1e-9) * painting[0] * painting[1] / (2.0 * len(matched)))))
+
+    def cost(place: tuple[int, int], match: tuple[int, int]) -> float:
+        same = [matched.get((place[0] + step[0], place[1] + step[1])) for step in around].count(match)
+        return wear * (doublings(match) + 0.6 * same)
+
     around = ((0, 1), (1, 0), (0, -1), (-1, 0))
     for reach in (16, 8, 4, 2, 1, 1, 1):
         for down, across in around:
-            changed = {}
+            changed, used = {}, Counter(matched.values())
             for place, match in matched.items():
                 tried = continued(place, (reach * down, reach * across))
                 if tried is None or tried == match:
                     continue
                 beside = [continued(place, step) for step in around]
                 gained = 2 if reach > 1 else beside.count(tried) - beside.count(match)
-                if score(place, tried) + worth[place] * gained > score(place, match):
+                dearer = cost(place, tried) - cost(place, match)
+                if score(place, tried) + worth[place] * gained - dearer > score(place, match):
                     changed[place] = tried
             matched.update(changed)
     return np.array([y * painting[1] + x for y, x in matched.values()])

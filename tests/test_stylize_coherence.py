@@ -36,11 +36,11 @@ def table_of(seed: int, spread: float) -> Values:
     return np.random.default_rng(seed).normal(0.5, spread, size).astype(np.float32)
 
 
-def made(table: Values, firmness: float) -> tuple[Rows, Rows]:
+def made(table: Values, firmness: float, wear: float = 0.0) -> tuple[Rows, Rows]:
     """The best matches by a table, and the coherent ones."""
     best = table.argmax(axis=1)
     firm = np.full(len(table), firmness, np.float32)
-    return best, coherent(best, lambda one, other: table[one, other], SHAPE, PAINTING, firm)
+    return best, coherent(best, lambda one, other: table[one, other], SHAPE, PAINTING, firm, wear)
 
 
 def test_an_even_part_gets_pieces_of_the_painting() -> None:
@@ -78,10 +78,38 @@ def test_what_is_much_more_alike_stays() -> None:
     assert set(found[shape]) == {60}
 
 
+def test_one_piece_is_not_taken_over_and_over() -> None:
+    """More alike than all else by more than neighbours are worth: without wear nothing else is taken."""
+    table = table_of(4, 0.0001)
+    corner = np.arange(PAINTING[0] * PAINTING[1]).reshape(PAINTING)[:3, :3].ravel()
+    table[:, corner] += 0.11
+    taken = [float(np.isin(made(table, 0.05, wear)[1], corner).mean()) for wear in (0.0, 0.08)]
+    assert taken[0] > 0.9
+    assert taken[1] < 0.7
+
+
+def test_neighbours_do_not_have_the_very_same_match() -> None:
+    """Where nothing is firm most positions would have the one that is more alike than others."""
+    table = table_of(5, 0.03)
+    table[:, 34] += 0.1
+    rows = [made(table, 0.001, wear)[1].reshape(SHAPE) for wear in (0.0, 0.08)]
+    same = [float((np.diff(one, axis=1) == 0).mean()) for one in rows]
+    assert same[0] > 0.5
+    assert same[1] < 0.1
+
+
+def test_a_painting_used_evenly_wears_nowhere() -> None:
+    table = table_of(6, 0.1)
+    rows = np.arange(PAINTING[0] * PAINTING[1])
+    firm = np.full(len(rows), 0.05, np.float32)
+    found = coherent(rows, lambda one, other: table[one, other], PAINTING, PAINTING, firm, 0.08)
+    np.testing.assert_array_equal(found, rows)
+
+
 def test_matches_stay_within_the_painting() -> None:
     """Also where a neighbour's match lies at its edge."""
     for seed in range(5):
-        _, found = made(table_of(seed, 0.01), 1.0)
+        _, found = made(table_of(seed, 0.01), 1.0, 0.1 * seed)
         assert found.min() >= 0
         assert found.max() < PAINTING[0] * PAINTING[1]
 

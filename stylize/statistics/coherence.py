@@ -3,13 +3,15 @@
 Matched each for itself, the positions of an even part all find the same one of the painting, and what is
 painted of it is a pattern. After Ashikhmin (2001) and Barnes et al. (2009): a position also tries what its
 neighbours are matched with, moved by as much as it lies beside them, and takes it where little is lost.
+What has been taken often is dearer (after Kaspar et al. 2015): one piece over and over is a pattern as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
@@ -23,6 +25,16 @@ _FAR = 2.0
 
 _AROUND = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
+_OFTEN = 2.0
+"""How many times as often as all of the painting on average a place is matched before it becomes dearer."""
+
+_STROKE = 5
+"""Side in positions of the squares of a painting in which it is counted how often they are matched: a match
+beside another shows the same stroke."""
+
+_THE_SAME = 0.6
+"""A neighbour with the very same match is as dear as so many doublings of how often a place is matched."""
+
 
 def coherent(
     rows: Rows,
@@ -30,8 +42,9 @@ def coherent(
     shape: tuple[int, int],
     painting: tuple[int, int],
     firmness: Values,
+    wear: float,
 ) -> Rows:
-    """Matches that are nearly as alike as the given ones, and mostly those of their neighbours' neighbours.
+    """Matches nearly as alike as the given ones, mostly their neighbours' neighbours, of all of the painting.
 
     Parameters
     ----------
@@ -44,6 +57,9 @@ def coherent(
     firmness
         How much less alike a match may be for each of the four neighbours that agrees with it, shape
         (H * W,).
+    wear
+        How much less alike a match counts as for each doubling of how often its place is matched, beyond
+        `_OFTEN` times the average.
 
     Returns
     -------
@@ -57,30 +73,50 @@ def coherent(
             open_ = np.flatnonzero((tried >= 0) & (tried != rows))
             if not len(open_):
                 continue
-            found = likeness(open_, tried[open_])
+            new, old = tried[open_], rows[open_]
+            found = likeness(open_, new)
             if reach > 1:
                 gained = np.full(len(open_), _FAR, np.float32)
             else:
-                beside = [_from_beside(rows, shape, painting, *step) for step in _AROUND]
-                gained = sum(
-                    (one[open_] == tried[open_]).astype(np.float32) - (one[open_] == rows[open_])
-                    for one in beside
-                )
-            better = found + firmness[open_] * gained > alike[open_]
+                beside = [_from_beside(rows, shape, painting, *step)[open_] for step in _AROUND]
+                gained = _more_equal(beside, new, old)
+            worn = _doublings(rows, painting)
+            same = [_of_beside(rows, shape, *step)[open_] for step in _AROUND]
+            dearer = worn[new] - worn[old] + _THE_SAME * _more_equal(same, new, old)
+            better = found + firmness[open_] * gained - wear * dearer > alike[open_]
             taken = open_[better]
             rows[taken], alike[taken] = tried[taken], found[better]
     return rows
+
+
+def _more_equal(others: Sequence[Rows], new: Rows, old: Rows) -> Values:
+    """How many more of `others` are the new than are the old, position by position."""
+    return np.sum([(one == new).astype(np.float32) - (one == old) for one in others], axis=0)
+
+
+def _doublings(rows: Rows, painting: tuple[int, int]) -> Values:
+    """For each place of the painting, how often its use doubles what it may be, shape (H * W,)."""
+    count = painting[0] * painting[1]
+    used = np.bincount(rows, minlength=count).astype(np.float32).reshape(1, *painting, 1)
+    around = np.asarray(tf.nn.avg_pool2d(used, _STROKE, 1, "SAME")).reshape(-1)
+    doublings: Values = np.log2(np.maximum(around * count / (_OFTEN * len(rows)), 1.0))
+    return doublings
+
+
+def _of_beside(rows: Rows, shape: tuple[int, int], down: int, across: int) -> Rows:
+    """The match of the position so far down and across; -1 where there is none."""
+    height, width = shape
+    place = np.arange(len(rows))
+    y, x = place // width + down, place % width + across
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    return np.where(inside, rows[np.where(inside, y * width + x, place)], -1)
 
 
 def _from_beside(
     rows: Rows, shape: tuple[int, int], painting: tuple[int, int], down: int, across: int
 ) -> Rows:
     """What would continue the match of the position so far down and across; -1 where there is none."""
-    height, width = shape
-    place = np.arange(len(rows))
-    y, x = place // width + down, place % width + across
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    theirs = rows[np.where(inside, y * width + x, place)]
+    theirs = _of_beside(rows, shape, down, across)
     y, x = theirs // painting[1] - down, theirs % painting[1] - across
-    inside &= (y >= 0) & (y < painting[0]) & (x >= 0) & (x < painting[1])
+    inside = (theirs >= 0) & (y >= 0) & (y < painting[0]) & (x >= 0) & (x < painting[1])
     return np.where(inside, y * painting[1] + x, -1)

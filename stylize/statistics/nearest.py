@@ -20,6 +20,9 @@ CALIBRATION = 0.45
 _FIRMNESS, _FIRMNESS_WHERE_EVEN = 0.03, 0.1
 """How much cosine a match may lose for each neighbour that agrees: everywhere, and besides in even parts."""
 
+_WEAR = 0.08
+"""How much cosine a place of the painting loses each time that it is matched twice as often as is free."""
+
 _TINY = 1e-12
 
 
@@ -33,13 +36,13 @@ class Nearest(Statistic):
     painting's variance, in place of the paper's cosine). Matches are renewed as the picture changes.
 
     Two things are added to the paper. Alike is only what is about as light, as far as the painting goes from
-    dark to light. And neighbours are matched with neighbours (:mod:`stylize.statistics.coherence`), firmly
-    where the content is even.
+    dark to light. And neighbours are matched with neighbours, firmly where the content is even, and with what
+    is not matched everywhere already (:mod:`stylize.statistics.coherence`).
 
     Parameters
     ----------
     coherence
-        A factor of that firmness: with 0 each position is matched for itself.
+        A factor of both: with 0 each position is matched for itself.
     """
 
     grid = 4
@@ -127,8 +130,9 @@ def _matched(
         rows = likeness.best(picture.count)
         if coherence > 0.0:
             rows = coherent(
-                rows, likeness, (picture.height, picture.width), (style.height, style.width), firmness
-            )
+                rows, likeness, (picture.height, picture.width), (style.height, style.width),
+                firmness, coherence * _WEAR,
+            )  # fmt: skip
         alike.append(likeness(np.arange(picture.count), rows))
         found.append(rows)
     return np.stack(alike, axis=1), np.stack(found, axis=1)
