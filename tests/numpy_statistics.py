@@ -208,7 +208,7 @@ def nearest_aims(case: Case) -> dict[str, Any]:
     shapes = [finest(style).shape[:2] for style in case.styles]
     matched = [
         grown_together(
-            one, one.argmax(axis=1), finest_shape(case), shape, firmness(case), 0.08 * case.coherence
+            one, one.argmax(axis=1), finest_shape(case), shape, firmness(case), 0.05 * case.coherence
         )
         for one, shape in zip(alike, shapes, strict=True)
     ]

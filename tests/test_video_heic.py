@@ -120,8 +120,8 @@ def test_of_several_pictures_the_main_one(tmp_path: Path) -> None:
 
 def test_a_preview_is_neither_read_nor_counted(tmp_path: Path) -> None:
     path = save_heic(tmp_path / "a.heic", LARGE, thumbnails=[TILE])
-    assert pillow_heif.open_heif(path).info["thumbnails"] == []  # what reading asked for holds from here on
     assert read_bytes(path).shape == (2 * TILE, 3 * TILE, 3)
+    assert pillow_heif.open_heif(path).info["thumbnails"] == []  # what reading asked for holds from here on
     assert count_pages(path) == (1, 1)
 
 

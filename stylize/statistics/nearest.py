@@ -20,7 +20,7 @@ CALIBRATION = 0.45
 _FIRMNESS, _FIRMNESS_WHERE_EVEN = 0.03, 0.1
 """How much cosine a match may lose for each neighbour that agrees: everywhere, and besides in even parts."""
 
-_WEAR = 0.08
+_WEAR = 0.05
 """How much cosine a place of the painting loses each time that it is matched twice as often as is free."""
 
 _TINY = 1e-12
