@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
@@ -97,19 +96,27 @@ def _more_equal(others: Sequence[Rows], new: Rows, old: Rows) -> Values:
 def _doublings(rows: Rows, painting: tuple[int, int]) -> Values:
     """For each place of the painting, how often its use doubles what it may be, shape (H * W,)."""
     count = painting[0] * painting[1]
-    used = np.bincount(rows, minlength=count).astype(np.float32).reshape(1, *painting, 1)
-    around = np.asarray(tf.nn.avg_pool2d(used, _STROKE, 1, "SAME")).reshape(-1)
-    doublings: Values = np.log2(np.maximum(around * count / (_OFTEN * len(rows)), 1.0))
+    used = np.bincount(rows, minlength=count).reshape(painting)
+    often = _around(used) / _around(np.ones_like(used)) * (count / (_OFTEN * len(rows)))
+    doublings: Values = np.log2(np.maximum(often, 1.0)).astype(np.float32).reshape(-1)
     return doublings
+
+
+def _around(counts: Rows) -> Rows:
+    """The sum over the square around each place, as far as it lies within, shape (H, W)."""
+    before = _STROKE // 2 + 1
+    sums = np.pad(counts, ((before, before - 1),) * 2).cumsum(axis=0).cumsum(axis=1)
+    sums = sums[_STROKE:] - sums[:-_STROKE]
+    return sums[:, _STROKE:] - sums[:, :-_STROKE]
 
 
 def _of_beside(rows: Rows, shape: tuple[int, int], down: int, across: int) -> Rows:
     """The match of the position so far down and across; -1 where there is none."""
     height, width = shape
-    place = np.arange(len(rows))
-    y, x = place // width + down, place % width + across
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    return np.where(inside, rows[np.where(inside, y * width + x, place)], -1)
+    around = max(abs(down), abs(across))
+    known = np.pad(rows.reshape(shape), around, constant_values=-1)
+    y, x = around + down, around + across
+    return known[y : y + height, x : x + width].reshape(-1)
 
 
 def _from_beside(
