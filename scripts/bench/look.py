@@ -38,6 +38,7 @@ from pipeline.styling.pictures import read_picture, read_style
 from pipeline.styling.precision import is_mixed
 from scripts import tables
 from scripts.media import Media
+from stylize.colors import LUMA
 from stylize.types import FloatImage
 from video.images import list_pictures, read_image, write_image
 
@@ -60,7 +61,7 @@ class Scores:
 def mesh(picture: FloatImage) -> float:
     """The mesh of a picture, shape (H, W, 3) in [0, 1]; see the head of the script."""
     height, width = picture.shape[:2]
-    luma = 255.0 * picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    luma = 255.0 * picture.astype(np.float64) @ np.array(LUMA)
     around = np.pad(luma, ((0, height), (0, width)), mode="symmetric")  # no jump where it wraps round
     seen = np.fft.rfft2(around)
     f = np.hypot(np.fft.fftfreq(2 * height)[:, None], np.fft.rfftfreq(2 * width)[None, :])
