@@ -200,6 +200,12 @@ def test_a_style_that_goes_nowhere_is_told(pictures: Path, photo: Path, tmp_path
     assert BARE not in said
     assert f"{black}: covers nothing: style 1 goes nowhere" in done(*job, black, *other).err
     assert "nowhere" not in done(*job, mask, *other).err
+    white, faint = tmp_path / "white.png", tmp_path / "faint.png"
+    write_image(white, np.ones((48, 64, 3), np.float32))
+    write_image(faint, np.full((48, 64, 3), 2 / 255, np.float32))
+    said = done(*job, white, *other).err
+    assert f"{photo}: style 2 goes nowhere: the other masks leave no place for it" in said
+    assert f"{faint}: covers nothing: style 1 goes nowhere" in done(*job, faint, *other).err
 
 
 @pytest.mark.usefixtures("compiled")

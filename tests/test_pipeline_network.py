@@ -163,6 +163,7 @@ def test_a_run_that_auto_began_on_the_slim_network_is_not_continued_on_the_full_
     record.write_text(ours.replace(EMBEDDED["vgg19-slim"], 64 * "0"))
     said = refused(*image(*common, "--backbone", "vgg19-slim"))
     assert "run with other settings (other weights); it was begun on another vgg19-slim" in said
+    assert "other weights); it was begun on another vgg19-slim, a file of" in refused(*image(*common))
     record.write_text(ours)
     ran = done(*image(*common, "--backbone", "vgg19-slim", "--json"))
     assert ran.json["backbone"] == "vgg19-slim"

@@ -238,7 +238,7 @@ def test_npz_of_full_shapes(tmp_path: Path) -> None:
     inputs = 3
     for layer in LAYERS:
         width = WIDTHS["vgg19"][int(layer[5]) - 1]
-        layers[layer] = np.zeros((3, 3, inputs, width), np.float32), np.zeros(width, np.float32)
+        layers[layer] = np.full((3, 3, inputs, width), 0.1, np.float32), np.zeros(width, np.float32)
         inputs = width
     weights = verify(write_npz(tmp_path / "vgg.npz", layers))
     assert (weights.name, weights.widths, tuple(weights.layers)) == ("vgg19", WIDTHS["vgg19"], LAYERS)
@@ -296,7 +296,7 @@ def test_heads_of_arrays_are_read_in_one_thread(monkeypatch: pytest.MonkeyPatch)
         ({"table": np.zeros(255, np.float32)}, ["a table of shape (255,)", "uint8 and (256,) are expected"]),
         ({"table": np.zeros((256, 1), np.float32)}, ["a table of shape (256, 1)"]),
         ({"table": np.zeros(256, np.int32)}, ["block1_conv1/table holds int32"]),
-        ({"table": np.full(256, np.nan, np.float32)}, ["block1_conv1 has 108 values that are not finite"]),
+        ({"table": np.full(256, np.nan, np.float32)}, ["conv1 has 108 of 108 values that are not finite"]),
         ({"codes": np.zeros((3, 3, 3, 4), np.int64)}, ["the codes of block1_conv1 are int64"]),
         ({"codes": np.zeros((3, 3, 4), np.uint8)}, ["the kernel of block1_conv1 has shape (3, 3, 4)"]),
         ({"bias": None}, ["the bias of block1_conv1 is missing"]),
@@ -462,9 +462,21 @@ def test_missing_layer_and_missing_part(tmp_path: Path) -> None:
 def test_not_finite(tmp_path: Path) -> None:
     layers = make_layers()
     layers["block1_conv2"][0][0, 0, 0, :2] = np.nan, np.inf
-    refused(
-        write_npz(tmp_path / "a.npz", layers), "the kernel of block1_conv2 has 2 values that are not finite"
-    )
+    said = "the kernel of block1_conv2 has 2 of 144 values that are not finite"
+    refused(write_npz(tmp_path / "a.npz", layers), said)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(0.0, "no value but 0"), (1e20, "values of up to")])
+@pytest.mark.parametrize("part", ["kernel", "tap"])
+def test_values_that_no_training_leaves(part: str, factor: float, said: str, tmp_path: Path) -> None:
+    layers, path = make_layers(), tmp_path / "a.npz"
+    taps = made_taps(layers)
+    last = list(layers)[-1]
+    if part == "kernel":
+        layers[last] = layers[last][0] * np.float32(factor), layers[last][1]
+    else:
+        taps[last] = taps[last] * np.float32(factor)
+    refused(write_tapped(path, layers, taps), f"the {part} of {last} has {said}", "damaged, fetch it again")
 
 
 def test_taps_that_will_not_do(tmp_path: Path) -> None:
@@ -472,12 +484,13 @@ def test_taps_that_will_not_do(tmp_path: Path) -> None:
     layers, path = make_layers(), tmp_path / "a.npz"
     for shape in ((4, 3), (6, 6), (4,), (4, 4, 1)):
         tap = np.zeros(shape, np.float32)
-        said = f"the tap of block1_conv2 must be 4 x 4 finite numbers; it is {shape}"
+        said = f"the tap of block1_conv2 must be 4 x 4; it is {shape}"
         refused(write_tapped(path, layers, {"block1_conv2": tap}), said)
     for value in (np.nan, np.inf):
         tap = np.zeros((6, 6), np.float32)
         tap[1, 2] = value
-        refused(write_tapped(path, layers, {"block2_conv1": tap}), "the tap of block2_conv1 must be 6 x 6")
+        said = "the tap of block2_conv1 has 1 of 36 values that are not finite"
+        refused(write_tapped(path, layers, {"block2_conv1": tap}), said)
     tap = np.zeros((4, 4), int)
     refused(write_tapped(path, layers, {"block1_conv1": tap}), "block1_conv1/tap holds int64, not floating")
     lonely = {"block2_conv2": np.zeros((6, 6), np.float32)}
@@ -505,7 +518,7 @@ def test_other_arrays_and_other_types_are_refused(tmp_path: Path) -> None:
     write_one(tmp_path / "b.npz", "block1_conv1/kernel", np.zeros((3, 3, 3, 4), int))
     refused(tmp_path / "b.npz", "int64, not floating-point")
     np.savez(tmp_path / "c.npz")
-    refused(tmp_path / "c.npz", "not a .npz file")
+    refused(tmp_path / "c.npz", "holds no layers")
 
 
 def test_hdf5_links_out_of_the_file_are_refused(tmp_path: Path) -> None:

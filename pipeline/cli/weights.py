@@ -46,6 +46,6 @@ def verify_line(path: Path, sha256: str | None) -> str:
     weights = verify(path, sha256=sha256)
     last = list(weights.layers)[-1]
     known = f", {weights.known_as}" if weights.known_as else ""
-    taps = " without taps (docs/networks.md)" if weights.name == "vgg19-slim" and not weights.taps else ""
+    taps = f" {weights.untapped}" if weights.untapped else ""
     what = f"{weights.name}{known}, {len(weights.layers)} layers up to {last}{taps}"
     return f"{shown(path)}: good: {what}, SHA-256 {weights.sha256}"

@@ -16,12 +16,12 @@ def cure_of(known: dict[str, Any], record: dict[str, Any]) -> str:
         return "it is of another version of Deep Fusion; --restart discards it and begins afresh"
     network, name = "", str(known.get("backbone"))
     if known.get("weights") != record.get("weights") and name in EMBEDDED:
-        of_a_file = record.get("weights") not in EMBEDDED.values()
-        if name == record.get("backbone") and not of_a_file:
+        if known.get("weights") != EMBEDDED[name]:
             return (
                 f"it was begun on another {name}, a file of --weights or that of another version of "
                 "Deep Fusion; give that file to continue it, or --restart to discard it"
             )
+        of_a_file = record.get("weights") not in EMBEDDED.values()
         network = f" (--backbone {name}{' without --weights' if of_a_file else ''})"
     return f"give its settings{network} to continue it, or --restart to discard it"
 

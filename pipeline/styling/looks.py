@@ -25,8 +25,8 @@ _SAME_SHAPE = 0.02
 _LISTED = 3
 """Photos without a mask that are named."""
 
-_DARK = 1.0 / 255.0
-"""Of masks that go nowhere, in 8 bits."""
+_DARK = 2.5 / 255.0
+"""Masks that are nowhere lighter go nowhere: what is painted there changes a level or two at most."""
 
 NOTHING: Color = (0.0, 0.0, 0.0)
 """What transparent parts of a mask show: what is transparent is not there."""
@@ -74,7 +74,7 @@ def is_bare(look: Look) -> bool:
 def warn_of_empty(
     settings: JobSettings, look: Look, files: Sequence[Path], masks: Masks, picture: Path, display: Display
 ) -> None:
-    """Say so where masks leave no place for any style, or one of the styles' masks covers nothing."""
+    """Say so where masks leave no place for any style or for one, or one of their masks covers nothing."""
     if is_bare(look):
         display.warn(
             f"{shown(picture)}: the masks leave no place for a style: it stays as it was; "
@@ -82,6 +82,13 @@ def warn_of_empty(
         )
     else:
         warn_of_black(settings, files, masks, display)
+        own = [mask.max() >= _DARK for mask in masks[: len(settings.mask)]]
+        for number, place in enumerate(look.masks, start=1):
+            has_white = own[number - 1] if number <= len(own) else True
+            if has_white and place is not None and place.max() < _DARK:
+                display.warn(
+                    f"{shown(picture)}: style {number} goes nowhere: the other masks leave no place for it"
+                )
 
 
 def warn_of_black(

@@ -28,7 +28,7 @@ SIZE_LIMIT = 2 * 10**9
 SUFFIXES = (".h5", ".hdf5", ".mat", ".npz")
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_ZIP = b"PK\x03\x04"
+_ZIP = b"PK\x03\x04", b"PK\x05\x06"  # with members, without
 
 
 @dataclass(frozen=True)

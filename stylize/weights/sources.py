@@ -35,6 +35,9 @@ VGG19_LICENCE = "CC BY 4.0 (K. Simonyan and A. Zisserman)"
 CODED_LICENCE = f"{VGG19_LICENCE}, MIT (quantised by D. Steinberg)"
 SLIM_LICENCE = "MIT (trained for this project)"
 
+LARGEST_VALUE = 1e6
+"""The largest that a kernel, bias or tap may hold; VGG-19's are under 10, the slim network's under 2000."""
+
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
         "vgg19": "0868ad776e8b2129a67968c17594a17a5635519b96dc5eaa22de60f9410b8487",
@@ -90,6 +93,14 @@ class Weights:
         return Weights, given
 
     @property
+    def untapped(self) -> str:
+        """What to say of a slim network that lacks taps; empty for any other."""
+        lacking = len(self.layers) - len(self.taps)
+        if self.name != "vgg19-slim" or not lacking:
+            return ""
+        return f"without taps for {lacking} of its {len(self.layers)} layers (docs/networks.md)"
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Channels of each block there is."""
         first = {block_of(layer): self.layers[layer][1].size for layer in reversed(list(self.layers))}
@@ -131,6 +142,11 @@ def verify(path: Path, *, sha256: str | None = None) -> Weights:
         not finite, another hash.
     """
     path = Path(path)
+    if near := _own_network(path):
+        raise WeightsError(
+            f"{path}: no such file; {near} is inside the package, for --backbone {near}; "
+            "`deepfusion weights list` checks it"
+        )
     check_file(path)
     found = fingerprint(path)
     check_hash(path, found, sha256)
@@ -151,10 +167,16 @@ def load_weights(source: str | Path, *, sha256: str | None = None) -> Weights:
     if source in EMBEDDED:
         return _embedded(str(source))
     path = Path(os.path.expanduser(source))
-    near = difflib.get_close_matches(str(source).lower(), WIDTHS, n=1)
-    if isinstance(source, str) and near and not path.suffix and not os.path.exists(path):
-        raise WeightsError(f"{source}: neither a backbone nor a file; did you mean {near[0]}?")
+    if isinstance(source, str) and (near := _own_network(path)):
+        raise WeightsError(f"{source}: neither a backbone nor a file; did you mean {near}?")
     return verify(path, sha256=sha256)
+
+
+def _own_network(path: Path) -> str:
+    """The network of the package that is meant where a file is named that is not there; else empty."""
+    if path.suffix or os.path.exists(path):
+        return ""
+    return next(iter(difflib.get_close_matches(str(path).lower(), WIDTHS, n=1)), "")
 
 
 def _embedded(name: str) -> Weights:
@@ -177,7 +199,8 @@ def choose_weights(
     Returns
     -------
     weights, note
-        `note` is a line for the user where the file holds another network than `backbone`.
+        `note` is a line for the user where the file holds another network than `backbone`, or a slim one
+        that lacks taps.
 
     Raises
     ------
@@ -191,8 +214,9 @@ def choose_weights(
             raise WeightsError("a SHA-256 was given without a file to check; name it with --weights")
         return load_weights(backbone), None
     found = load_weights(Path(file), sha256=sha256)
-    note = f"{file}: holds {found.name}, which is used in place of {backbone}"
-    return found, None if found.name == backbone else note
+    notes = [] if found.name == backbone else [f"holds {found.name}, which is used in place of {backbone}"]
+    notes += [f"is {found.untapped}: its pictures are less like VGG-19's"] if found.untapped else []
+    return found, f"{file}: {'; '.join(notes)}" if notes else None
 
 
 def describe_sources() -> list[SourceInfo]:
@@ -242,7 +266,9 @@ def _check_layers(path: Path, layers: Layers) -> str:
         if likely is not None:
             _check_shapes(path, layers, named[likely])
         raise
-    _check_finite(path, layers)
+    for layer, parts in layers.items():
+        for what, array in zip(("kernel", "bias"), parts, strict=True):
+            _check_values(path, f"{what} of {layer}", array)
     return next((name for name, wanted in named.items() if wanted == outputs), "custom")
 
 
@@ -257,23 +283,27 @@ def _check_shapes(path: Path, layers: Layers, outputs: list[int]) -> None:
                 raise WeightsError(f"{path}: {message}; this is not a VGG-19")
 
 
-def _check_finite(path: Path, layers: Layers) -> None:
-    for layer, parts in layers.items():
-        for what, array in zip(("kernel", "bias"), parts, strict=True):
-            wrong = int(array.size - np.count_nonzero(np.isfinite(array)))
-            if wrong:
-                raise WeightsError(
-                    f"{path}: the {what} of {layer} has {wrong:,} values that are not finite; fetch it again"
-                )
+def _check_values(path: Path, what: str, array: Array) -> None:
+    """WeightsError for values that no training leaves."""
+    finite = np.isfinite(array)
+    problem = ""
+    if not finite.all():
+        wrong = int(array.size - np.count_nonzero(finite))
+        problem = f"{wrong:,} of {array.size:,} values that are not finite"
+    elif (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
+        problem = f"values of up to {largest:.2g}"
+    elif largest == 0.0 and "bias" not in what:
+        problem = "no value but 0"
+    if problem:
+        raise WeightsError(f"{path}: the {what} has {problem}; the file is damaged, fetch it again")
 
 
 def _check_taps(path: Path, layers: Layers, taps: Taps) -> None:
     for layer, tap in taps.items():
         width = layers[layer][1].size
-        if tap.shape != (width, width) or not np.isfinite(tap).all():
-            raise WeightsError(
-                f"{path}: the tap of {layer} must be {width} x {width} finite numbers; it is {tap.shape}"
-            )
+        if tap.shape != (width, width):
+            raise WeightsError(f"{path}: the tap of {layer} must be {width} x {width}; it is {tap.shape}")
+        _check_values(path, f"tap of {layer}", tap)
 
 
 def _frozen(name: str, source: str, found: Fingerprint, layers: Layers, taps: Taps) -> Weights:
