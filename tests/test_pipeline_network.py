@@ -70,6 +70,28 @@ def test_the_default_is_the_full_network_and_records_say_which_bytes_ran(
     assert not (place.parent / "keras" / "models").exists()
 
 
+@pytest.mark.usefixtures("uncompiled")
+def test_a_saved_job_is_held_to_the_file_that_it_ran_on(place: Path) -> None:
+    """Another file of that name, which would make another picture, is refused."""
+    file = place / "net.npz"
+    file.write_bytes(embedded_path("vgg19-slim").read_bytes())
+    job = ("--backbone", "vgg19-slim", "--weights", file, "--save-settings", "job.toml")
+    assert done(*image(*TINY, *job)).err == ""
+    assert f'weights_sha256 = "{EMBEDDED["vgg19-slim"]}"' in Path("job.toml").read_text()
+    done("run", "job.toml", "--overwrite")
+    arrays = dict(np.load(file))
+    np.savez(file, allow_pickle=False, **{name: value for name, value in arrays.items() if "tap" not in name})
+    said = refused("run", "job.toml", "--overwrite")
+    assert said.startswith(f"net.npz: expected SHA-256 {EMBEDDED['vgg19-slim']}, got ")
+
+
+@pytest.mark.parametrize("name", ["vgg19-slim", "vgg-slim"])
+def test_a_network_of_the_package_given_as_a_file(place: Path, name: str) -> None:
+    said = f"{name}: no such file; vgg19-slim is inside the package, for --backbone vgg19-slim"
+    assert refused(*image("--weights", name)).startswith(said)
+    assert refused("weights", "verify", name).startswith(said)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("uncompiled")
 def test_a_file_replaces_the_network_and_is_noted_where_it_holds_another(place: Path) -> None:

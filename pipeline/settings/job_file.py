@@ -98,9 +98,11 @@ def _changes(path: Path, command: str, document: dict[str, Any]) -> dict[str, tu
     return found
 
 
-def job_text(job: Job, folder: Path) -> str:
-    """A job file that does `job` again when saved in `folder`."""
+def job_text(job: Job, folder: Path, weights_sha256: str = "") -> str:
+    """A job file that does `job` again when saved in `folder`, on the network that it ran on."""
     values = with_paths(flat(job.stylize, job.settings), lambda path: _relative(path, folder))
+    if job.settings.weights and weights_sha256:
+        values["weights_sha256"] = weights_sha256
     if job.stylize.style_statistic != "nearest":
         del values["style_coherence"]  # given to another statistic it is refused
     styles = [str(StyleSource(Path(_relative(one.path, folder)), one.weight)) for one in job.styles]

@@ -51,7 +51,7 @@ def save_settings(job: Job, options: RunOptions, report: Report) -> None:
     if path is None:
         return
     try:
-        write_durably(path, job_text(job, path.parent))
+        write_durably(path, job_text(job, path.parent, report.weights_sha256))
     except OSError as error:
         raise PipelineError(f"{path}: the settings cannot be written: {error.strerror}") from None
     report.also["settings"] = str(path)

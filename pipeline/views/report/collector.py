@@ -86,7 +86,7 @@ class ReportCollector(Watcher):
             return
         pairs = self._pairs if job.command == "video" else [_pair_of(ended) for ended in self._in_order()]
         try:
-            job_file, no_job_file = job_text(job, path.parent), ""
+            job_file, no_job_file = job_text(job, path.parent, report.weights_sha256), ""
         except UsageError as error:  # the page shows such names, in another form
             job_file, no_job_file = "", str(error)
         page = ReportPage(
