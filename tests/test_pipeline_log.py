@@ -106,7 +106,12 @@ def test_the_speed_is_that_of_the_last_half_minute(monkeypatch: pytest.MonkeyPat
         assert work.left == "about 6 min 40 s left"
 
 
-def test_a_bar_on_a_terminal() -> None:
+@pytest.mark.parametrize("kind", ["xterm", "dumb"])
+def test_a_bar_on_a_terminal(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or lines, where none can be drawn."""
+    monkeypatch.setenv("TERM", kind)
+    monkeypatch.setattr("pipeline.progress.display._PLAIN_INTERVAL", 0.0)
+
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -115,6 +120,7 @@ def test_a_bar_on_a_terminal() -> None:
     with Display(0, stream).work(2) as work:
         work.advance(1, "half")
     assert "half" in stream.getvalue()
+    assert ("\x1b[" in stream.getvalue()) is (kind == "xterm")
 
 
 @pytest.mark.parametrize("plain", [True, False])

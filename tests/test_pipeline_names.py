@@ -410,7 +410,8 @@ def test_names_reach_no_terminal_and_no_log_as_they_are(stream: io.StringIO, tmp
     assert display.warnings == [f"{told}: is wrong somehow"]
 
 
-def test_the_bar_takes_no_name_for_markup() -> None:
+def test_the_bar_takes_no_name_for_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     with Display(0, stream).work(2.0) as work:
         work.advance(1.0, "photo 1/2 [red]rose[/nothing] :cat:")

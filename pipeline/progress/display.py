@@ -227,7 +227,8 @@ class Display:
             return None
         from rich.console import Console
 
-        return Console(file=self.stream)
+        console = Console(file=self.stream)
+        return None if console.is_dumb_terminal else console
 
     @contextmanager
     def _work(self, total: float) -> Iterator[Work]:

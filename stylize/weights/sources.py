@@ -13,30 +13,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from stylize.errors import WeightsError
 from stylize.layers import LAYERS, block_of
 from stylize.weights.cache import VGG19_PIN, accept, cache_path
+from stylize.weights.checks import WIDTHS, check_layers, check_taps
 from stylize.weights.files import Array, Fingerprint, Layers, Taps, check_file, check_hash, fingerprint
 from stylize.weights.readers import read_layers, read_taps
-
-WIDTHS: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"vgg19": (64, 128, 256, 512, 512), "vgg19-slim": (16, 32, 64, 128, 128)}
-)
-"""Channels of each of the five blocks, by backbone."""
 
 VGG19_LICENCE = "CC BY 4.0 (K. Simonyan and A. Zisserman)"
 CODED_LICENCE = f"{VGG19_LICENCE}, MIT (quantised by D. Steinberg)"
 SLIM_LICENCE = "MIT (trained for this project)"
-
-LARGEST_VALUE = 1e6
-"""The largest that a kernel, bias or tap may hold; VGG-19's are under 10, the slim network's under 2000."""
 
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
@@ -151,8 +142,8 @@ def verify(path: Path, *, sha256: str | None = None) -> Weights:
     found = fingerprint(path)
     check_hash(path, found, sha256)
     layers, taps = read_layers(path), read_taps(path)
-    name = _check_layers(path, layers)
-    _check_taps(path, layers, taps)
+    name = check_layers(path, layers)
+    check_taps(path, layers, taps)
     return _frozen(name, str(path), found, layers, taps)
 
 
@@ -242,68 +233,6 @@ def _describe(name: str, path: Path, licence: str) -> SourceInfo:
             name, str(path), here, path.stat().st_size if here else None, None, licence, str(error)
         )
     return SourceInfo(name, str(path), True, path.stat().st_size, found.sha256, licence)
-
-
-# --- checks -------------------------------------------------------------------------------------------------
-
-
-def _check_layers(path: Path, layers: Layers) -> str:
-    """The network `layers` are of, once they are known to fit together."""
-    if not layers:
-        raise WeightsError(f"{path}: holds no layers; VGG-19's begin with {LAYERS[0]}")
-    last = max(LAYERS.index(layer) for layer in layers)
-    for layer in LAYERS[:last]:
-        if layer not in layers:
-            hint = "; this looks like VGG-16" if layer == "block3_conv4" else ""
-            raise WeightsError(f"{path}: layer {layer} is missing, though {LAYERS[last]} is there{hint}")
-    present = LAYERS[: last + 1]
-    outputs = [layers[layer][0].shape[-1] if layers[layer][0].ndim == 4 else 0 for layer in present]
-    named = {name: [widths[block_of(layer) - 1] for layer in present] for name, widths in WIDTHS.items()}
-    likely = next((name for name, wanted in named.items() if wanted[0] == outputs[0]), None)
-    try:
-        _check_shapes(path, layers, outputs)
-    except WeightsError:
-        if likely is not None:
-            _check_shapes(path, layers, named[likely])
-        raise
-    for layer, parts in layers.items():
-        for what, array in zip(("kernel", "bias"), parts, strict=True):
-            _check_values(path, f"{what} of {layer}", array)
-    return next((name for name, wanted in named.items() if wanted == outputs), "custom")
-
-
-def _check_shapes(path: Path, layers: Layers, outputs: list[int]) -> None:
-    """Every kernel must be 3x3 and take what the layer before gives: `outputs` channels, one a layer."""
-    for layer, (inputs, width) in zip(LAYERS, pairwise([3, *outputs]), strict=False):
-        kernel, bias = layers[layer]
-        expected = {"kernel": (3, 3, inputs, width), "bias": (width,)}
-        for what, got in (("kernel", kernel.shape), ("bias", bias.shape)):
-            if got != expected[what]:
-                message = f"the {what} of {layer} has shape {got}, expected {expected[what]}"
-                raise WeightsError(f"{path}: {message}; this is not a VGG-19")
-
-
-def _check_values(path: Path, what: str, array: Array) -> None:
-    """WeightsError for values that no training leaves."""
-    finite = np.isfinite(array)
-    problem = ""
-    if not finite.all():
-        wrong = int(array.size - np.count_nonzero(finite))
-        problem = f"{wrong:,} of {array.size:,} values that are not finite"
-    elif (largest := float(np.abs(array).max(initial=0.0))) > LARGEST_VALUE:
-        problem = f"values of up to {largest:.2g}"
-    elif largest == 0.0 and "bias" not in what:
-        problem = "no value but 0"
-    if problem:
-        raise WeightsError(f"{path}: the {what} has {problem}; the file is damaged, fetch it again")
-
-
-def _check_taps(path: Path, layers: Layers, taps: Taps) -> None:
-    for layer, tap in taps.items():
-        width = layers[layer][1].size
-        if tap.shape != (width, width):
-            raise WeightsError(f"{path}: the tap of {layer} must be {width} x {width}; it is {tap.shape}")
-        _check_values(path, f"tap of {layer}", tap)
 
 
 def _frozen(name: str, source: str, found: Fingerprint, layers: Layers, taps: Taps) -> Weights:
