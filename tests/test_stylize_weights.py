@@ -348,6 +348,19 @@ def test_taps_are_read_beside_the_layers_that_have_them(kind: type, tmp_path: Pa
     assert not any(tap.flags.writeable for tap in weights.taps.values())
 
 
+def test_slim_networks_that_lack_taps_are_told(tmp_path: Path) -> None:
+    whole = load_weights("vgg19-slim")
+    taps: dict[str, np.ndarray] = dict(whole.taps)
+    del taps["block3_conv1"]
+    for given, lacking in ((taps, 1), ({}, 14)):
+        path = write_tapped(tmp_path / "a.npz", dict(whole.layers), given)
+        _, note = choose_weights("vgg19-slim", file=path)
+        assert note is not None
+        assert note.startswith(f"{path}: is without taps for {lacking} of its 14 layers")
+    path = write_tapped(tmp_path / "a.npz", dict(whole.layers), dict(whole.taps))
+    assert choose_weights("vgg19-slim", file=path)[1] is None
+
+
 def test_most_files_have_no_taps(tmp_path: Path) -> None:
     layers = make_layers()
     write_npz(tmp_path / "a.npz", layers)
