@@ -9,6 +9,7 @@ What has been taken often is dearer (after Kaspar et al. 2015): one piece over a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,12 +98,18 @@ def _doublings(rows: Rows, painting: tuple[int, int]) -> Values:
     """For each place of the painting, how often its use doubles what it may be, shape (H * W,)."""
     count = painting[0] * painting[1]
     used = np.bincount(rows, minlength=count).reshape(painting)
-    often = _around(used) / _around(np.ones_like(used)) * (count / (_OFTEN * len(rows)))
+    often = _over_squares(used) / _sizes(painting) * (count / (_OFTEN * len(rows)))
     doublings: Values = np.log2(np.maximum(often, 1.0)).astype(np.float32).reshape(-1)
     return doublings
 
 
-def _around(counts: Rows) -> Rows:
+@lru_cache(maxsize=8)
+def _sizes(painting: tuple[int, int]) -> Rows:
+    """How many places the square around each place has; the same for every renewal."""
+    return _over_squares(np.ones(painting, np.int64))
+
+
+def _over_squares(counts: Rows) -> Rows:
     """The sum over the square around each place, as far as it lies within, shape (H, W)."""
     before = _STROKE // 2 + 1
     sums = np.pad(counts, ((before, before - 1),) * 2).cumsum(axis=0).cumsum(axis=1)
@@ -113,9 +120,9 @@ def _around(counts: Rows) -> Rows:
 def _of_beside(rows: Rows, shape: tuple[int, int], down: int, across: int) -> Rows:
     """The match of the position so far down and across; -1 where there is none."""
     height, width = shape
-    around = max(abs(down), abs(across))
-    known = np.pad(rows.reshape(shape), around, constant_values=-1)
-    y, x = around + down, around + across
+    margin = max(abs(down), abs(across))
+    known = np.pad(rows.reshape(shape), margin, constant_values=-1)
+    y, x = margin + down, margin + across
     return known[y : y + height, x : x + width].reshape(-1)
 
 

@@ -129,8 +129,8 @@ def verify(path: Path, *, sha256: str | None = None) -> Weights:
     Raises
     ------
     WeightsError
-        In one line: missing, empty, a web page, cut off, another network, wrong shapes, values that are
-        not finite, another hash.
+        In one line: missing, empty, a web page, cut off, another network, wrong shapes, values that no
+        training leaves, another hash.
     """
     path = Path(path)
     if near := _own_network(path):
