@@ -92,7 +92,8 @@ def test_other_settings_in_the_same_folder_are_refused(photos: Path, style: Path
     before = pixels(output / "b.jpg")
     said = refused(*run(photos, style, output, "--seed", "1", "--init", "noise"))
     assert said == (
-        f"{output}/b.jpg: exists already and is not of this job (nor are 1 others); "
+        f'{output}/b.jpg: exists already and is not of this job, nor is 1 other (init: "content" there, '
+        '"noise" now; seed: 0 there, 1 now); '
         f"give the settings and the network it was made with, --overwrite to replace it, or another folder"
     )
     assert np.array_equal(pixels(output / "b.jpg"), before)

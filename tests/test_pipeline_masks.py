@@ -271,7 +271,8 @@ def test_an_album_with_a_mask_a_photo(photo: Path, style: Path, tmp_path: Path) 
     left, right = moved(read_image(photo), read_image(out / "a.png"))
     assert left <= 1.0 < right
     half(masks / "sub" / "a.png")  # another mask for one of them
-    assert f"{out / 'sub' / 'a.png'}: exists already and is not of this job;" in refused(*common)
+    said = refused(*common)
+    assert f"{out / 'sub' / 'a.png'}: exists already and is not of this job (another painting, mask" in said
     ran = done(*common, "--overwrite")
     assert ran.err.splitlines()[-1].split()[1:] == ["1", "1", "0"]
 

@@ -207,7 +207,10 @@ def test_an_album_that_auto_made_on_the_slim_network_is_not_mixed_with_the_full_
     Path("out/b.png").unlink()
     before = Path("out/a.png").read_bytes()
     said = refused(*command)
-    assert said.startswith("out/a.png: exists already and is not of this job; ")
+    assert said.startswith(
+        'out/a.png: exists already and is not of this job (backbone: "vgg19-slim" there, "vgg19" now; '
+        "other weights); give "
+    )
     assert "--overwrite" in said
     assert not Path("out/b.png").exists()
     assert done(*command, "--backbone", "vgg19-slim", "--json").json["skipped"] == 1

@@ -14,10 +14,13 @@ from pipeline.album.names import JOURNAL, journal_lines
 from pipeline.album.units import StyledPhoto
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display
+from pipeline.progress.wording import counted
+from pipeline.run_folder.differences import difference
 from pipeline.run_folder.files import append_durably, file_hash
 from pipeline.run_folder.record import record_of
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import AlbumSettings
+from stylize.config import StylizeConfig
 from stylize.knobs import details_of
 
 if TYPE_CHECKING:
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnitKey:
-    """A hash of everything that decides a unit's look, and that of its photo; empty: it cannot be read."""
+    """A hash of everything that decides a unit's look, and that of its photo; empty: it cannot be read.
+
+    `settings` are those of the first that are not the defaults, for people.
+    """
 
     look: str
     photo: str
+    settings: dict[str, Any]
 
 
 def unit_keys(
@@ -61,8 +68,24 @@ def unit_keys(
         text = json.dumps(record, sort_keys=True)
         known = record["content"] and "" not in record.get("masks", [])
         look = hashlib.sha256(text.encode()).hexdigest() if known else ""
-        keys[unit] = UnitKey(look, photos[unit.photo])
+        keys[unit] = UnitKey(look, photos[unit.photo], _chosen(record))
     return keys
+
+
+def _chosen(record: dict[str, Any]) -> dict[str, Any]:
+    """What is the choice of who asked for it: settings that are not the defaults, network and version."""
+    usual = _defaults()
+    return {
+        key: value
+        for key, value in record.items()
+        if key not in ("command", "content", "styles", "palette", "masks") and value != usual.get(key)
+    }
+
+
+def _defaults() -> dict[str, Any]:
+    """Of all settings, as a record has them."""
+    usual = vars(StylizeConfig()) | vars(AlbumSettings())
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in usual.items()}
 
 
 def _hash_of(file: Path) -> str:
@@ -112,12 +135,29 @@ def finished_units(
         elif key.look:
             other.append(unit)
     if other and not overwrite:
+        more = counted(len(other) - 1, "other")
+        verb = "is" if len(other) == 2 else "are"
         raise UsageError(
             f"{other[0].output}: exists already and is not of this job"
-            f"{f' (nor are {len(other) - 1} others)' if len(other) > 1 else ''}; "
+            f"{f', nor {verb} {more}' if len(other) > 1 else ''}"
+            f"{_told_apart(entries.get(name_of(other[0], folder)), keys[other[0]])}; "
             "give the settings and the network it was made with, --overwrite to replace it, or another folder"
         )
     return same
+
+
+def _told_apart(entry: dict[str, Any] | None, key: UnitKey) -> str:
+    """What a result was made with that the job has not; empty where its line does not say."""
+    settings = (entry or {}).get("settings")
+    if not isinstance(settings, dict):
+        return ""
+    there, now = _defaults() | settings, _defaults() | key.settings
+    apart = [
+        difference(one, there.get(one), now.get(one))
+        for one in dict.fromkeys((*settings, *key.settings))
+        if there.get(one) != now.get(one)
+    ]
+    return f" ({'; '.join(apart) or 'another painting, mask or palette'})"
 
 
 def _is_done(unit: StyledPhoto, entry: dict[str, Any], display: Display) -> bool:
@@ -143,8 +183,8 @@ def write_result(folder: Path, unit: StyledPhoto, key: UnitKey, data: bytes) -> 
     """
     from video.images import write_whole
 
-    entry = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key.look}
-    entry["photo_sha256"] = key.photo
+    entry: dict[str, Any] = {"output": name_of(unit, folder), "photo": str(unit.photo), "key": key.look}
+    entry |= {"photo_sha256": key.photo, "settings": key.settings}
     if unit.folder:
         entry.update(style=str(unit.style.path.absolute()), folder=unit.folder)
     try:

@@ -29,6 +29,6 @@ def cure_of(known: dict[str, Any], record: dict[str, Any]) -> str:
 def difference(key: str, before: Any, now: Any) -> str:
     """One difference between two records, for people: hashes tell them nothing."""
     known = setting_details().get(key)
-    if key in ("content", "styles") or (known is not None and known.path is True):
+    if key in ("content", "styles", "weights") or (known is not None and known.path is True):
         return f"other {key.replace('_', '-')}"
     return f"{key}: {json.dumps(before)} there, {json.dumps(now)} now"

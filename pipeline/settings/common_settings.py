@@ -19,8 +19,7 @@ class JobSettings:
         0,
         "Longer side of the finished result: what was optimised at --size is enlarged with the original's "
         "edges, and then optimised at this size for a few iterations, which give it the painting's own "
-        "texture; much quicker than all of it at that size. At most the original's own size; not of a "
-        "clip with --loop. 0 = not.",
+        "texture; much quicker than all of it at that size. At most the original's own size. 0 = not.",
         minimum=0,
     )
     finish_iterations: int = knob(
