@@ -175,8 +175,8 @@ class StylizeConfig:
     iterations: int = knob(80, "Iterations at each level (for a clip: for the first frame).", minimum=1)
     tolerance: float = knob(
         3e-4,
-        "Stop a level, or a frame, when an iteration lowers the loss by less than this share (averaged over "
-        "five iterations); 0 = never.",
+        "Stop a level when an iteration lowers the loss by less than this share, averaged over five "
+        "iterations (for a clip: of the first frame); 0 = never.",
         minimum=0.0,
         maximum=0.5,
     )

@@ -11,7 +11,9 @@ from stylize.minimizers import PICTURES, Evaluate, Minimizer, variable
 from stylize.types import Tensor
 
 _SUFFICIENT_DECREASE = 1e-4
-_FIRST_STEP = 0.02
+_FIRST_STEP, _SHORT_FIRST_STEP = 0.02, 0.0025
+"""RMS sizes. Near the minimum the longer one was taken back nearly always, which cost an evaluation."""
+
 _MAX_TRIALS = 12
 _GAIN = 2.0
 """Of the step that the newest pair alone suggests: kinks (max pooling, ReLU) make its curvature too large."""
@@ -47,6 +49,11 @@ class Lbfgs(Minimizer):
         self.places = variable((*PICTURES[:3], 1))
         self._spectrum = variable((3, None, None), tf.complex64)
         self._size = (0, 0)
+        self._first_step = tf.Variable(_FIRST_STEP, trainable=False)
+
+    def set_out(self, *, near: bool) -> None:
+        """The first step is short if it is near."""
+        self._first_step.assign(_SHORT_FIRST_STEP if near else _FIRST_STEP)
 
     def _prepare(self, height: int, width: int) -> None:
         if self._size == (height, width):
@@ -79,7 +86,7 @@ class Lbfgs(Minimizer):
         return terms, accepted
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """-H g by the two-loop recursion; a step of RMS size _FIRST_STEP when nothing is remembered.
+        """-H g by the two-loop recursion; a step of the first step's RMS size when nothing is remembered.
 
         The recursion's coefficients solve two triangular systems in the products s_i y_j (newest first), so
         that the pairs are read in a few matrix products instead of one by one.
@@ -95,7 +102,7 @@ class Lbfgs(Minimizer):
         newest = self.changes[0]
         curvature = self.inverse_curvatures[0] * _dot(newest, self._scaled(newest))
         r = self._scaled(q)
-        first = _FIRST_STEP / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
+        first = self._first_step / tf.maximum(tf.sqrt(tf.reduce_mean(tf.square(r))), 1e-30)
         r = r * tf.where(curvature > 0.0, _GAIN / tf.maximum(curvature, 1e-30), first)
         against = tf.where(known, tf.matmul(changes, tf.reshape(r, (-1, 1))), 0.0)
         deltas = tf.linalg.triangular_solve(products, curvatures * alphas - against, adjoint=True)

@@ -63,6 +63,9 @@ class Minimizer:
         self.scale = variable()
         self._compiled_step: Any = None
 
+    def set_out(self, *, near: bool) -> None:
+        """How the next start is made: `near` the minimum or not, where that makes a difference."""
+
     def start(self, image: Tensor, targets: Any) -> Tensor:
         """Forget everything and evaluate `image`, shape (1, H, W, 3); gives the values of the terms."""
         self._trace(targets)

@@ -70,11 +70,9 @@ class Keeper(Protocol):
 
     def due(self) -> bool:
         """Whether it is time to keep it again."""
-        ...
 
     def keep(self, standing: Standing) -> None:
         """Keep it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,7 @@ def minimize(
     callback: Callable[[Progress], None] | None = None,
     *,
     tolerance: float = 0.0,
+    near: bool = False,
     standing: Standing | None = None,
     keeper: Keeper | None = None,
     renewal: Renewal | None = None,
@@ -131,6 +130,8 @@ def minimize(
     tolerance
         The optimisation has settled when the mean loss of the last five iterations is lower than that of the
         five before by less than this share an iteration; 0: never.
+    near
+        The start is near the minimum, as a frame that is moved along is: the first step is short.
     standing
         Go on from here instead of `start`.
     keeper
@@ -150,6 +151,7 @@ def minimize(
         If the loss of the start is not finite, or remains so after the retries or however small the step; it
         names the term.
     """
+    minimizer.set_out(near=near)
     if standing is None:
         terms = _named(names, minimizer.start(tf.constant(start[None]), targets))
         _require_finite(terms, "at the start")
@@ -176,15 +178,9 @@ class _Run:
     """What `minimize` carries from one iteration to the next."""
 
     def __init__(
-        self,
-        minimizer: Minimizer,
-        targets: Any,
-        names: Sequence[str],
-        iterations: int,
-        tolerance: float,
-        renewal: Renewal | None,
-        begun: Standing,
-    ) -> None:
+        self, minimizer: Minimizer, targets: Any, names: Sequence[str], iterations: int, tolerance: float,
+        renewal: Renewal | None, begun: Standing,
+    ) -> None:  # fmt: skip
         self._minimizer, self._targets, self._names = minimizer, targets, names
         self._iterations, self._tolerance, self._renewal = iterations, tolerance, renewal
         self._begun = begun

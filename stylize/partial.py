@@ -136,12 +136,10 @@ class PartialOptimizer:
     ----------
     evaluator
         Its network and objective; its memory, too.
-    tolerance
-        As in :func:`stylize.optimize.minimize`.
     """
 
-    def __init__(self, evaluator: Evaluator, tolerance: float) -> None:
-        self._evaluator, self._tolerance = evaluator, tolerance
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
         self._network = PartialNetwork(evaluator.backbone, evaluator.objective)
         self._grain = _grain_of(evaluator.objective)
         self._minimizer: Minimizer | None = None
@@ -152,6 +150,7 @@ class PartialOptimizer:
         share: Share,
         targets: Callable[..., Any],
         iterations: int,
+        tolerance: float,
         callback: Callable[[Progress], None] | None = None,
     ) -> Result | None:
         """Go through the parts of a picture that change; None, and nothing done, where the whole is as cheap.
@@ -166,6 +165,8 @@ class PartialOptimizer:
             Gives what the terms aim at, from what they see of the start, `seen`.
         iterations
             Of each part, at most.
+        tolerance
+            As in :func:`stylize.optimize.minimize`.
         callback
             As in `Stylizer.stylize`.
         """
@@ -186,7 +187,7 @@ class PartialOptimizer:
             told = _told_whole(shifted(callback, 0, done), part, picture, share)
             minimum = minimize(
                 self._minimizer, part.within(picture), targets_of_part(part, picture, share, resting, aims),
-                self._evaluator.objective.names, iterations, told, tolerance=self._tolerance,
+                self._evaluator.objective.names, iterations, told, tolerance=tolerance, near=True,
             )  # fmt: skip
             picture = _whole(minimum.picture, part, picture, share)
             first = minimum.first_terms if first is None else first

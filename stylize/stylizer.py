@@ -93,7 +93,7 @@ class Stylizer:
         self.objective: Objective = build_objective(config, temporal_weight, guided=guided)
         self.backbone.check(self.objective.layers)
         self.evaluator = Evaluator(config, self.backbone, self.objective, memory)
-        self._partial = PartialOptimizer(self.evaluator, config.tolerance)
+        self._partial = PartialOptimizer(self.evaluator)
         self.guided = guided
         self.statistic = build_statistic(config)
         self.targets = self._aims(style_blend)
@@ -127,6 +127,7 @@ class Stylizer:
         anchor: Anchor | None = None,
         look: Look = PLAIN,
         iterations: int | None = None,
+        tolerance: float | None = None,
         callback: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
         changing: NDArray[np.float32] | None = None,
@@ -146,6 +147,8 @@ class Stylizer:
             How strongly, in which shares and where the styles are used.
         iterations
             At most this many iterations a level; the configured number when None.
+        tolerance
+            When a level has settled; as configured when None.
         callback
             Called with the progress at each level's start and after every iteration.
         checkpoint
@@ -179,26 +182,23 @@ class Stylizer:
         check_look(look, content, len(self.styles), guided=self.guided)
         check_changing(changing, initial, content)
         iterations = self.config.iterations if iterations is None else iterations
+        tolerance = self.config.tolerance if tolerance is None else tolerance
         height, width, _ = content.shape
         if changing is not None and initial is not None:
             aims = partial(self.targets, content, 0, anchor, look, initial)
-            result = self._partial.optimise(initial, changing, aims, iterations, callback)
+            result = self._partial.optimise(initial, changing, aims, iterations, tolerance, callback)
             if result is not None:
                 return result
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
-        return self._coarse_to_fine(content, initial, anchor, look, shapes, iterations, callback, checkpoint)
+        return self._coarse_to_fine(
+            content, initial, anchor, look, shapes, iterations, tolerance, callback, checkpoint
+        )
 
     def _coarse_to_fine(
-        self,
-        content: FloatImage,
-        picture: FloatImage | None,
-        anchor: Anchor | None,
-        look: Look,
-        shapes: Sequence[tuple[int, int]],
-        iterations: int,
-        callback: Callable[[Progress], None] | None,
-        checkpoint: Checkpoint | None,
-    ) -> Result:
+        self, content: FloatImage, picture: FloatImage | None, anchor: Anchor | None, look: Look,
+        shapes: Sequence[tuple[int, int]], iterations: int, tolerance: float,
+        callback: Callable[[Progress], None] | None, checkpoint: Checkpoint | None,
+    ) -> Result:  # fmt: skip
         """Optimise at each shape in turn; every level starts from the one before it."""
         patience = _RENEWALS if picture is None else 0 if anchor is None else None
         levels = list(zip(reversed(range(len(shapes))), shapes, strict=True))
@@ -213,24 +213,20 @@ class Stylizer:
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
             targets = partial(self.targets, scaled, level, anchor, look, start)
-            minimum = self._minimum(targets, start, iterations, told, standing, keeper, patience)
+            minimum = self._minimum(targets, start, iterations, tolerance, told, standing, keeper, patience)
             picture, standing = minimum.picture, None
             done = after(done, minimum)
         return result_of(minimum, done)
 
     def _minimum(
-        self,
-        targets: Callable[..., Any],
-        start: FloatImage,
-        iterations: int,
-        callback: Callable[[Progress], None] | None,
-        standing: Standing | None,
-        keeper: LevelKeeper | None,
+        self, targets: Callable[..., Any], start: FloatImage, iterations: int, tolerance: float,
+        callback: Callable[[Progress], None] | None, standing: Standing | None, keeper: LevelKeeper | None,
         patience: int | None,
-    ) -> Minimum:
+    ) -> Minimum:  # fmt: skip
         """Optimise at one level; without enough memory begin it again in smaller and smaller windows.
 
-        With `patience` targets are renewed, at least so often before the level settles.
+        With `patience` targets are renewed, at least so often before the level settles; without, the picture
+        is held, and near.
         """
         height, width, _ = start.shape
         renewal = None
@@ -242,7 +238,7 @@ class Stylizer:
                 return minimize(
                     self.evaluator.minimizer(height, width), start, targets(picture=aimed, renewal=count),
                     self.objective.names, iterations, callback,
-                    tolerance=self.config.tolerance, standing=standing, keeper=keeper,
+                    tolerance=tolerance, near=patience is None, standing=standing, keeper=keeper,
                     renewal=renewal,
                 )  # fmt: skip
             except tf.errors.ResourceExhaustedError:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -19,6 +18,7 @@ from pipeline.clip.links import linked
 from pipeline.clip.temporal import StylizedFrame, TemporalModel, stylize_frames
 from pipeline.settings.job_settings import VideoSettings
 from stylize.anchor import Anchor
+from stylize.config import StylizeConfig
 from stylize.errors import ConfigError, ShapeError
 from stylize.look import Look
 from stylize.result import Result
@@ -48,7 +48,7 @@ class Painter:
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     changing: list[Mask | None] = field(default_factory=list)
-    config: Any = field(default_factory=lambda: SimpleNamespace(iterations=80))
+    config: StylizeConfig = field(default_factory=StylizeConfig)
     temporal_weight: float = 1000.0
 
     def stylize(
@@ -59,10 +59,11 @@ class Painter:
         anchor: Anchor | None,
         look: Look,
         iterations: int | None,
+        tolerance: float | None,
         changing: Mask | None,
     ) -> Result:
         call = {"initial": initial, "anchor": anchor, "look": look, "iterations": iterations}
-        self.calls.append(call)
+        self.calls.append({**call, "tolerance": tolerance})
         self.changing.append(changing)
         picture = 1.0 - content if initial is None else initial
         return Result(picture, {"total": 1.0}, {"total": 2.0}, 1, 1, 0.0, "settled")
@@ -77,13 +78,14 @@ def test_a_frame_starts_from_the_one_before_moved_along() -> None:
     frames = pan()
     made, calls = painted(frames, cuts="none")
     assert [one.index for one in made] == list(range(FRAMES))
-    assert calls[0] == {"initial": None, "anchor": None, "look": Look(), "iterations": None}
+    assert calls[0] == {**dict.fromkeys(("initial", "anchor", "iterations", "tolerance")), "look": Look()}
     inner = (slice(8, -8), slice(8, -16))
     for frame, one, call in zip(frames[1:], made[1:], calls[1:], strict=True):
         assert np.abs(one.picture - (1.0 - frame))[inner].mean() < 0.03  # the inverted scene, moved
         assert call["anchor"].weights[inner].mean() > 0.9
         new = 1.0 - call["anchor"].weights.mean()
         assert call["iterations"] == round(40 + new * 40)
+        assert call["tolerance"] == pytest.approx(1e-3 - new * 7e-4)
         assert one.error is not None
         assert one.error < 5e-3
 
@@ -166,9 +168,9 @@ def test_a_wrong_setting_is_named() -> None:
         next(stylize_frames(Painter(), pan(), temporal="flaw"))  # type: ignore[arg-type]
 
 
-def test_a_changing_look_is_held_less_and_gets_more_iterations() -> None:
+def test_a_changing_look_is_held_less_and_gets_more_iterations_to_a_stricter_tolerance() -> None:
     settings = VideoSettings()
-    model = TemporalModel(settings, 80)
+    model = TemporalModel(settings, StylizeConfig())
     first, second = linked(((number, one, number == 0) for number, one in enumerate(pan(count=2))), settings)
     model.enter(first)
     model.remember(first, lambda: 1.0 - first.content)
@@ -180,13 +182,16 @@ def test_a_changing_look_is_held_less_and_gets_more_iterations() -> None:
     assert same.iterations is not None
     assert changed.iterations is not None
     assert 40 <= same.iterations < changed.iterations <= 80
+    assert same.tolerance is not None
+    assert changed.tolerance is not None
+    assert 1e-3 >= same.tolerance > changed.tolerance >= 3e-4
 
 
 def test_going_backward_the_warping_error_is_the_same() -> None:
     settings, frames = VideoSettings(), pan(count=2)
     errors: list[Any] = []
     for order in (frames, frames[::-1]):
-        model = TemporalModel(settings, 80)
+        model = TemporalModel(settings, StylizeConfig())
         first, second = linked(((number, one, number == 0) for number, one in enumerate(order)), settings)
         model.enter(first)
         model.remember(first, partial(np.subtract, 1.0, first.content))

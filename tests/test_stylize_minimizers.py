@@ -92,6 +92,21 @@ def test_the_direction_is_that_of_the_two_loop_recursion_over_the_newest_pairs(c
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(("near", "size"), [(False, 0.02), (True, 0.0025)])
+def test_the_first_step_is_short_near_the_minimum(near: bool, size: float) -> None:
+    minimizer, start = Lbfgs(bowl, history=5), numbers(0.3, 0.7)
+    seen: list[Array] = []
+    target = tf.constant(numbers(0.0, 1.0, 1)[None])
+    for _ in range(2):  # one minimiser serves frames and pictures in turns
+        minimize(minimizer, start, target, ("a", "b"), 1, near=not near)
+        found = minimize(
+            minimizer, start, target, ("a", "b"), 1, lambda told: seen.append(told.picture()), near=near
+        )
+        assert found.evaluations == 2
+    for one in seen[1::2]:
+        assert np.sqrt(np.mean(np.square(one - start))) == pytest.approx(size, rel=1e-3)
+
+
 # --- known minima -------------------------------------------------------------------------------------------
 
 

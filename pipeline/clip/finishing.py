@@ -20,6 +20,7 @@ from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.factory import finishing_stylizer
 
 if TYPE_CHECKING:
+    from stylize.config import StylizeConfig
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
     from stylize.weights import Weights
@@ -94,7 +95,7 @@ class FinishingModel(TemporalModel):
 
     Parameters
     ----------
-    settings, iterations
+    settings, alone
         As of other passes.
     small
         From a frame's number to what reads its small picture.
@@ -102,8 +103,10 @@ class FinishingModel(TemporalModel):
 
     _finished: Picture
 
-    def __init__(self, settings: VideoSettings, iterations: int, small: Callable[[int], Picture]) -> None:
-        super().__init__(settings, iterations)
+    def __init__(
+        self, settings: VideoSettings, alone: StylizeConfig, small: Callable[[int], Picture]
+    ) -> None:
+        super().__init__(settings, alone)
         self._small = small
 
     def start(
@@ -139,7 +142,7 @@ class FinishingModel(TemporalModel):
         held = None
         if settings.anchor_weight > 0.0:
             held = loosened(replace(anchor, picture=initial), change)
-        return Start(initial, held, settings.finish_iterations, changing)
+        return Start(initial, held, settings.finish_iterations, settings.frame_tolerance, changing)
 
     def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
         """It is the turn of a frame that is finished: `remember` takes it in."""

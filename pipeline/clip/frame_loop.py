@@ -90,9 +90,9 @@ class FrameLoop:
     _last: deque[Seen] = field(init=False)
 
     def __post_init__(self) -> None:
-        iterations, finishing = self.stylizer.config.iterations, self.sweep == FINISHING
+        finishing = self.sweep == FINISHING
         model = partial(FinishingModel, small=self._small) if finishing else TemporalModel
-        self._model = model(self.settings, iterations)
+        self._model = model(self.settings, self.stylizer.config)
         self._contents = KeptContents(self.store, len(mask_paths(self.settings)), finished=finishing)
         self._costs = FrameCosts.of(self.stylizer.config, self.settings, self.clip.size)
         self._last = deque(maxlen=max(self.settings.long_term))
@@ -234,7 +234,8 @@ class FrameLoop:
             result = optimise(
                 self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
                 initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                changing=start.changing, laid_over=False, finishing=is_finishing(sweep),
+                tolerance=start.tolerance, changing=start.changing, laid_over=False,
+                finishing=is_finishing(sweep),
             )  # fmt: skip
         error = None
         if before is not None and sweep in self.settings.sweeps.shown:

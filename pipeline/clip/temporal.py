@@ -16,6 +16,7 @@ from stylize.knobs import near_miss
 if TYPE_CHECKING:
     from pipeline.run_folder.folder import Frame
     from stylize.anchor import Anchor
+    from stylize.config import StylizeConfig
     from stylize.look import Look
     from stylize.result import Result
     from stylize.stylizer import Stylizer
@@ -33,8 +34,8 @@ class Start:
         The picture it starts from; None: like a single picture.
     anchor
         What it stays close to, and how closely at each pixel; None: to nothing.
-    iterations
-        The most it takes; None: like a single picture.
+    iterations, tolerance
+        The most it takes, and when it has settled; None: like a single picture.
     changing
         How far each pixel may differ from `initial`, shape (H, W), in [0, 1]; None: all may.
     """
@@ -42,6 +43,7 @@ class Start:
     initial: FloatImage | None = None
     anchor: Anchor | None = None
     iterations: int | None = None
+    tolerance: float | None = None
     changing: Mask | None = None
 
 
@@ -52,13 +54,13 @@ class TemporalModel:
     ----------
     settings
         Of the clip.
-    iterations
-        Of a single picture, on each level: the most that a frame gets of which everything is new.
+    alone
+        Of a single picture: with its iterations and tolerance a frame is made of which everything is new.
     """
 
-    def __init__(self, settings: VideoSettings, iterations: int) -> None:
+    def __init__(self, settings: VideoSettings, alone: StylizeConfig) -> None:
         self._settings = settings
-        self._iterations = iterations
+        self._alone = alone
         self._motion = MotionModel(max(settings.long_term))
 
     def enter(self, frame: LinkedFrame) -> None:
@@ -120,7 +122,7 @@ class TemporalModel:
         if changing is not None:
             last = self._motion.last()[1]
             initial = last + changing[..., None] * (initial - last)
-        return Start(initial, held, self._limit(held), changing)
+        return Start(initial, held, *self._effort(held), changing)
 
     def last(self) -> tuple[FloatImage, FloatImage]:
         """Content and stylized picture of the frame before; there must be one."""
@@ -153,11 +155,12 @@ class TemporalModel:
             return warping_error(shown, past, there, back)
         return warping_error(past, shown, back, there)
 
-    def _limit(self, anchor: Anchor | None) -> int:
-        """The most iterations for a frame with a past: nearer to a first frame's the more of it is new."""
-        few = self._settings.frame_iterations
+    def _effort(self, anchor: Anchor | None) -> tuple[int, float]:
+        """Iterations and tolerance of a frame with a past: nearer a first frame's the more of it is new."""
+        few, loose = self._settings.frame_iterations, self._settings.frame_tolerance
         new = 0.0 if anchor is None else 1.0 - float(anchor.weights.mean())
-        return round(few + new * max(self._iterations - few, 0))
+        more, stricter = max(self._alone.iterations - few, 0), min(self._alone.tolerance - loose, 0.0)
+        return round(few + new * more), loose + new * stricter
 
 
 def as_before(start: Start, before: Frame) -> Result:
@@ -217,8 +220,8 @@ def stylize_frames(
     look
         Strength and shares of the styles; those of the stylizer if None.
     **settings
-        `temporal`, `repaint`, `frame_iterations`, `long_term`, `flow_quality`: as the options of `deepfusion
-        video`.
+        `temporal`, `repaint`, `frame_iterations`, `frame_tolerance`, `long_term`, `flow_quality`: as the
+        options of `deepfusion video`.
 
     Yields
     ------
@@ -244,13 +247,13 @@ def stylize_frames(
 
     chosen = _chosen(stylizer, cuts, settings)
     look = Look() if look is None else look
-    model = TemporalModel(chosen, stylizer.config.iterations)
+    model = TemporalModel(chosen, stylizer.config)
     for frame in linked(with_shot_starts(enumerate(_checked(frames)), cuts), chosen):
         model.enter(frame)
         start = model.start(frame)
         result = stylizer.stylize(
             frame.content, initial=start.initial, anchor=start.anchor, look=look,
-            iterations=start.iterations, changing=start.changing,
+            iterations=start.iterations, tolerance=start.tolerance, changing=start.changing,
         )  # fmt: skip
         saved = from_uint8(to_uint8(result.picture))
         shown = look.over(frame.content, saved)
@@ -259,7 +262,7 @@ def stylize_frames(
         model.remember(frame, partial(_itself, saved))
 
 
-_TEMPORAL = ("temporal", "repaint", "frame_iterations", "long_term", "flow_quality")
+_TEMPORAL = ("temporal", "repaint", "frame_iterations", "frame_tolerance", "long_term", "flow_quality")
 
 
 def _chosen(stylizer: Stylizer, cuts: str | frozenset[int], settings: dict[str, Any]) -> VideoSettings:

@@ -52,6 +52,13 @@ class VideoSettings(JobSettings):
         "--iterations, in proportion.",
         minimum=1,
     )
+    frame_tolerance: float = knob(
+        1e-3,
+        "--tolerance of such a frame, which is gone on with in the next one; of what is new nearer to "
+        "--tolerance, in proportion; 0 = it takes all of its iterations.",
+        minimum=0.0,
+        maximum=0.5,
+    )
     temporal: str = knob(
         "flow",
         "Start of every frame but a shot's first: flow = the stylized frame before it, moved along with what "

@@ -52,6 +52,7 @@ def optimise(
     initial: FloatImage | None = None,
     anchor: Anchor | None = None,
     iterations: int | None = None,
+    tolerance: float | None = None,
     checkpoint: Path | None = None,
     changing: NDArray[np.float32] | None = None,
     laid_over: bool = True,
@@ -59,12 +60,12 @@ def optimise(
 ) -> Result:
     """Stylize one picture, shown in `work`, with snapshots in a folder if one is given.
 
-    It starts from `initial` and stays close to `anchor`, for at most `iterations`; without these as the
-    configuration says. It differs from `initial` only where it is `changing`, if that is given. The result is
-    laid over the content as the look says, unless that is left to the caller. `finishing` is done at the
-    larger size, and goes on with the snapshots that there are. Where the colours are to be kept, the work is
-    done in grey. A signal that comes meanwhile stops it after the iteration, with its state in the file
-    `checkpoint`, from which it goes on.
+    It starts from `initial` and stays close to `anchor`, for at most `iterations` or until it has settled to
+    `tolerance`; without these as the configuration says. It differs from `initial` only where it is
+    `changing`, if that is given. The result is laid over the content as the look says, unless that is left to
+    the caller. `finishing` is done at the larger size, and goes on with the snapshots that there are. Where
+    the colours are to be kept, the work is done in grey. A signal that comes meanwhile stops it after the
+    iteration, with its state in the file `checkpoint`, from which it goes on.
     """
     from pipeline.progress.signals import check, patiently
 
@@ -101,6 +102,7 @@ def optimise(
             anchor=None if anchor is None else replace(anchor, picture=worked_on.like(anchor.picture)),
             look=look,
             iterations=iterations,
+            tolerance=tolerance,
             callback=report,
             checkpoint=None if checkpoint is None else _keeper(checkpoint, work),
             changing=changing,

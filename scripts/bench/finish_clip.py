@@ -55,7 +55,7 @@ def finish(
     first: Result | None,
 ) -> list[Result]:  # fmt: skip
     """The frames of one shot, finished one from the other as the frame loop does, `first` as it is."""
-    model = FinishingModel(settings, CONFIG.iterations, lambda index: kept(small[index]))
+    model = FinishingModel(settings, CONFIG, lambda index: kept(small[index]))
     made = []
     for frame in linked(((number, one, number == 0) for number, one in enumerate(contents)), settings):
         model.enter(frame)
@@ -68,6 +68,7 @@ def finish(
                 anchor=start.anchor,
                 changing=start.changing,
                 iterations=start.iterations,
+                tolerance=start.tolerance,
             )
         made.append(replace(result, picture=saved(result.picture)))
         model.remember(frame, kept(made[-1].picture))

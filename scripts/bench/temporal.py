@@ -13,9 +13,9 @@ uncovers background, whose motion is known exactly. cut: the frame after a cut a
 there. camera: a piece of a twentieth of the area before what stands still, with everything made anew and with
 what has changed. cases: what flow cannot follow, before and after it. long: a shot of 300 frames. colors: the
 flicker of a clip that keeps its own colours. cost: flow, masks and warping against a frame's optimisation at
-512 px on the full network's shape. tuning, when it is asked for: temporal --weights and --tolerances on what
---clips, --frames and --alone say. Convolutions of vgg19 are in bfloat16 where the hardware has it, also those
-that cost times. Exits 1 when a bar is missed.
+512 px on the full network's shape. tuning, when it is asked for: temporal --weights and --tolerances of
+frames on what --clips, --frames and --alone say. Convolutions of vgg19 are in bfloat16 where the hardware has
+it, also those that cost times. Exits 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ from scripts.bench.temporal_long import long
 from scripts.bench.temporal_motion import motion
 from scripts.bench.temporal_shared import (
     CLIPS,
-    CONFIG,
     MODES,
     Asked,
     clips_named,
@@ -176,7 +175,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--alone", type=int, default=0, metavar="N", help="part clips: so many frames are also made alone"
     )
     parser.add_argument("--weights", type=float, nargs="+", default=[VideoSettings.temporal_weight])
-    parser.add_argument("--tolerances", type=float, nargs="+", default=[CONFIG.tolerance], help="part tuning")
+    usual = VideoSettings.frame_tolerance
+    parser.add_argument("--tolerances", type=float, nargs="+", default=[usual], help="part tuning")
     options = parser.parse_args(arguments)
     load_tensorflow()
     settings = VideoSettings(temporal_weight=options.temporal_weight)

@@ -84,7 +84,7 @@ class _Made:
     times: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._model = TemporalModel(self.settings, CONFIG.iterations)
+        self._model = TemporalModel(self.settings, CONFIG)
         self._waiting: list[tuple[int, FloatImage, bool]] = []
         self._linked = linked(iter(self._next, None), self.settings)
 
@@ -101,7 +101,7 @@ class _Made:
         if number > 0:
             result = self.stylizer.stylize(
                 frame.content, initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                changing=start.changing,
+                tolerance=start.tolerance, changing=start.changing,
             )  # fmt: skip
             self.times.append(time.perf_counter() - began)
         self.pictures.append(saved(result.picture))

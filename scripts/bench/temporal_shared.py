@@ -88,7 +88,7 @@ class Asked:
         For the parts `clips` and `tuning`: which, how many frames of each at most (None for all), in which
         modes, and how many frames are also made alone.
     weights_of_time, tolerances
-        For the part `tuning`: the temporal weights and tolerances to try.
+        For the part `tuning`: the temporal weights and frame tolerances to try.
     """
 
     media: Media
@@ -102,7 +102,7 @@ class Asked:
     modes: tuple[str, ...] = MODES
     alone: int = 0
     weights_of_time: tuple[float, ...] = (VideoSettings.temporal_weight,)
-    tolerances: tuple[float, ...] = (CONFIG.tolerance,)
+    tolerances: tuple[float, ...] = (VideoSettings.frame_tolerance,)
 
     def stylizer(self, painting: str, size: int | None = None) -> Stylizer:
         """For clips in a painting, which is read as the command reads it, for contents of `size` pixels."""
@@ -157,7 +157,7 @@ def stylize_clip(
 ) -> Stylized:
     """All frames of one shot, each quantised as if saved; the first one is given."""
     settings = replace(asked.settings, temporal=mode)
-    model = TemporalModel(settings, CONFIG.iterations)
+    model = TemporalModel(settings, stylizer.config)
     made = Stylized([], [])
     for frame in linked(((number, one, number == 0) for number, one in enumerate(frames)), settings):
         model.enter(frame)
@@ -170,6 +170,7 @@ def stylize_clip(
                 anchor=start.anchor,
                 changing=start.changing,
                 iterations=settings.frame_iterations,
+                tolerance=start.tolerance,
             )
         made.pictures.append(saved(result.picture))
         made.results.append(result)

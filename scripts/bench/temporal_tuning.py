@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import replace
 from itertools import product
 
@@ -24,7 +23,7 @@ def tuning(asked: Asked) -> bool:
         "clip",
         "painting",
         "temporal weight",
-        "tolerance",
+        "frame tolerance",
         "warping error e-4",
         "of the clip's own",
         "content + style, of frames alone",
@@ -39,13 +38,11 @@ def tuning(asked: Asked) -> bool:
         for painting in clip.paintings:
             first, alone, strips = None, {}, {}
             for weight, tolerance in product(asked.weights_of_time, asked.tolerances):
-                settings = replace(asked.settings, temporal_weight=weight)
+                settings = replace(asked.settings, temporal_weight=weight, frame_tolerance=tolerance)
                 stylizer = replace(asked, settings=settings).stylizer(painting)
                 if first is None:
                     first, alone = stylizer.stylize(contents[0]), made_alone(stylizer, contents, numbers)
-                patient = copy(stylizer)
-                patient.config = replace(stylizer.config, tolerance=tolerance)
-                made = stylize_clip(replace(asked, settings=settings), patient, contents, "flow", first)
+                made = stylize_clip(replace(asked, settings=settings), stylizer, contents, "flow", first)
                 chosen = {number: made.pictures[number] for number in numbers}
                 error = meter_of(contents, made.pictures)[0]
                 tables.row(
