@@ -54,8 +54,9 @@ class VideoSettings(JobSettings):
     )
     frame_tolerance: float = knob(
         1e-3,
-        "--tolerance of such a frame, which is gone on with in the next one; of what is new nearer to "
-        "--tolerance, in proportion; 0 = it takes all of its iterations.",
+        "Stop a frame that shows what the one before it shows when an iteration lowers the loss by less than "
+        "this share: the next frame goes on with it. For what is new down to --tolerance, in proportion; "
+        "0 = never.",
         minimum=0.0,
         maximum=0.5,
     )
