@@ -25,10 +25,9 @@ def place(tmp_path: Path, photo: Path, style: Path) -> Path:
 
 
 def shell(place: Path, redirections: str, *arguments: str, after: str = "") -> tuple[int, str, str]:
-    """Run the command line with a shell's redirections; `$OUT` is the test's own standard output."""
-    program = (
-        'python="$1"; shift; exec 3>&1; ( "$python" -m pipeline.cli "$@" ' + redirections + "; echo $? >&3 )"
-    )
+    """Run the command line with a shell's redirections, and `after` it what its output goes to."""
+    run = f'( "$python" -m pipeline.cli "$@" {redirections}; echo $? >&3 ){after}'
+    program = f'python="$1"; shift; exec 3>&1; {run}'
     ran = subprocess.run(
         ["bash", "-c", program, "bash", sys.executable, *arguments],
         cwd=place, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -71,11 +70,20 @@ def test_output_that_is_lost_is_one_line(redirection: str, reason: str, argument
 
 
 @pytest.mark.slow
-def test_a_reader_that_has_gone_is_no_traceback(place: Path) -> None:
-    code, _, said = shell(place, "", "doctor", after=" | true")
-    assert (code, said) in (
-        (1, "deepfusion: standard output cannot be written: Broken pipe\n"),
-        (0, ""),  # it had all of it before it went
+@pytest.mark.parametrize("arguments", [("doctor",), ("weights", "list"), ("presets",)])
+def test_a_reader_that_has_seen_enough_is_no_error(arguments: tuple[str, ...], place: Path) -> None:
+    code, _, said = shell(place, "", *arguments, after=" | head -c 1 >/dev/null")
+    assert said == ""
+    assert code in (141, 0)  # 0: it had all of it before it went
+
+
+@pytest.mark.slow
+def test_a_job_whose_reader_has_gone_is_done_and_says_so(place: Path) -> None:
+    code, _, said = shell(place, "", *JOB, after=" | true")
+    assert code == 1
+    last = said.splitlines()[-1]
+    assert last.startswith(
+        "deepfusion: standard output cannot be written: Broken pipe; the job itself is done: "
     )
 
 

@@ -13,7 +13,7 @@ from pipeline.cli.commands import COMMANDS
 from pipeline.cli.examples import epilog
 from pipeline.cli.options import as_option, given, require, run_options, setting_options
 from pipeline.cli.slips import Commands, FilePath, refuse_more
-from pipeline.cli.streams import OutputError, secure
+from pipeline.cli.streams import OutputError, ReaderGoneError, secure
 from pipeline.errors import PipelineError, UsageError
 from pipeline.progress.display import Display, printable
 from pipeline.progress.signals import Stopped, listen
@@ -132,7 +132,8 @@ def start(job: Job, values: dict[str, Any]) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; every error that a user can cause is one line on stderr.
 
-    Exit status 0 done, 1 something failed, 2 wrong use or bad input, 130 interrupted, 143 terminated.
+    Exit status 0 done, 1 something failed, 2 wrong use or bad input, 130 interrupted, 143 terminated; and 141
+    without a word, as a shell gives it for others, where whoever read the output went before its end.
     """
     from stylize.errors import StylizeError
     from video.errors import VideoError
@@ -151,6 +152,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "deepfusion"
         _say(f"{error.format_message()} (see {where} --help)")
         sys.exit(error.exit_code)
+    except ReaderGoneError:
+        sys.exit(141)
     except (PipelineError, StylizeError, VideoError) as error:
         _say(str(error))
         sys.exit(error.exit_code)

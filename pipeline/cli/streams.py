@@ -23,6 +23,10 @@ class OutputError(PipelineError):
     """Standard output does not take what is written to it."""
 
 
+class ReaderGoneError(OutputError):
+    """Who read standard output has seen enough, as `head` has: nothing is wrong with it."""
+
+
 class _Forgiving(io.FileIO):
     """A stream that takes everything, and loses what cannot be written."""
 
@@ -51,7 +55,8 @@ class _Strict(io.FileIO):
             return super().write(data)  # None, which the buffer understands, where it would have to wait
         except OSError as error:
             self.lost = True
-            raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+            kind = ReaderGoneError if error.errno == errno.EPIPE else OutputError
+            raise kind(f"standard output cannot be written: {error.strerror}") from None
 
 
 class _Closed(_Strict):
