@@ -143,8 +143,13 @@ class State:
             self._frames.add(number, {"loss": loss, "seconds": seconds, "warping error": ended.error})
             if ended.cut and number:
                 self._cuts.append(number)
+            name = shown(ended.name)
+            for before in [one for one in self._strip if one["name"] == name]:
+                self._strip.remove(
+                    before
+                )  # a loop's first frames are done again, and what is told last counts
             self._strip.append(
-                {"id": number, "name": shown(ended.name), "loss": plain(loss), "seconds": plain(seconds)}
+                {"id": number, "name": name, "loss": plain(loss), "seconds": plain(seconds)}
                 | {"error": plain(ended.error), "cut": ended.cut, "found": ended.found, "picture": False}
             )
             self._thumbnails = {key: value for key, value in self._thumbnails.items() if key > number - STRIP}
