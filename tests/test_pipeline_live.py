@@ -235,6 +235,20 @@ def test_finished_pictures_go_into_the_strip(
     watcher.close()
 
 
+def test_a_frame_that_is_done_again_is_in_the_strip_once(
+    watcher: LiveWatcher, page: LivePage, tmp_path: Path
+) -> None:
+    for number, loss in ((0, 3.0), (1, 2.0), (0, 1.0)):
+        watcher.picture_ends(Ended(f"frame {number}", tmp_path / "gone.png", {"total": loss}, 1, 0.1))
+    found = state(page)
+    assert [(entry["name"], entry["loss"]) for entry in found["strip"]] == [
+        ("frame 1", 2.0),
+        ("frame 0", 1.0),
+    ]
+    assert found["frames"]["count"] == 2
+    watcher.close()
+
+
 def test_the_strip_keeps_the_last(watcher: LiveWatcher, page: LivePage, tmp_path: Path) -> None:
     for number in range(STRIP + 7):
         watcher.picture_ends(Ended(f"frame {number}", tmp_path / "gone.png", {"total": 1.0}, 1, 0.1))

@@ -68,6 +68,7 @@ class State:
         self._frames = ThinnedCurve()
         self._cuts: list[int] = []
         self._count = 0
+        self._names: set[str] = set()
         self._strip: deque[dict[str, Any]] = deque(maxlen=STRIP)
         self._thumbnails: dict[int, bytes] = {}
         self._work: dict[str, Any] = {"share": 0.0, "text": "", "left": ""}
@@ -145,9 +146,8 @@ class State:
                 self._cuts.append(number)
             name = shown(ended.name)
             for before in [one for one in self._strip if one["name"] == name]:
-                self._strip.remove(
-                    before
-                )  # a loop's first frames are done again, and what is told last counts
+                self._strip.remove(before)  # a loop's first frames are done again: what is told last counts
+            self._names.add(name)
             self._strip.append(
                 {"id": number, "name": name, "loss": plain(loss), "seconds": plain(seconds)}
                 | {"error": plain(ended.error), "cut": ended.cut, "found": ended.found, "picture": False}
@@ -222,7 +222,7 @@ class State:
                 "result": result and result.version,
             },
             "curve": {**self._curve.as_json(), "levels": self._levels, "name": shown(self._begun_name())},
-            "frames": {**self._frames.as_json(), "cuts": self._cuts, "count": self._count},
+            "frames": {**self._frames.as_json(), "cuts": self._cuts, "count": len(self._names)},
             "strip": list(self._strip),
             "warnings": self._warnings,
         }
