@@ -92,13 +92,10 @@ def rows(asked: Asked, finished: int, counts: Sequence[int]) -> None:
             small = stylize_clip(asked, stylizer, little, "flow", stylizer.stylize(little[0])).pictures
             large = asked.stylizer(painting, finished)
             plain = [saved(enlarge(*both)) for both in zip(small, contents, strict=True)]
-            ways, first = {"enlarged": plain}, None
+            first, ways = finish(asked.settings, large, contents[:1], small[:1], None)[0], {"enlarged": plain}
             _row(large, contents, plain, (clip.name, painting, "enlarged"), own, "", "")
             for count in counts:
                 settings = replace(asked.settings, finish_iterations=count)
-                if first is None:
-                    common = replace(settings, finish_iterations=VideoSettings.finish_iterations)
-                    first = finish(common, large, contents[:1], small[:1], None)[0]
                 began = time.perf_counter()
                 made = finish(settings, large, contents, small, first)
                 took = (time.perf_counter() - began) / (len(made) - 1)
