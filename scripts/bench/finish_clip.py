@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from pipeline.clip.finishing import FinishingModel
-from pipeline.clip.links import linked
 from pipeline.machine import load_tensorflow
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.precision import is_mixed
@@ -36,6 +35,7 @@ from scripts.bench.temporal_shared import (
     Asked,
     clips_named,
     content_and_style,
+    in_turn,
     kept,
     meter_of,
     saved,
@@ -54,25 +54,9 @@ def finish(
     settings: VideoSettings, stylizer: Stylizer, contents: Sequence[FloatImage], small: Sequence[FloatImage],
     first: Result | None,
 ) -> list[Result]:  # fmt: skip
-    """The frames of one shot, finished one from the other as the frame loop does, `first` as it is."""
+    """The frames of one shot, finished one from the other, `first` as it is."""
     model = FinishingModel(settings, CONFIG, lambda index: kept(small[index]))
-    made = []
-    for frame in linked(((number, one, number == 0) for number, one in enumerate(contents)), settings):
-        model.enter(frame)
-        start = model.start(frame)
-        result = first if frame.begins and first is not None else None
-        if result is None:
-            result = stylizer.stylize(
-                frame.content,
-                initial=start.initial,
-                anchor=start.anchor,
-                changing=start.changing,
-                iterations=start.iterations,
-                tolerance=start.tolerance,
-            )
-        made.append(replace(result, picture=saved(result.picture)))
-        model.remember(frame, kept(made[-1].picture))
-    return made
+    return list(in_turn(model, settings, stylizer, contents, first))
 
 
 def rows(asked: Asked, finished: int, counts: Sequence[int]) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.clip.links import linked
 from pipeline.clip.temporal import TemporalModel
 from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_picture
 from scripts import tables
-from scripts.bench.temporal_shared import CONFIG, Asked, content_and_style, kept, meter_of, saved, write_sheet
+from scripts.bench.temporal_shared import CONFIG, Asked, content_and_style, in_turn, meter_of, write_sheet
 from stylize.types import FloatImage
 
 if TYPE_CHECKING:
@@ -32,10 +31,10 @@ def camera(asked: Asked) -> bool:
     contents = _contents(asked)
     stylizer = asked.stylizer("vangogh-starry-night")
     first = stylizer.stylize(contents[0])
-    made = {way: _Made(replace(asked.settings, repaint=way), first, stylizer) for way in WAYS}
-    for numbered in enumerate(contents):  # in turns: another job on the machine is to slow both
+    made = {way: _Made(replace(asked.settings, repaint=way), first, stylizer, contents) for way in WAYS}
+    for _ in contents[1:]:  # in turns: another job on the machine is to slow both
         for one in made.values():
-            one.take(*numbered)
+            one.take()
     print()
     tables.head(
         "camera that stands", "seconds a frame", "of all", "evaluations a frame", "content + style, of all",
@@ -72,41 +71,27 @@ def _contents(asked: Asked) -> Sequence[FloatImage]:
     return frames
 
 
-@dataclass
 class _Made:
     """Frames made one after another in one way, and what each of them but the first took."""
 
-    settings: VideoSettings
-    first: Result
-    stylizer: Stylizer
-    pictures: list[FloatImage] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
+    def __init__(
+        self, settings: VideoSettings, first: Result, stylizer: Stylizer, contents: Sequence[FloatImage]
+    ) -> None:
+        model = TemporalModel(settings, CONFIG)
+        self._made = in_turn(model, settings, stylizer, contents, first)
+        self.results = [next(self._made)]
+        self.times: list[float] = []
 
-    def __post_init__(self) -> None:
-        self._model = TemporalModel(self.settings, CONFIG)
-        self._waiting: list[tuple[int, FloatImage, bool]] = []
-        self._linked = linked(iter(self._next, None), self.settings)
-
-    def _next(self) -> tuple[int, FloatImage, bool] | None:
-        return self._waiting.pop() if self._waiting else None
-
-    def take(self, number: int, content: FloatImage) -> None:
+    def take(self) -> None:
         """Make the next frame."""
-        self._waiting.append((number, content, number == 0))
         began = time.perf_counter()
-        frame = next(self._linked)
-        self._model.enter(frame)
-        start, result = self._model.start(frame), self.first
-        if number > 0:
-            result = self.stylizer.stylize(
-                frame.content, initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                tolerance=start.tolerance, changing=start.changing,
-            )  # fmt: skip
-            self.times.append(time.perf_counter() - began)
-        self.pictures.append(saved(result.picture))
-        self.results.append(result)
-        self._model.remember(frame, kept(self.pictures[-1]))
+        self.results.append(next(self._made))
+        self.times.append(time.perf_counter() - began)
+
+    @property
+    def pictures(self) -> list[FloatImage]:
+        """The frames as saved."""
+        return [one.picture for one in self.results]
 
     @property
     def seconds(self) -> float:

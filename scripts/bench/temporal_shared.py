@@ -155,27 +155,44 @@ def stylize_modes(
 def stylize_clip(
     asked: Asked, stylizer: Stylizer, frames: Sequence[FloatImage], mode: str, first: Result
 ) -> Stylized:
-    """All frames of one shot, each quantised as if saved; the first one is given."""
+    """All frames of one shot; the first one is given."""
     settings = replace(asked.settings, temporal=mode)
-    model = TemporalModel(settings, stylizer.config)
-    made = Stylized([], [])
-    for frame in linked(((number, one, number == 0) for number, one in enumerate(frames)), settings):
+    made = list(in_turn(TemporalModel(settings, stylizer.config), settings, stylizer, frames, first))
+    return Stylized([one.picture for one in made], made)
+
+
+def in_turn(
+    model: TemporalModel,
+    settings: VideoSettings,
+    stylizer: Stylizer,
+    contents: Sequence[FloatImage],
+    first: Result | None = None,
+) -> Iterator[Result]:
+    """The frames of one shot, each made when it is asked for, as the frame loop makes and saves them.
+
+    Parameters
+    ----------
+    model, settings
+        How each follows from those before it.
+    stylizer
+        Of all of them.
+    contents
+        Their originals.
+    first
+        How the first one came about; None to make it.
+    """
+    for frame in linked(((number, one, number == 0) for number, one in enumerate(contents)), settings):
         model.enter(frame)
-        result = first
-        if not frame.begins:
-            start = model.start(frame)
+        start = model.start(frame)
+        result = first if frame.begins else None
+        if result is None:
             result = stylizer.stylize(
-                frame.content,
-                initial=frame.content if start.initial is None else start.initial,
-                anchor=start.anchor,
-                changing=start.changing,
-                iterations=settings.frame_iterations,
-                tolerance=start.tolerance,
-            )
-        made.pictures.append(saved(result.picture))
-        made.results.append(result)
-        model.remember(frame, kept(made.pictures[-1]))
-    return made
+                frame.content, initial=start.initial, anchor=start.anchor, iterations=start.iterations,
+                tolerance=start.tolerance, changing=start.changing,
+            )  # fmt: skip
+        made = replace(result, picture=saved(result.picture))
+        yield made
+        model.remember(frame, kept(made.picture))
 
 
 def kept(picture: FloatImage) -> Callable[[], FloatImage]:
