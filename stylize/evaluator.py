@@ -13,6 +13,7 @@ from stylize.errors import OutOfMemoryError
 from stylize.lbfgs import Lbfgs
 from stylize.minimizers import Adam, Evaluate, Minimizer
 from stylize.objective import Objective, Term
+from stylize.phase import PHASE, STANDARD, Phase, laid
 from stylize.tiling import TiledNetwork, largest_window, memory_in_windows, memory_of, smallest_window
 from stylize.types import Tensor
 
@@ -85,11 +86,15 @@ class Evaluator:
 
     def terms(self, images: Tensor, targets: Any) -> Tensor:
         """The weighted value of each term for one picture, shape (terms, 1); images (1, H, W, 3)."""
-        return self.objective.compared(self._represented(self.objective, images), targets)
+        shown = laid(images, targets[PHASE]) if PHASE in targets else images
+        return self.objective.compared(self._represented(self.objective, images, shown), targets)
 
-    def seen(self, terms: Sequence[Term], picture: Any) -> Mapping[str, Mapping[str, Tensor]]:
+    def seen(
+        self, terms: Sequence[Term], picture: Any, phase: Phase = STANDARD
+    ) -> Mapping[str, Mapping[str, Tensor]]:
         """What terms see of a picture, shape (H, W, 3), in one pass; by term and layer."""
-        return self._represented(Objective(terms), tf.constant(picture[None]))
+        images = tf.constant(picture[None])
+        return self._represented(Objective(terms), images, laid(images, phase))
 
     def minimizer(self, height: int, width: int) -> Minimizer:
         """The compiled steps for a size: the same for all that fit in memory in one piece."""
@@ -132,12 +137,16 @@ class Evaluator:
         self._memory = self.memory_of(height, width) // 2
         return self.window(height, width) or max(height, width)
 
-    def _represented(self, objective: Objective, images: Tensor) -> dict[str, dict[str, Tensor]]:
+    def _represented(
+        self, objective: Objective, images: Tensor, shown: Tensor
+    ) -> dict[str, dict[str, Tensor]]:
+        """What terms see of images, and of these as they are `shown` to the network."""
         height, width = images.shape[1:3]
         side = None if height is None else self.window(height, width)  # of any size: fits in one piece
         if side is None:
-            return objective.represented(self.backbone.activations(images, objective.layers))
-        return TiledNetwork(self.backbone, objective, height, width, side).represented(images)
+            seen = self.backbone.activations(shown, objective.layers)
+            return objective.represented({**seen, "image": images})
+        return TiledNetwork(self.backbone, objective, height, width, side).represented(images, shown)
 
     def _in_windows(self, height: int, width: int) -> Any:
         def terms(images: Tensor, targets: Any) -> Tensor:

@@ -86,12 +86,12 @@ class Renewal:
     before_settling
         An optimisation settles only after so many renewals.
     every
-        Iterations between two renewals; earlier where the loss has settled.
+        Iterations between two renewals.
     """
 
     targets: Callable[[FloatImage, int], Any]
     before_settling: int = 2
-    every: int = 20
+    every: int = 10
 
 
 def minimize(
@@ -233,8 +233,11 @@ class _Run:
         renewal = self._renewal
         if renewal is None or self._done >= self._iterations:
             return
-        due = self._done - self._renewed_at >= renewal.every
-        if not due and not (self._ended and self._renewals < renewal.before_settling):
+        if self._ended:
+            wanted = self._renewals < renewal.before_settling
+        else:
+            wanted = self._done - self._renewed_at >= renewal.every
+        if not wanted:
             return
         self._aimed = self._minimizer.best_image.numpy()[0]
         self._renewals, self._renewed_at = self._renewals + 1, self._done

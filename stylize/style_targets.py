@@ -12,6 +12,7 @@ from stylize.evaluator import Evaluator
 from stylize.flatness import luminance
 from stylize.look import Look, regions
 from stylize.objective import SCALE, Term
+from stylize.phase import STANDARD, Phase, laid
 from stylize.pyramid import rescale
 from stylize.statistics import Scene, Statistic, halved
 from stylize.types import FloatImage, Tensor
@@ -35,7 +36,7 @@ class StyleTargets:
     minimum_side
         Of a style picture at the coarse levels.
     content_maps
-        What the term sees of a content; only asked where the statistic matches.
+        What the term sees of a content in a phase; only asked where the statistic matches.
     guided
         Every picture comes with masks.
     """
@@ -48,7 +49,7 @@ class StyleTargets:
         styles: Sequence[FloatImage],
         blend: Sequence[float],
         minimum_side: int,
-        content_maps: Callable[[FloatImage], Mapping[str, Tensor]],
+        content_maps: Callable[[FloatImage, Phase], Mapping[str, Tensor]],
         *,
         guided: bool,
     ) -> None:
@@ -59,8 +60,8 @@ class StyleTargets:
         self._blend = blend
         self._minimum_side = minimum_side
         self._guided = guided
-        self._known: dict[int, list[Mapping[str, Tensor]]] = {}
-        self._toned: dict[int, list[Tensor]] = {}
+        self._known: dict[int, tuple[Phase, list[Mapping[str, Tensor]]]] = {}
+        self._toned: dict[int, tuple[Phase, list[Tensor]]] = {}
         self._content_maps = content_maps
         self._last: tuple[Any, dict[str, Any]] | None = None
 
@@ -71,12 +72,14 @@ class StyleTargets:
         look: Look,
         picture: FloatImage,
         renewal: int = 0,
+        phase: Phase = STANDARD,
         seen: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Any]:
         """The target by layer for a content, scaled to a level of the pyramid, as `look` will have it.
 
         Without masks the styles are blended. With masks every style keeps its own description and place.
         Statistics that match make them for `picture`, of which the term is known to see `seen`, if given.
+        All pictures are seen in this phase.
         """
         shares = look.shares(self._blend)
         shared = not (self._guided or self.statistic.matches)  # a clip's frames aim at the same
@@ -84,38 +87,42 @@ class StyleTargets:
         if shared and self._last is not None and self._last[0] == key:
             targets = self._last[1]
         else:
-            places = self._places(look, content) if self._guided else None
-            scene = Scene(self._described(level), shares, places, renewal=renewal)
+            places = self._places(look, content, phase) if self._guided else None
+            scene = Scene(self._described(level, phase), shares, places, renewal=renewal)
             if self.statistic.matches:
-                own = self._content_maps(content)
+                own = self._content_maps(content, phase)
                 if seen is None:
-                    seen = own if picture is content else self._seen(picture)
-                scene = replace(scene, picture=seen, content=own, tones=self._tones(level, content))
+                    seen = own if picture is content else self._seen(picture, phase)
+                scene = replace(scene, picture=seen, content=own, tones=self._tones(level, content, phase))
             targets = self.statistic.targets(scene)
             self._last = (key, targets) if shared else None
         return {SCALE: tf.constant(look.factor), **targets}
 
-    def _described(self, level: int) -> list[Mapping[str, Tensor]]:
-        """The description of each style at 1/2^level of its size; made once."""
-        if level not in self._known:
+    def _described(self, level: int, phase: Phase) -> list[Mapping[str, Tensor]]:
+        """The description of each style at 1/2^level of its size; kept until the phase is another."""
+        if level not in self._known or self._known[level][0] != phase:
             each = []
             for style in self._scaled(level):
-                seen = self._seen(style)
+                seen = self._seen(style, phase)
                 if self._guided:
                     seen = {layer: self.statistic.represent(features) for layer, features in seen.items()}
                 each.append(seen)
-            self._known[level] = each
-        return self._known[level]
+            self._known[level] = phase, each
+        return self._known[level][1]
 
-    def _seen(self, picture: FloatImage) -> Mapping[str, Tensor]:
-        return self._evaluator.seen([self._term], picture)[self._term.name]
+    def _seen(self, picture: FloatImage, phase: Phase) -> Mapping[str, Tensor]:
+        return self._evaluator.seen([self._term], picture, phase)[self._term.name]
 
-    def _tones(self, level: int, content: FloatImage) -> tuple[Tensor, list[Tensor]]:
+    def _tones(self, level: int, content: FloatImage, phase: Phase) -> tuple[Tensor, list[Tensor]]:
         """The luminance of a content, and of the styles at 1/2^level of their size; see `Tones`."""
         halvings = min(self._term.spacing(layer).bit_length() - 1 for layer, _ in self._term.layers)
-        if level not in self._toned:
-            self._toned[level] = [halved(luminance(one), halvings) for one in self._scaled(level)]
-        return halved(luminance(content), halvings), self._toned[level]
+
+        def toned(picture: FloatImage) -> Tensor:
+            return halved(laid(luminance(picture), phase), halvings)
+
+        if level not in self._toned or self._toned[level][0] != phase:
+            self._toned[level] = phase, [toned(one) for one in self._scaled(level)]
+        return toned(content), self._toned[level][1]
 
     def _scaled(self, level: int) -> list[FloatImage]:
         """The styles at 1/2^level of their size."""
@@ -125,7 +132,7 @@ class StyleTargets:
         )
         return [rescale(style, *side) for style, side in zip(self._styles, sides, strict=True)]
 
-    def _places(self, look: Look, content: FloatImage) -> dict[str, Tensor]:
+    def _places(self, look: Look, content: FloatImage, phase: Phase) -> dict[str, Tensor]:
         """Where each style goes at each layer's positions, shape (1, H', W', R)."""
         shape = content.shape[:2]
         full = next((mask.shape for mask in look.masks if mask is not None), shape)
@@ -133,17 +140,17 @@ class StyleTargets:
         if full != shape:
             places = tf.clip_by_value(tf.image.resize(places, shape, antialias=True), 0.0, 1.0)
         halvings = {layer: self._term.spacing(layer).bit_length() - 1 for layer, _ in self._term.layers}
-        return {layer: halved(places, times) for layer, times in halvings.items()}
+        return {layer: halved(laid(places, phase), times) for layer, times in halvings.items()}
 
 
 class Remembered:
-    """What is made of a picture, kept until another comes: renewed targets ask for a content's again."""
+    """What is made of a picture in a phase, kept until another comes: a clip's frames ask for it twice."""
 
-    def __init__(self, make: Callable[[FloatImage], Mapping[str, Tensor]]) -> None:
+    def __init__(self, make: Callable[[FloatImage, Phase], Mapping[str, Any]]) -> None:
         self._make = make
-        self._last: tuple[FloatImage, Mapping[str, Tensor]] | None = None
+        self._last: tuple[FloatImage, Phase, Mapping[str, Any]] | None = None
 
-    def __call__(self, picture: FloatImage) -> Mapping[str, Tensor]:
-        if self._last is None or self._last[0] is not picture:
-            self._last = picture, self._make(picture)
-        return self._last[1]
+    def __call__(self, picture: FloatImage, phase: Phase) -> Mapping[str, Any]:
+        if self._last is None or self._last[0] is not picture or self._last[1] != phase:
+            self._last = picture, phase, self._make(picture, phase)
+        return self._last[2]

@@ -13,6 +13,7 @@ from stylize.evaluator import Evaluator
 from stylize.flatness import roughness, smoothed_at
 from stylize.look import PLAIN, Look, normalised
 from stylize.objective import SCALE
+from stylize.phase import PHASE, STANDARD, Phase, phase_of
 from stylize.statistics import Statistic
 from stylize.style_targets import Remembered, StyleTargets
 from stylize.types import FloatImage
@@ -48,6 +49,7 @@ class Targets:
         self._blend = normalised(blend, len(styles))
         self._rough: list[float] | None = None
         self._content = Remembered(self._content_maps)
+        self._renewed = statistic.renewed
         self._looking = [
             term
             for term in evaluator.objective.terms
@@ -56,7 +58,7 @@ class Targets:
         self._style = {
             term.name: StyleTargets(
                 evaluator, term, statistic, styles, self._blend, config.minimum_side,
-                lambda content: self._content(content)["style"], guided=guided,
+                lambda content, phase: self._content(content, phase)["style"], guided=guided,
             )
             for term in evaluator.objective.terms
             if term.name == "style"
@@ -72,23 +74,24 @@ class Targets:
         picture: FloatImage | None = None,
         renewal: int = 0,
         seen: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> dict[str, Mapping[str, Any]]:
-        """What each term aims at for a content, by term and layer.
+    ) -> dict[str, Any]:
+        """What each term aims at for a content, by term and layer; and in which phase, where that changes.
 
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
         an anchor no pixel has a temporal weight. Flat parts are those of `start`, or else of the content.
         Statistics that match do so for `picture`, or else the same; `renewal` counts how often before. What
         the terms see of that picture may be given as `seen`.
         """
+        phase = phase_of(renewal) if self._renewed else STANDARD
         start = content if start is None else start
         picture = start if picture is None else picture
-        targets: dict[str, Mapping[str, Any]] = {
-            name: style.of(content, level, look, picture, renewal, seen and seen[name])
+        targets: dict[str, Any] = {
+            name: style.of(content, level, look, picture, renewal, phase, seen and seen[name])
             for name, style in self._style.items()
         }
         for term in self._evaluator.objective.terms:
             if term.name == "content":
-                targets["content"] = self._content(content)["content"]
+                targets["content"] = self._content(content, phase)["content"]
             elif term.name == "tv":
                 targets["tv"] = {SCALE: tf.constant(look.factor)}  # without style nothing is smoothed
             elif term.name == "flat":
@@ -99,11 +102,13 @@ class Targets:
                 targets["temporal"] = {
                     "image": (tf.constant(held.picture[None]), tf.constant(held.weights[None, ..., None]))
                 }
+        if self._renewed:
+            targets[PHASE] = tf.constant(phase)
         return targets
 
-    def _content_maps(self, content: FloatImage) -> Mapping[str, Mapping[str, Any]]:
+    def _content_maps(self, content: FloatImage, phase: Phase) -> Mapping[str, Mapping[str, Any]]:
         """What all terms that look at a content see of it."""
-        return self._evaluator.seen(self._looking, content)
+        return self._evaluator.seen(self._looking, content, phase)
 
     def _allowed(self, look: Look) -> Any:
         """The contrast that flat parts may have: that of the styles' own, by their shares."""

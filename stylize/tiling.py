@@ -171,15 +171,15 @@ class TiledNetwork:
         rows, columns = self._table[:, 1] - self._table[:, 0], self._table[:, 3] - self._table[:, 2]
         return float((rows * columns).sum()) / (self._height * self._width) * 4.0 / 3.0
 
-    def represented(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
-        """The same as `Objective.represented` of the whole picture's activations, shape (1, H, W, 3)."""
+    def represented(self, image: Tensor, shown: Tensor) -> dict[str, dict[str, Tensor]]:
+        """The same as `Objective.represented` of a whole picture's activations, seen as `shown`."""
         found: dict[str, dict[str, Tensor]] = {term.name: {} for term in self._objective.terms}
         for term in self._objective.terms:
             for layer, _ in term.layers:
                 if layer == "image":
                     found[term.name][layer] = term.represent(image)
         if self._parts:
-            for (term, layer), value in zip(self._parts, self._collect(image), strict=True):
+            for (term, layer), value in zip(self._parts, self._collect(shown), strict=True):
                 found[term.name][layer] = value
         return found
 

@@ -23,6 +23,7 @@ from stylize.evaluator import Evaluator
 from stylize.look import Look
 from stylize.objective import Term
 from stylize.optimize import Progress, Renewal
+from stylize.phase import Phase, phase_of
 from stylize.stylizer import Stylizer
 from stylize.targets import Targets
 from stylize.tiling import TiledNetwork
@@ -99,14 +100,15 @@ def test_a_share_of_nothing_is_the_other_style(name: str) -> None:
 
 @pytest.mark.slow
 @every
-@pytest.mark.parametrize(("shape", "guided"), [((21, 23), False), ((22, 25), True)])
-def test_windows_equal_the_whole(name: str, shape: tuple[int, int], guided: bool) -> None:
+@pytest.mark.parametrize(("shape", "guided", "renewal"), [((21, 23), False, 0), ((22, 25), True, 1)])
+def test_windows_equal_the_whole(name: str, shape: tuple[int, int], guided: bool, renewal: int) -> None:
     content, picture = random_picture(*shape, 1), random_picture(*shape, 5)
     found = []
     for memory in (None, 1):
         engine = stylizer(name, guided=guided, memory=memory, tv_weight=0.5)
         look = looks(*shape, guided=guided)[0]
-        targets, images = engine.targets(content, look=look), tf.constant(picture[None])
+        targets = engine.targets(content, look=look, renewal=renewal)
+        images = tf.constant(picture[None])
         with tf.GradientTape() as tape:
             tape.watch(images)
             terms = engine.evaluator.terms(images, targets)
@@ -194,15 +196,16 @@ def test_renewing_looks_at_the_content_once(monkeypatch: pytest.MonkeyPatch) -> 
     engine, found = stylizer("nearest"), []
     seen = Evaluator.seen
 
-    def recorded(self: Evaluator, terms: Sequence[Term], picture: Any) -> Any:
-        found.append(([term.name for term in terms], picture is CONTENT))
-        return seen(self, terms, picture)
+    def recorded(self: Evaluator, terms: Sequence[Term], picture: Any, phase: Phase) -> Any:
+        found.append(([term.name for term in terms], picture is CONTENT, phase))
+        return seen(self, terms, picture, phase)
 
     monkeypatch.setattr(Evaluator, "seen", recorded)
-    for renewal in range(3):
-        picture = CONTENT + np.float32(0.01) if renewal else CONTENT
+    for renewal in (0, 0, 1, 1):
+        picture = CONTENT + np.float32(0.01) if found else CONTENT
         engine.targets(CONTENT, picture=picture, renewal=renewal)
-    assert [terms for terms, content in found if content] == [["content", "style"]]
+    looked = [(terms, phase) for terms, content, phase in found if content]
+    assert looked == [(["content", "style"], phase_of(renewal)) for renewal in (0, 1)]
     other = random_picture(24, 32, 7)
     one, two = (engine.targets(each)["content"]["block2_conv1"] for each in (other, CONTENT))
     assert np.abs(one - two).max() > 0.0

@@ -323,9 +323,9 @@ def test_styles_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     look = engine.evaluator.seen
 
-    def counted(terms: Any, picture: Any) -> Any:
+    def counted(terms: Any, *where: Any) -> Any:
         seen.extend(term.name for term in terms)
-        return look(terms, picture)
+        return look(terms, *where)
 
     monkeypatch.setattr(engine.evaluator, "seen", counted)
     one, two = engine.targets(CONTENT), engine.targets(random_picture(16, 20, 5))

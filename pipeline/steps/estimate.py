@@ -172,7 +172,7 @@ def _renewing(stylizer: Stylizer, content: FloatImage) -> float:
     if not stylizer.statistic.renewed:
         return 0.0
     began = time.perf_counter()
-    stylizer.targets(content, look=stylizer.everywhere(content), renewal=1)
+    stylizer.targets(content, look=stylizer.everywhere(content), picture=content.copy(), renewal=1)
     return time.perf_counter() - began
 
 
