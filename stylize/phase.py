@@ -21,15 +21,15 @@ PHASE = "phase"
 
 STANDARD: Phase = (0, 0)
 
-_PHASES: tuple[Phase, ...] = (STANDARD, (2, 1), (0, 2), (2, 3), (1, 1), (3, 0), (1, 3), (3, 2))
+PHASES: tuple[Phase, ...] = (STANDARD, (2, 1), (0, 2), (2, 3), (1, 1), (3, 0), (1, 3), (3, 2))
 """In turns; a position of the matched grid is four pixels wide, and any two that follow are well apart."""
 
-_MOST = max(max(phase) for phase in _PHASES)
+_MOST = max(max(phase) for phase in PHASES)
 
 
 def phase_of(renewal: int) -> Phase:
     """The phase of targets that have been renewed so often."""
-    return _PHASES[renewal % len(_PHASES)]
+    return PHASES[renewal % len(PHASES)]
 
 
 def laid(images: Tensor, phase: Phase | Tensor) -> Tensor:

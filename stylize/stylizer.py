@@ -267,11 +267,17 @@ class Stylizer:
         losses = self.losses(picture, content)
         return Result(picture, losses, losses, 0, 0, time.perf_counter() - began, "one pass")
 
-    def losses(self, picture: FloatImage, content: FloatImage, look: Look = PLAIN) -> dict[str, float]:
-        """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape)."""
+    def losses(
+        self, picture: FloatImage, content: FloatImage, look: Look = PLAIN, *, renewal: int = 0
+    ) -> dict[str, float]:
+        """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape).
+
+        Where targets are renewed, in the phase of so many renewals; those of pictures that have been moved
+        are comparable over all of `stylize.phase.PHASES` only.
+        """
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
-        targets = self.targets(content, look=look, picture=picture)
+        targets = self.targets(content, look=look, picture=picture, renewal=renewal)
         return losses_of(self.objective.names, self.evaluator.terms(tf.constant(picture[None]), targets))
 
     def start_picture(self, content: FloatImage) -> FloatImage:

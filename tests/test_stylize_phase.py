@@ -10,12 +10,12 @@ import pytest
 import tensorflow as tf
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
-from stylize.phase import PHASE, STANDARD, laid, phase_of
+from stylize.phase import PHASE, PHASES, STANDARD, laid, phase_of
 from stylize.stylizer import Stylizer
 
 Array = np.ndarray
 CONTENT, PICTURE, STYLE = (random_picture(24, 32, seed) for seed in range(3))
-CYCLE = 8
+CYCLE = len(PHASES)
 
 
 def stylizer(styles: list[Array], statistic: str = "nearest", **settings: Any) -> Stylizer:

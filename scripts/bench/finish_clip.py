@@ -34,9 +34,9 @@ from scripts.bench.temporal_shared import (
     CONFIG,
     Asked,
     clips_named,
-    content_and_style,
     in_turn,
     kept,
+    loss_of,
     meter_of,
     saved,
     stylize_clip,
@@ -96,7 +96,7 @@ def _row(
     names: tuple[str, str, str], own: float, evaluations: str, seconds: str,
 ) -> None:  # fmt: skip
     error = meter_of(contents, pictures)[0]
-    ends = [content_and_style(stylizer.losses(pictures[end], contents[end])) for end in (0, -1)]
+    ends = [loss_of(stylizer, pictures[end], contents[end]) for end in (0, -1)]
     fine = [measures(pictures[end])[2] for end in (0, -1)]
     tables.row(
         *names, f"{error * 1e4:.2f}", f"{error / own:.2f}", f"{ends[0]:.3f}", f"{ends[1] / ends[0]:.3f}",

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.clip.temporal import stylize_frames
 from pipeline.styling.pictures import read_picture
 from scripts import tables
-from scripts.bench.temporal_shared import Asked, content_and_style, meter_of, write_sheet
+from scripts.bench.temporal_shared import Asked, loss_of, meter_of, write_sheet
 from scripts.media import clip_frames
 from stylize.types import FloatImage
 
@@ -58,8 +58,8 @@ def cases(asked: Asked) -> bool:
         made = list(stylize_frames(stylizer, frames))
         pictures = [one.picture for one in made]
         alone = stylizer.stylize(frames[case.at])
-        found = stylizer.losses(pictures[case.at], frames[case.at])
-        share = content_and_style(found) / content_and_style(alone.losses)
+        content = frames[case.at]
+        share = loss_of(stylizer, pictures[case.at], content) / loss_of(stylizer, alone.picture, content)
         error, own, _ = meter_of(frames, pictures)
         later = [one.result.evaluations for one in made[1:]]
         tables.row(

@@ -14,7 +14,7 @@ from scripts.bench.temporal_shared import (
     OFF_BAR,
     Asked,
     Stylized,
-    content_and_style,
+    loss_of,
     meter_of,
     saved,
     spread,
@@ -70,9 +70,9 @@ def _shares_of_alone(
     if not asked.alone:
         return {}
     numbers = spread(contents, asked.alone)
-    least = loss_of(stylizer, contents, made_alone(stylizer, contents, numbers))
+    least = sum_of(stylizer, contents, made_alone(stylizer, contents, numbers))
     return {
-        mode: loss_of(stylizer, contents, {number: one.pictures[number] for number in numbers}) / least
+        mode: sum_of(stylizer, contents, {number: one.pictures[number] for number in numbers}) / least
         for mode, one in made.items()
     }
 
@@ -89,11 +89,9 @@ def made_alone(
     }
 
 
-def loss_of(stylizer: Stylizer, contents: Sequence[FloatImage], pictures: Mapping[int, FloatImage]) -> float:
-    """Content and style of some frames, by number, each with targets of its own."""
-    return sum(
-        content_and_style(stylizer.losses(picture, contents[number])) for number, picture in pictures.items()
-    )
+def sum_of(stylizer: Stylizer, contents: Sequence[FloatImage], pictures: Mapping[int, FloatImage]) -> float:
+    """Content and style of some frames, by number, together."""
+    return sum(loss_of(stylizer, picture, contents[number]) for number, picture in pictures.items())
 
 
 def _rows(

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.clip.temporal import stylize_frames
 from scripts import tables
-from scripts.bench.temporal_shared import Asked, content_and_style, meter_of, write_sheet
+from scripts.bench.temporal_shared import Asked, loss_of, meter_of, write_sheet
 from scripts.media import clip_frames
 from stylize.colors import grey
 from stylize.types import FloatImage
@@ -40,12 +40,13 @@ def long(asked: Asked) -> bool:
     rows, shown = [], []
     for number in SEEN:
         alone = stylizer.stylize(frames[number])
-        loss = content_and_style(stylizer.losses(pictures[number], frames[number]))
+        least = loss_of(stylizer, alone.picture, frames[number])
+        loss = loss_of(stylizer, pictures[number], frames[number])
         rows.append(measures(pictures[number]))
         shown.append((pictures[number], alone.picture))
         tables.row(
             number + 1, *(f"{value:.4f}" for value in rows[-1]), f"{loss:.3f}",
-            f"{loss / content_and_style(alone.losses):.3f}", f"{measures(alone.picture)[2]:.4f}",
+            f"{loss / least:.3f}", f"{measures(alone.picture)[2]:.4f}",
         )  # fmt: skip
     error, floor, _ = meter_of(frames, pictures)
     print(f"\nwarping error {error * 1e4:.2f}e-4, of the clip's own {error / floor:.2f}")

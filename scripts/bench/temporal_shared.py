@@ -21,6 +21,7 @@ from pipeline.settings.job_settings import VideoSettings
 from pipeline.styling.pictures import read_style
 from scripts.media import Media
 from stylize.config import StylizeConfig
+from stylize.phase import PHASES
 from stylize.result import Result
 from stylize.types import FloatImage
 from stylize.weights import Weights
@@ -142,6 +143,19 @@ class Stylized:
 def content_and_style(losses: Mapping[str, float]) -> float:
     """What is compared between ways to treat time, whose other terms differ."""
     return losses["content"] + losses["style"]
+
+
+def loss_of(stylizer: Stylizer, picture: FloatImage, content: FloatImage) -> float:
+    """Content and style of a picture with targets of its own; the mean of all phases, so that motion counts
+    for nothing."""
+    return float(
+        np.mean(
+            [
+                content_and_style(stylizer.losses(picture, content, renewal=renewal))
+                for renewal in range(len(PHASES))
+            ]
+        )
+    )
 
 
 def stylize_modes(

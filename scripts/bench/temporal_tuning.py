@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from scripts import tables
-from scripts.bench.temporal_clips import loss_of, made_alone
+from scripts.bench.temporal_clips import made_alone, sum_of
 from scripts.bench.temporal_long import measures
 from scripts.bench.temporal_shared import Asked, meter_of, spread, stylize_clip, write_strips
 from scripts.media import clip_frames
@@ -48,7 +48,7 @@ def tuning(asked: Asked) -> bool:
                 tables.row(
                     clip.name, painting, f"{weight:g}", f"{tolerance:g}", f"{error * 1e4:.2f}",
                     f"{error / own:.2f}",
-                    f"{loss_of(stylizer, contents, chosen) / loss_of(stylizer, contents, alone):.3f}",
+                    f"{sum_of(stylizer, contents, chosen) / sum_of(stylizer, contents, alone):.3f}",
                     f"{made.evaluations:.1f}",
                     f"{fine_contrast(chosen) / fine_contrast(alone):.3f}",
                 )  # fmt: skip
