@@ -27,9 +27,9 @@ PHASES: tuple[Phase, ...] = (STANDARD, (2, 1), (0, 2), (2, 3), (1, 1), (3, 0), (
 _MOST = max(max(phase) for phase in PHASES)
 
 
-def phase_of(renewal: int) -> Phase:
-    """The phase of targets that have been renewed so often."""
-    return PHASES[renewal % len(PHASES)]
+def phase_of(turn: int) -> Phase:
+    """The phase that is next after so many."""
+    return PHASES[turn % len(PHASES)]
 
 
 def laid(images: Tensor, phase: Phase | Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class StyleTargets:
         """
         shares = look.shares(self._blend)
         shared = not (self._guided or self.statistic.matches)  # a clip's frames aim at the same
-        key = level, tuple(shares), renewal
+        key = level, tuple(shares), renewal, phase
         if shared and self._last is not None and self._last[0] == key:
             targets = self._last[1]
         else:

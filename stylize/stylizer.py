@@ -131,6 +131,7 @@ class Stylizer:
         callback: Callable[[Progress], None] | None = None,
         checkpoint: Checkpoint | None = None,
         changing: NDArray[np.float32] | None = None,
+        turn: int = 0,
     ) -> Result:
         """Stylize one picture.
 
@@ -158,6 +159,8 @@ class Stylizer:
             Goes with `initial`: how far each pixel may differ from it, shape (H, W), in [0, 1]. Only windows
             around those are evaluated where that is less work (:mod:`stylize.partial`), and nothing else
             changes; otherwise everything is, and may.
+        turn
+            Of a frame among those that follow one another: each begins in another phase (`stylize.phase`).
 
         Raises
         ------
@@ -191,13 +194,13 @@ class Stylizer:
                 return result
         shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
         return self._coarse_to_fine(
-            content, initial, anchor, look, shapes, iterations, tolerance, callback, checkpoint
+            content, initial, anchor, look, shapes, iterations, tolerance, callback, checkpoint, turn
         )
 
     def _coarse_to_fine(
         self, content: FloatImage, picture: FloatImage | None, anchor: Anchor | None, look: Look,
         shapes: Sequence[tuple[int, int]], iterations: int, tolerance: float,
-        callback: Callable[[Progress], None] | None, checkpoint: Checkpoint | None,
+        callback: Callable[[Progress], None] | None, checkpoint: Checkpoint | None, turn: int,
     ) -> Result:  # fmt: skip
         """Optimise at each shape in turn; every level starts from the one before it."""
         patience = _RENEWALS if picture is None else 0 if anchor is None else None
@@ -212,7 +215,7 @@ class Stylizer:
             start = start if standing is None else standing.start
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
-            targets = partial(self.targets, scaled, level, anchor, look, start)
+            targets = partial(self.targets, scaled, level, anchor, look, start, turn=turn)
             minimum = self._minimum(targets, start, iterations, tolerance, told, standing, keeper, patience)
             picture, standing = minimum.picture, None
             done = after(done, minimum)
@@ -270,11 +273,7 @@ class Stylizer:
     def losses(
         self, picture: FloatImage, content: FloatImage, look: Look = PLAIN, *, renewal: int = 0
     ) -> dict[str, float]:
-        """The weighted terms and their "total" of `picture` as a stylization of `content` (of its shape).
-
-        Where targets are renewed, in the phase of so many renewals; those of pictures that have been moved
-        are comparable over all of `stylize.phase.PHASES` only.
-        """
+        """The weighted terms and "total" of `picture` as a stylization of `content`, after these renewals."""
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         picture = check_like(picture, "picture", content)
         targets = self.targets(content, look=look, picture=picture, renewal=renewal)

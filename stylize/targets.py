@@ -74,15 +74,17 @@ class Targets:
         picture: FloatImage | None = None,
         renewal: int = 0,
         seen: Mapping[str, Mapping[str, Any]] | None = None,
+        turn: int = 0,
     ) -> dict[str, Any]:
         """What each term aims at for a content, by term and layer; and in which phase, where that changes.
 
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
         an anchor no pixel has a temporal weight. Flat parts are those of `start`, or else of the content.
         Statistics that match do so for `picture`, or else the same; `renewal` counts how often before. What
-        the terms see of that picture may be given as `seen`.
+        the terms see of that picture may be given as `seen`, in the standard phase: the first, from
+        which they go on with each `turn` and renewal.
         """
-        phase = phase_of(renewal) if self._renewed else STANDARD
+        phase = phase_of(turn + renewal) if self._renewed else STANDARD
         start = content if start is None else start
         picture = start if picture is None else picture
         targets: dict[str, Any] = {

@@ -16,6 +16,7 @@ from pipeline.settings.job import Job, StyleSource, build_job
 from pipeline.steps.estimate import Plan, plan_pictures, seconds_per_iteration
 from pipeline.styling.factory import unit_cost
 from stylize.config import StylizeConfig
+from stylize.optimize import Renewal
 
 
 class Clockwork:
@@ -70,7 +71,7 @@ def test_renewals_are_shared_among_iterations(monkeypatch: pytest.MonkeyPatch) -
     clockwork.targets = targets
     monkeypatch.setattr("pipeline.steps.estimate.time.perf_counter", lambda: now)
     prices, compiling = seconds_per_iteration(clockwork, CONTENT)
-    assert prices == [1.0 + 10.0 / 20]
+    assert prices == [1.0 + 10.0 / Renewal.every]
     assert compiling == 0.0
 
 

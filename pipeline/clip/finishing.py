@@ -142,7 +142,8 @@ class FinishingModel(TemporalModel):
         held = None
         if settings.anchor_weight > 0.0:
             held = loosened(replace(anchor, picture=initial), change)
-        return Start(initial, held, settings.finish_iterations, settings.frame_tolerance, changing)
+        few, loose = settings.finish_iterations, settings.frame_tolerance
+        return Start(initial, held, few, loose, changing, frame.index)
 
     def pass_over(self, frame: LinkedFrame, own: Picture | None) -> None:
         """It is the turn of a frame that is finished: `remember` takes it in."""

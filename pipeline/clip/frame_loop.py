@@ -234,7 +234,7 @@ class FrameLoop:
             result = optimise(
                 self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
                 initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                tolerance=start.tolerance, changing=start.changing, laid_over=False,
+                tolerance=start.tolerance, changing=start.changing, turn=start.turn, laid_over=False,
                 finishing=is_finishing(sweep),
             )  # fmt: skip
         error = None

@@ -38,6 +38,8 @@ class Start:
         The most it takes, and when it has settled; None: like a single picture.
     changing
         How far each pixel may differ from `initial`, shape (H, W), in [0, 1]; None: all may.
+    turn
+        Which phase (`stylize.phase`) it is optimised in: frames with a past take turns.
     """
 
     initial: FloatImage | None = None
@@ -45,6 +47,7 @@ class Start:
     iterations: int | None = None
     tolerance: float | None = None
     changing: Mask | None = None
+    turn: int = 0
 
 
 class TemporalModel:
@@ -122,7 +125,7 @@ class TemporalModel:
         if changing is not None:
             last = self._motion.last()[1]
             initial = last + changing[..., None] * (initial - last)
-        return Start(initial, held, *self._effort(held), changing)
+        return Start(initial, held, *self._effort(held), changing, frame.index)
 
     def last(self) -> tuple[FloatImage, FloatImage]:
         """Content and stylized picture of the frame before; there must be one."""
@@ -151,9 +154,8 @@ class TemporalModel:
             return None
         past = past_shown(*self.last())
         there, back = frame.links[0].found
-        if backward:
-            return warping_error(shown, past, there, back)
-        return warping_error(past, shown, back, there)
+        pair = (shown, past, there, back) if backward else (past, shown, back, there)
+        return warping_error(*pair)
 
     def _effort(self, anchor: Anchor | None) -> tuple[int, float]:
         """Iterations and tolerance of a frame with a past: nearer a first frame's the more of it is new."""
@@ -253,7 +255,7 @@ def stylize_frames(
         start = model.start(frame)
         result = stylizer.stylize(
             frame.content, initial=start.initial, anchor=start.anchor, look=look,
-            iterations=start.iterations, tolerance=start.tolerance, changing=start.changing,
+            iterations=start.iterations, tolerance=start.tolerance, changing=start.changing, turn=start.turn,
         )  # fmt: skip
         saved = from_uint8(to_uint8(result.picture))
         shown = look.over(frame.content, saved)

@@ -202,7 +202,7 @@ def in_turn(
         if result is None:
             result = stylizer.stylize(
                 frame.content, initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                tolerance=start.tolerance, changing=start.changing,
+                tolerance=start.tolerance, changing=start.changing, turn=start.turn,
             )  # fmt: skip
         made = replace(result, picture=saved(result.picture))
         yield made

@@ -14,7 +14,7 @@ from stylize.statistics.columns import Columns, finest
 from stylize.statistics.likeness import Likeness, Luminance, Painting
 from stylize.types import Tensor
 
-CALIBRATION = 0.45
+CALIBRATION = 0.38
 """At the same style weight as much of the content is kept as with Gram matrices (docs/benchmarks.md)."""
 
 _FIRMNESS, _FIRMNESS_WHERE_EVEN = 0.03, 0.1
