@@ -48,6 +48,7 @@ class Painter:
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     changing: list[Mask | None] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
     config: StylizeConfig = field(default_factory=StylizeConfig)
     temporal_weight: float = 1000.0
 
@@ -61,10 +62,12 @@ class Painter:
         iterations: int | None,
         tolerance: float | None,
         changing: Mask | None,
+        turn: int,
     ) -> Result:
         call = {"initial": initial, "anchor": anchor, "look": look, "iterations": iterations}
         self.calls.append({**call, "tolerance": tolerance})
         self.changing.append(changing)
+        self.turns.append(turn)
         picture = 1.0 - content if initial is None else initial
         return Result(picture, {"total": 1.0}, {"total": 2.0}, 1, 1, 0.0, "settled")
 
@@ -88,6 +91,13 @@ def test_a_frame_starts_from_the_one_before_moved_along() -> None:
         assert call["tolerance"] == pytest.approx(1e-3 - new * 7e-4)
         assert one.error is not None
         assert one.error < 5e-3
+
+
+def test_frames_with_a_past_take_turns_in_phase() -> None:
+    """By their numbers; a shot's first is made as a picture is."""
+    painter = Painter()
+    list(stylize_frames(painter, pan(), cuts=frozenset({2})))  # type: ignore[arg-type]
+    assert painter.turns == [number if number not in (0, 2) else 0 for number in range(FRAMES)]
 
 
 def test_pictures_are_what_a_file_would_keep() -> None:
