@@ -60,6 +60,7 @@ class StyleTargets:
         self._blend = blend
         self._minimum_side = minimum_side
         self._guided = guided
+        self._pictures: dict[int, list[FloatImage]] = {}
         self._known: dict[int, tuple[Phase, list[Mapping[str, Tensor]]]] = {}
         self._toned: dict[int, tuple[Phase, list[Tensor]]] = {}
         self._content_maps = content_maps
@@ -125,12 +126,15 @@ class StyleTargets:
         return toned(content), self._toned[level][1]
 
     def _scaled(self, level: int) -> list[FloatImage]:
-        """The styles at 1/2^level of their size."""
-        sides = (
-            [max(self._minimum_side, round(side / 2**level)) for side in style.shape[:2]]
-            for style in self._styles
-        )
-        return [rescale(style, *side) for style, side in zip(self._styles, sides, strict=True)]
+        """The styles at 1/2^level of their size; made once, as every phase asks for them."""
+        if level not in self._pictures:
+            sides = (
+                [max(self._minimum_side, round(side / 2**level)) for side in style.shape[:2]]
+                for style in self._styles
+            )
+            pairs = zip(self._styles, sides, strict=True)
+            self._pictures[level] = [rescale(style, *side) for style, side in pairs]
+        return self._pictures[level]
 
     def _places(self, look: Look, content: FloatImage, phase: Phase) -> dict[str, Tensor]:
         """Where each style goes at each layer's positions, shape (1, H', W', R)."""
@@ -144,7 +148,7 @@ class StyleTargets:
 
 
 class Remembered:
-    """What is made of a picture in a phase, kept until another comes: a clip's frames ask for it twice."""
+    """What is made of a picture in a phase, kept until another comes: all terms ask for a content's."""
 
     def __init__(self, make: Callable[[FloatImage, Phase], Mapping[str, Any]]) -> None:
         self._make = make

@@ -16,7 +16,6 @@ from pipeline.settings.job import Job, StyleSource, build_job
 from pipeline.steps.estimate import Plan, plan_pictures, seconds_per_iteration
 from pipeline.styling.factory import unit_cost
 from stylize.config import StylizeConfig
-from stylize.optimize import Renewal
 
 
 class Clockwork:
@@ -71,7 +70,7 @@ def test_renewals_are_shared_among_iterations(monkeypatch: pytest.MonkeyPatch) -
     clockwork.targets = targets
     monkeypatch.setattr("pipeline.steps.estimate.time.perf_counter", lambda: now)
     prices, compiling = seconds_per_iteration(clockwork, CONTENT)
-    assert prices == [1.0 + 10.0 / Renewal.every]
+    assert prices == [1.0 + 10.0 / 10]
     assert compiling == 0.0
 
 
