@@ -132,6 +132,7 @@ class Stylizer:
         checkpoint: Checkpoint | None = None,
         changing: NDArray[np.float32] | None = None,
         turn: int = 0,
+        afresh: bool = False,
     ) -> Result:
         """Stylize one picture.
 
@@ -161,6 +162,8 @@ class Stylizer:
             changes; otherwise everything is, and may.
         turn
             Of a frame among those that follow one another: each begins in another phase (`stylize.phase`).
+        afresh
+            Take `initial` through all levels of the pyramid all the same, but for what is held.
 
         Raises
         ------
@@ -174,14 +177,7 @@ class Stylizer:
         content = check_picture(content, "content", minimum_side=self.config.minimum_side)
         if initial is not None:
             initial = check_like(initial, "initial", content)
-        if anchor is not None:
-            if initial is None:
-                raise ConfigError("an anchor was given without the picture to start from")
-            if "temporal" not in self.objective.names:
-                raise ConfigError(
-                    "an anchor was given to a stylizer whose temporal weight is 0; make it with another"
-                )
-            check_anchor(anchor, content)
+        check_anchor(anchor, content, initial, held="temporal" in self.objective.names)
         check_look(look, content, len(self.styles), guided=self.guided)
         check_changing(changing, initial, content)
         iterations = self.config.iterations if iterations is None else iterations
@@ -192,18 +188,21 @@ class Stylizer:
             result = self._partial.optimise(initial, changing, aims, iterations, tolerance, callback)
             if result is not None:
                 return result
-        shapes = shapes_of(self.config, height, width) if initial is None else [(height, width)]
+        coarse = initial is None or afresh
+        shapes = shapes_of(self.config, height, width) if coarse else [(height, width)]
+        patience = _RENEWALS if coarse else 0 if anchor is None else None
         return self._coarse_to_fine(
-            content, initial, anchor, look, shapes, iterations, tolerance, callback, checkpoint, turn
-        )
+            content, initial, anchor, look, shapes, iterations, tolerance, patience, callback, checkpoint,
+            turn,
+        )  # fmt: skip
 
     def _coarse_to_fine(
         self, content: FloatImage, picture: FloatImage | None, anchor: Anchor | None, look: Look,
-        shapes: Sequence[tuple[int, int]], iterations: int, tolerance: float,
+        shapes: Sequence[tuple[int, int]], iterations: int, tolerance: float, patience: int | None,
         callback: Callable[[Progress], None] | None, checkpoint: Checkpoint | None, turn: int,
     ) -> Result:  # fmt: skip
-        """Optimise at each shape in turn; every level starts from the one before it."""
-        patience = _RENEWALS if picture is None else 0 if anchor is None else None
+        """Optimise at each shape in turn; every level starts from the one before it, and what is held at full
+        size from what it is held to."""
         levels = list(zip(reversed(range(len(shapes))), shapes, strict=True))
         done, standing = Totals(iterations=iterations * len(shapes)), None
         if checkpoint is not None and (kept := checkpoint.load()) is not None:
@@ -212,10 +211,13 @@ class Stylizer:
         for level, (height, width) in levels:
             scaled = rescale(content, height, width)
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
+            held = anchor if level == 0 else None
+            if held is not None and len(shapes) > 1:
+                start = held.over(start)
             start = start if standing is None else standing.start
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)
-            targets = partial(self.targets, scaled, level, anchor, look, start, turn=turn)
+            targets = partial(self.targets, scaled, level, held, look, start, turn=turn)
             minimum = self._minimum(targets, start, iterations, tolerance, told, standing, keeper, patience)
             picture, standing = minimum.picture, None
             done = after(done, minimum)

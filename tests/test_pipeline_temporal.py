@@ -49,6 +49,7 @@ class Painter:
     calls: list[dict[str, Any]] = field(default_factory=list)
     changing: list[Mask | None] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
+    afresh: list[bool] = field(default_factory=list)
     config: StylizeConfig = field(default_factory=StylizeConfig)
     temporal_weight: float = 1000.0
 
@@ -63,11 +64,13 @@ class Painter:
         tolerance: float | None,
         changing: Mask | None,
         turn: int,
+        afresh: bool,
     ) -> Result:
         call = {"initial": initial, "anchor": anchor, "look": look, "iterations": iterations}
         self.calls.append({**call, "tolerance": tolerance})
         self.changing.append(changing)
         self.turns.append(turn)
+        self.afresh.append(afresh)
         picture = 1.0 - content if initial is None else initial
         return Result(picture, {"total": 1.0}, {"total": 2.0}, 1, 1, 0.0, "settled")
 
@@ -98,6 +101,15 @@ def test_frames_with_a_past_take_turns_in_phase() -> None:
     painter = Painter()
     list(stylize_frames(painter, pan(), cuts=frozenset({2})))  # type: ignore[arg-type]
     assert painter.turns == [number if number not in (0, 2) else 0 for number in range(FRAMES)]
+
+
+def test_a_frame_of_which_most_is_new_is_made_afresh() -> None:
+    """After a flash, but not as long as its strokes form afterwards."""
+    shown = pan(count=1)[0]
+    painter = Painter()
+    frames = [shown, shown, 0.2 * shown + 0.8, shown, shown, shown]
+    list(stylize_frames(painter, frames, cuts="none"))  # type: ignore[arg-type]
+    assert painter.afresh == [False, False, True, True, False, False]
 
 
 def test_pictures_are_what_a_file_would_keep() -> None:

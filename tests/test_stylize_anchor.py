@@ -13,6 +13,7 @@ from stylize.anchor import Anchor
 from stylize.colors import LUMA, grey, transferred, with_colors_of
 from stylize.errors import ConfigError, ShapeError
 from stylize.losses import weighted_squared_error
+from stylize.optimize import Progress
 from stylize.stylizer import Stylizer
 from stylize.types import FloatImage
 
@@ -61,6 +62,36 @@ def test_pixels_without_weight_are_as_free_as_ever() -> None:
     result = anchored(1e6).stylize(CONTENT, initial=CONTENT, anchor=Anchor(REFERENCE, left), iterations=30)
     assert np.abs(result.picture - REFERENCE)[:, :10].max() < 0.02
     assert np.abs(result.picture - REFERENCE)[:, 10:].max() > 0.2
+
+
+def test_what_is_made_afresh_goes_through_all_levels_but_for_what_is_held() -> None:
+    content, held_to = random_picture(32, 40, 1), random_picture(32, 40, 3)
+    left = np.zeros((32, 40), np.float32)
+    left[:, :20] = 1.0
+    levels: list[int] = []
+    starts: list[FloatImage] = []
+
+    def seen(progress: Progress) -> None:
+        if not levels or levels[-1] != progress.level:
+            starts.append(progress.picture())
+        levels.append(progress.level)
+
+    asked: dict[str, Any] = {
+        "initial": content,
+        "anchor": Anchor(held_to, left),
+        "iterations": 3,
+        "callback": seen,
+    }
+    stylizer = anchored(levels=2)
+    stylizer.stylize(content, **asked)
+    assert set(levels) == {0}
+    levels.clear()
+    stylizer.stylize(content, **asked, afresh=True)
+    assert list(dict.fromkeys(levels)) == [1, 0]
+    *_, coarse, full = starts
+    assert coarse.shape == (16, 20, 3)
+    np.testing.assert_allclose(full[:, :20], held_to[:, :20], atol=1e-6)
+    assert np.abs(full - content)[:, 20:].mean() > 0.02  # it comes from the coarse level, not from the start
 
 
 def test_without_an_anchor_the_term_is_zero_and_changes_nothing() -> None:

@@ -13,7 +13,8 @@ from pipeline.clip.links import LinkedFrame
 from pipeline.clip.masks import marks_of_masks
 from pipeline.clip.motion import Picture, loosened
 from pipeline.clip.source import Clip, finished_like
-from pipeline.clip.temporal import Start, TemporalModel
+from pipeline.clip.start import Start
+from pipeline.clip.temporal import TemporalModel
 from pipeline.progress.display import Display
 from pipeline.settings.job import Job
 from pipeline.settings.job_settings import VideoSettings

@@ -233,9 +233,7 @@ class FrameLoop:
         else:
             result = optimise(
                 self.stylizer, frame.content, self.settings, work, label, snapshots, f"frame {index}", look,
-                initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                tolerance=start.tolerance, changing=start.changing, turn=start.turn, laid_over=False,
-                finishing=is_finishing(sweep),
+                **vars(start), laid_over=False, finishing=is_finishing(sweep),
             )  # fmt: skip
         error = None
         if before is not None and sweep in self.settings.sweeps.shown:
@@ -249,7 +247,7 @@ class FrameLoop:
         )  # fmt: skip
         self.finished[sweep, index] = made
         self.made(FrameMade(made, frame.begins, text=f"{label}{result_line(result)}"))
-        alone = frame.begins if is_finishing(sweep) else start.initial is None
+        alone = frame.begins if is_finishing(sweep) else start.initial is None or start.afresh
         work.move_to(done + self._costs.of_frame(sweep, alone=alone))
 
     def _meet(self, seen: Seen, sweep: int, before: tuple[int, int]) -> None:

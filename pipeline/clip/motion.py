@@ -185,6 +185,11 @@ class MotionModel:
         """The stylized frame before this one; None for the first of a shot."""
         return self._past[-1].picture if self._past else None
 
+    @property
+    def new_share(self) -> float:
+        """How much of the frame that was last followed or guided does not come from the past, in [0, 1]."""
+        return 0.0 if self._followed is None else 1.0 - float(self._followed.total.mean())
+
     def follow(self, content: FloatImage, links: tuple[Link, ...]) -> None:
         """Take in the frame that follows and is finished already, for what the next ones have from it."""
         if self._past and links:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.clip.links import LinkedFrame, linked
 from pipeline.clip.motion import MotionModel, Picture, loosened
+from pipeline.clip.start import Start
 from pipeline.settings.job_settings import VideoSettings
 from stylize.errors import ConfigError, ShapeError
 from stylize.knobs import near_miss
@@ -21,33 +22,10 @@ if TYPE_CHECKING:
     from stylize.result import Result
     from stylize.stylizer import Stylizer
     from stylize.types import FloatImage
-    from video.flow import Mask
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where the optimisation of a frame starts.
-
-    Attributes
-    ----------
-    initial
-        The picture it starts from; None: like a single picture.
-    anchor
-        What it stays close to, and how closely at each pixel; None: to nothing.
-    iterations, tolerance
-        The most it takes, and when it has settled; None: like a single picture.
-    changing
-        How far each pixel may differ from `initial`, shape (H, W), in [0, 1]; None: all may.
-    turn
-        Which phase (`stylize.phase`) it is optimised in: frames with a past take turns.
-    """
-
-    initial: FloatImage | None = None
-    anchor: Anchor | None = None
-    iterations: int | None = None
-    tolerance: float | None = None
-    changing: Mask | None = None
-    turn: int = 0
+FRESH = 0.5
+"""A frame of which more than this share has come into view is made afresh, as after a flash."""
 
 
 class TemporalModel:
@@ -125,7 +103,8 @@ class TemporalModel:
         if changing is not None:
             last = self._motion.last()[1]
             initial = last + changing[..., None] * (initial - last)
-        return Start(initial, held, *self._effort(held), changing, frame.index)
+        afresh = own is None and held is not None and self._motion.new_share > FRESH
+        return Start(initial, held, *self._effort(held), changing, frame.index, afresh)
 
     def last(self) -> tuple[FloatImage, FloatImage]:
         """Content and stylized picture of the frame before; there must be one."""
@@ -253,10 +232,7 @@ def stylize_frames(
     for frame in linked(with_shot_starts(enumerate(_checked(frames)), cuts), chosen):
         model.enter(frame)
         start = model.start(frame)
-        result = stylizer.stylize(
-            frame.content, initial=start.initial, anchor=start.anchor, look=look,
-            iterations=start.iterations, tolerance=start.tolerance, changing=start.changing, turn=start.turn,
-        )  # fmt: skip
+        result = stylizer.stylize(frame.content, look=look, **vars(start))
         saved = from_uint8(to_uint8(result.picture))
         shown = look.over(frame.content, saved)
         error = model.error(frame, shown, look.over)

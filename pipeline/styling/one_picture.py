@@ -56,6 +56,7 @@ def optimise(
     checkpoint: Path | None = None,
     changing: NDArray[np.float32] | None = None,
     turn: int = 0,
+    afresh: bool = False,
     laid_over: bool = True,
     finishing: bool = False,
 ) -> Result:
@@ -63,8 +64,9 @@ def optimise(
 
     It starts from `initial` and stays close to `anchor`, for at most `iterations` or until it has settled to
     `tolerance`; without these as the configuration says. It differs from `initial` only where it is
-    `changing`, if that is given; `turn` is a frame's among those that follow one another. The result is laid
-    over the content as the look says, unless that is left to the caller. `finishing` is done at the larger
+    `changing`, if that is given; `turn` is a frame's among those that follow one another, which is made
+    `afresh` where most of it is new. The result is laid over the content as the look says, unless that is
+    left to the caller. `finishing` is done at the larger
     size, and goes on with the snapshots that there are. Where the colours are to be kept, the work is done in
     grey. A signal that comes meanwhile stops it after the iteration, with its state in the file `checkpoint`,
     from which it goes on.
@@ -109,6 +111,7 @@ def optimise(
             checkpoint=None if checkpoint is None else _keeper(checkpoint, work),
             changing=changing,
             turn=turn,
+            afresh=afresh and initial is not None,
         )
     if recorder is not None:
         recorder.finish(worked_on.finish(result.picture), result.losses)

@@ -200,10 +200,7 @@ def in_turn(
         start = model.start(frame)
         result = first if frame.begins else None
         if result is None:
-            result = stylizer.stylize(
-                frame.content, initial=start.initial, anchor=start.anchor, iterations=start.iterations,
-                tolerance=start.tolerance, changing=start.changing, turn=start.turn,
-            )  # fmt: skip
+            result = stylizer.stylize(frame.content, **vars(start))
         made = replace(result, picture=saved(result.picture))
         yield made
         model.remember(frame, kept(made.picture))
