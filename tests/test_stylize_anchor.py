@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from tiny_encoder import random_picture, tiny_config, tiny_weights
 
+from stylize import pyramid
 from stylize.anchor import Anchor
 from stylize.colors import LUMA, grey, transferred, with_colors_of
 from stylize.errors import ConfigError, ShapeError
@@ -64,7 +65,10 @@ def test_pixels_without_weight_are_as_free_as_ever() -> None:
     assert np.abs(result.picture - REFERENCE)[:, 10:].max() > 0.2
 
 
-def test_what_is_made_afresh_goes_through_all_levels_but_for_what_is_held() -> None:
+def test_what_is_made_afresh_goes_through_all_levels_but_for_what_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pyramid, "_COARSEST_SIDE", 16)
     content, held_to = random_picture(32, 40, 1), random_picture(32, 40, 3)
     left = np.zeros((32, 40), np.float32)
     left[:, :20] = 1.0
