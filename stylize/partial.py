@@ -26,6 +26,7 @@ from stylize.minimizers import Minimizer
 from stylize.objective import Objective
 from stylize.optimize import Progress, minimize
 from stylize.parts import Part, parts_of
+from stylize.phase import PHASE, Phase, laid
 from stylize.pyramid import after, shifted
 from stylize.result import Result, losses_of, result_of
 from stylize.tiling import core_of, cut, pooled_by, put
@@ -96,7 +97,9 @@ class PartialNetwork:
         box, window = places[:4], places[4:]
         before = cut(picture, box)
         image = put(picture, box, before + targets[SHARE] * (inside - before))
-        seen = self._backbone.activations(cut(image, window[:4]), self._layers)
+        aims = targets[AIMS]
+        shown = laid(image, aims[PHASE]) if PHASE in aims else image
+        seen = self._backbone.activations(cut(shown, window[:4]), self._layers)
         size = tf.shape(picture)
         found: dict[str, dict[str, Tensor]] = {term.name: {} for term in self._objective.terms}
         for term in self._objective.terms:
@@ -112,8 +115,10 @@ class PartialNetwork:
                     found[term.name][layer] = put(rest, place, term.represent(core))
         return found
 
-    def resting(self, picture: FloatImage, part: Part, seen: Maps) -> dict[str, dict[str, Tensor]]:
-        """What terms see of a picture, `seen`, less what pooled ones see of a part's core."""
+    def resting(
+        self, picture: FloatImage, part: Part, seen: Maps, phase: Phase
+    ) -> dict[str, dict[str, Tensor]]:
+        """What terms see of a picture in a phase, `seen`, less what pooled ones see of a part's core."""
         left = {name: dict(maps) for name, maps in seen.items()}
         pooled = [term for term in self._objective.terms if term.pooled]
         if not pooled:
@@ -121,7 +126,8 @@ class PartialNetwork:
         window = tf.constant([*part.window, *part.core], tf.int32)
         height, width, _ = picture.shape
         layers = Objective(pooled).layers
-        values = self._backbone.activations(cut(tf.constant(picture[None]), window[:4]), layers)
+        shown = laid(tf.constant(picture[None]), phase)
+        values = self._backbone.activations(cut(shown, window[:4]), layers)
         for term in pooled:
             for layer, _ in term.layers:
                 core, _, share = core_of(term, layer, values[layer], window, height, width)
@@ -149,6 +155,7 @@ class PartialOptimizer:
         picture: FloatImage,
         share: Share,
         targets: Callable[..., Any],
+        phase: Phase,
         iterations: int,
         tolerance: float,
         callback: Callable[[Progress], None] | None = None,
@@ -163,6 +170,8 @@ class PartialOptimizer:
             How far each pixel may change, shape (H, W). Where none may, only the losses are found.
         targets
             Gives what the terms aim at, from what they see of the start, `seen`.
+        phase
+            In which the targets are made.
         iterations
             Of each part, at most.
         tolerance
@@ -170,10 +179,10 @@ class PartialOptimizer:
         callback
             As in `Stylizer.stylize`.
         """
-        parts, terms = self._parts(share), self._evaluator.objective.terms
+        parts, terms = self._parts(share, phase), self._evaluator.objective.terms
         if parts is None:
             return None
-        seen = self._evaluator.seen(terms, picture)
+        seen = self._evaluator.seen(terms, picture, phase)
         aims = targets(seen=seen)
         if not parts:
             return self._resting(picture, seen, aims)
@@ -182,8 +191,8 @@ class PartialOptimizer:
         done, first = Totals(iterations * len(parts)), None
         for number, part in enumerate(parts):
             if number > 0:
-                seen = self._evaluator.seen(terms, picture)
-            resting = self._network.resting(picture, part, seen)
+                seen = self._evaluator.seen(terms, picture, phase)
+            resting = self._network.resting(picture, part, seen, phase)
             told = _told_whole(shifted(callback, 0, done), part, picture, share)
             minimum = minimize(
                 self._minimizer, part.within(picture), targets_of_part(part, picture, share, resting, aims),
@@ -195,9 +204,9 @@ class PartialOptimizer:
             done = after(done, minimum)
         return result_of(minimum, done)
 
-    def _parts(self, share: Share) -> list[Part] | None:
+    def _parts(self, share: Share, phase: Phase) -> list[Part] | None:
         """What to optimise apart, if that is less work, and the memory is enough for each at once."""
-        parts = parts_of(share, self._grain)
+        parts = parts_of(share, self._grain, phase)
         if parts and not all(self._evaluator.holds(*part.seen, share.shape) for part in parts):
             return None
         return parts

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize.phase import STANDARD, Phase
+
 REACH = 16
 """Pixels beyond a box in which its changes count; and beyond those, that a window begins before them."""
 
@@ -30,9 +32,9 @@ class Part:
     box
         What changes.
     core
-        Where that is seen.
+        Where that is seen, of the picture as the grid lies on it.
     window
-        What an evaluation takes the network over.
+        What an evaluation takes the network over, likewise.
     """
 
     box: Box
@@ -40,9 +42,9 @@ class Part:
     window: Box
 
     @classmethod
-    def around(cls, box: Box, height: int, width: int, grain: int) -> Part:
+    def around(cls, box: Box, height: int, width: int, grain: int, phase: Phase = STANDARD) -> Part:
         """The part of a picture of this size that has this box; see `parts_of`."""
-        core = _wider(box, height, width, grain)
+        core = _wider(_laid(box, height, width, phase), height, width, grain)
         return cls(box, core, _wider(core, height, width, grain))
 
     @property
@@ -69,7 +71,7 @@ class Part:
         return made
 
 
-def parts_of(share: NDArray[np.float32], grain: int) -> list[Part] | None:
+def parts_of(share: NDArray[np.float32], grain: int, phase: Phase = STANDARD) -> list[Part] | None:
     """The parts of a picture in which something may change; None where the whole is as cheap.
 
     Parameters
@@ -78,13 +80,15 @@ def parts_of(share: NDArray[np.float32], grain: int) -> list[Part] | None:
         How far each pixel may change, shape (H, W), in [0, 1].
     grain
         Cores and windows begin at multiples of it, where all poolings begin anew.
+    phase
+        How the grid lies on the picture.
     """
     height, width = share.shape
     rows, columns = (-(-side // grain) for side in share.shape)
     padded = np.pad(share > 0.0, ((0, rows * grain - height), (0, columns * grain - width)))
     cells = np.asarray(padded.reshape(rows, grain, columns, grain).any(axis=(1, 3)))
     boxes = _split(cells, height, width, grain)
-    parts = [Part.around(_tight(box, share), height, width, grain) for box in boxes]
+    parts = [Part.around(_tight(box, share), height, width, grain, phase) for box in boxes]
     whole = float(height * width)
     return parts if sum(part.work for part in parts) <= _WORTH * whole else None
 
@@ -129,6 +133,15 @@ def _cost(boxes: Sequence[Box], height: int, width: int, grain: int) -> float:
     """The work of boxes one after another, in pixels of an evaluation."""
     windows = sum(Part.around(box, height, width, grain).work for box in boxes)
     return windows + _BASE * height * width * len(boxes)
+
+
+def _laid(box: Box, height: int, width: int, phase: Phase) -> Box:
+    """A box where it lies in a picture that is moved by `phase` and mirrored at its end (`phase.laid`)."""
+    (top, bottom, left, right), (up, aside) = box, phase
+    return (
+        max(0, top - up), height if bottom > height - up else max(1, bottom - up),
+        max(0, left - aside), width if right > width - aside else max(1, right - aside),
+    )  # fmt: skip
 
 
 def _wider(box: Box, height: int, width: int, grain: int) -> Box:

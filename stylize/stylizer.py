@@ -184,8 +184,9 @@ class Stylizer:
         tolerance = self.config.tolerance if tolerance is None else tolerance
         height, width, _ = content.shape
         if changing is not None and initial is not None:
-            aims = partial(self.targets, content, 0, anchor, look, initial)
-            result = self._partial.optimise(initial, changing, aims, iterations, tolerance, callback)
+            aims = partial(self.targets, content, 0, anchor, look, initial, turn=turn)
+            phase = self.targets.phase(turn)
+            result = self._partial.optimise(initial, changing, aims, phase, iterations, tolerance, callback)
             if result is not None:
                 return result
         coarse = initial is None or afresh
@@ -212,8 +213,7 @@ class Stylizer:
             scaled = rescale(content, height, width)
             start = self.start_picture(scaled) if picture is None else rescale(picture, height, width)
             held = anchor if level == 0 else None
-            if held is not None and len(shapes) > 1:
-                start = held.over(start)
+            start = start if held is None or len(shapes) == 1 else held.over(start)
             start = start if standing is None else standing.start
             keeper = None if checkpoint is None else LevelKeeper(checkpoint, level, done)
             told = shifted(callback, level, done)

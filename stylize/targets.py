@@ -81,10 +81,9 @@ class Targets:
         At level l of the pyramid the style pictures are 2^l times smaller, like the content given. Without
         an anchor no pixel has a temporal weight. Flat parts are those of `start`, or else of the content.
         Statistics that match do so for `picture`, or else the same; `renewal` counts how often before. What
-        the terms see of that picture may be given as `seen`, in the standard phase: the first, from
-        which they go on with each `turn` and renewal.
+        the terms see of that picture in this phase may be given as `seen`.
         """
-        phase = phase_of(turn + renewal) if self._renewed else STANDARD
+        phase = self.phase(turn + renewal)
         start = content if start is None else start
         picture = start if picture is None else picture
         targets: dict[str, Any] = {
@@ -107,6 +106,10 @@ class Targets:
         if self._renewed:
             targets[PHASE] = tf.constant(phase)
         return targets
+
+    def phase(self, turn: int) -> Phase:
+        """The phase after so many turns and renewals: always the standard one where nothing is renewed."""
+        return phase_of(turn) if self._renewed else STANDARD
 
     def _content_maps(self, content: FloatImage, phase: Phase) -> Mapping[str, Mapping[str, Any]]:
         """What all terms that look at a content see of it."""

@@ -68,17 +68,30 @@ def stylizer(statistic: str) -> Stylizer:
     return Stylizer(config, [picture(9, 96)], tiny_weights(), temporal_weight=100.0)
 
 
-@pytest.mark.parametrize("statistic", ["gram", "wasserstein", "sliced", "nearest"])
-def test_losses_and_gradients_are_those_of_the_whole(statistic: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With windows that reach as far as the network sees."""
+@pytest.mark.parametrize(
+    ("statistic", "turn", "box"),
+    [
+        ("gram", 0, (10, 40, 20, 60)),
+        ("wasserstein", 0, (10, 40, 20, 60)),
+        ("sliced", 3, (10, 40, 20, 60)),
+        ("nearest", 0, (10, 40, 20, 60)),
+        ("nearest", 3, (290, 320, 290, 320)),
+        ("nearest", 5, (0, 20, 2, 20)),
+    ],
+)
+def test_losses_and_gradients_are_those_of_the_whole(
+    statistic: str, turn: int, box: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With windows that reach as far as the network sees, in every phase, at borders, too."""
     monkeypatch.setattr(parts, "REACH", 96)
     made = stylizer(statistic)
     content, start = picture(1), picture(2)
-    aims = made.targets(content, 0, Anchor(start, np.ones((SIDE, SIDE), np.float32)), start=start)
-    part = Part.around((10, 40, 20, 60), SIDE, SIDE, GRAIN)
+    anchor, phase = Anchor(start, np.ones((SIDE, SIDE), np.float32)), made.targets.phase(turn)
+    aims = made.targets(content, 0, anchor, start=start, turn=turn)
+    part = Part.around(box, SIDE, SIDE, GRAIN, phase)
     changes = share(part.box)
     network, evaluator = made._partial._network, made.evaluator
-    seen = network.resting(start, part, evaluator.seen(evaluator.objective.terms, start))
+    seen = network.resting(start, part, evaluator.seen(evaluator.objective.terms, start, phase), phase)
     targets = targets_of_part(part, start, changes, seen, aims)
     moved = part.within(picture(3))
 
