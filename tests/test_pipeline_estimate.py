@@ -116,7 +116,7 @@ def test_a_plan_in_words_and_as_json() -> None:
     plan = Plan("video", "out.mp4", 48, 64, 48, "vgg19", 3723.456, 2_500_000_000, 1_000_000)
     assert plan.summary().splitlines() == [
         "48 frames of 64x48 on vgg19 into out.mp4",
-        "time    at most about 1 h 02 min",
+        "time    at most about 1 h 02 min, longer with flashes and fades",
         "memory  about 2.5 GB",
         "disk    up to 1 MB",
     ]

@@ -227,6 +227,8 @@ class FrameLoop:
         own = None if share == 0.0 else self._own(index, sweep)
         change = 0.0 if past_look is None else look_change(look, past_look)
         start = self._model.start(frame, own, change, share)
+        if start.afresh:
+            work.grow(self._costs.alone - self._costs.later)
         snapshots = self._snapshots(index, sweep)
         if before is not None and snapshots is None and self._model.stays(frame, start):
             result = as_before(start, self.finished[before])

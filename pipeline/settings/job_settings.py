@@ -125,7 +125,10 @@ class VideoSettings(JobSettings):
     )
     crf: int = knob(16, "Quality of the video, lower is better.", minimum=0, maximum=51, decides="nothing")
     movie_frame: int = knob(
-        0, "The frame whose optimisation the progress movie shows.", minimum=0, decides="nothing"
+        0,
+        "The frame whose optimisation the progress movie shows, counted in the whole clip.",
+        minimum=0,
+        decides="nothing",
     )
 
     def __post_init__(self) -> None:

@@ -88,12 +88,14 @@ class Plan:
         """The plan for a person."""
         from pipeline.steps.steadiness import verdict
 
-        unit = "frame" if self.command == "video" else "picture"
+        unit, more = "picture", ""
+        if self.command == "video":
+            unit, more = "frame", ", longer with flashes and fades"
         return "\n".join(
             (
                 f"{counted(self.pictures, unit)} of {self.width}x{self.height} "
                 f"on {self.backbone} into {shown(self.output)}",
-                f"time    at most about {spoken_time(self.seconds)}",
+                f"time    at most about {spoken_time(self.seconds)}{more}",
                 f"memory  about {spoken_bytes(self.memory)}",
                 f"disk    up to {spoken_bytes(self.disk)}",
                 *(self.forecast.lines() if self.forecast else ()),
