@@ -34,6 +34,13 @@ RELEASE = 0.03, 0.06
 """How far a place's colours may come from those its strokes were made for; and beyond, by how much until the
 hold is e times less."""
 
+FORMS = 0.6, 0.7
+"""How alike the forms of a place are to those that its strokes were formed from: let go at the one, held from
+the other on."""
+
+RENEWAL = 0.005
+"""How far what is held comes to count, each frame, as formed from what it shows: moved for long, it blurs."""
+
 PLACE = 3.0
 """Standard deviation in pixels of the blur under which colours are compared: of a place, not of its grain."""
 
@@ -51,12 +58,15 @@ class _Past:
         For how many frames each of its pixels has been in view, up to `SETTLING`, shape (H, W).
     source
         The content that each pixel's strokes were made for, shape (H, W, 3).
+    formed
+        The luma of the content that they were formed from, when most of it was new, shape (H, W).
     """
 
     content: FloatImage
     read: Picture
     ages: NDArray[np.uint8]
     source: FloatImage
+    formed: Mask
 
     @cached_property
     def picture(self) -> FloatImage:
@@ -72,6 +82,7 @@ class _Followed:
     total: Mask
     ages: NDArray[np.uint8]
     source: FloatImage
+    formed: Mask
 
 
 @dataclass(frozen=True)
@@ -170,12 +181,14 @@ class MotionModel:
         """Take in a finished frame: the one that was last followed or guided, or one that was not."""
         import numpy as np
 
+        from video.forms import luma
+
         followed, self._followed = self._followed, None
         if followed is None:
-            ages, source = np.full(content.shape[:2], SETTLING, np.uint8), content
+            ages = np.full(content.shape[:2], SETTLING, np.uint8)
+            self._past.append(_Past(content, picture, ages, content, luma(content)))
         else:
-            ages, source = followed.ages, followed.source
-        self._past.append(_Past(content, picture, ages, source))
+            self._past.append(_Past(content, picture, followed.ages, followed.source, followed.formed))
 
     def last(self) -> tuple[FloatImage, FloatImage]:
         """Content and stylized picture of the last frame; there must be one."""
@@ -210,8 +223,8 @@ class MotionModel:
         distances c_j (x - w_j)^2 are, but for a constant, one to their weighted mean with the sum of their
         weights.
 
-        A place whose colours have come far from those that its strokes were made for, all at once or little
-        by little, is let go: after a flash or a cross-fade what was there before would stay.
+        A place whose colours have come far from those that its strokes were made for, or whose forms from
+        those they were formed from, is let go: what was there before a flash or a cross-fade would stay.
 
         Parameters
         ----------
@@ -261,21 +274,25 @@ class MotionModel:
         import numpy as np
 
         from video.flow import carried, warp
+        from video.forms import alike, luma
         from video.stillness import blurred_apart
 
-        free, scale = RELEASE
+        (free, scale), (let_go, held), shown = RELEASE, FORMS, luma(content)
         total: Mask = np.zeros(content.shape[:2], np.float32)
         ages = np.zeros(content.shape[:2], np.uint8)
-        source = np.zeros(content.shape, np.float32)
+        source, formed = np.zeros(content.shape, np.float32), shown
         shares = []
         for link in links:
             past = self._past[-link.distance]
             made_for = warp(past.source, link.flow)
             apart = blurred_apart(content - made_for, PLACE)
             kept = np.exp(-np.square(np.maximum(apart - free, 0.0) / scale))
+            formed_from = warp(past.formed, link.flow, sharp=True)
+            kept *= np.clip((alike(shown, formed_from) - let_go) / (held - let_go), 0.0, 1.0)
             share = np.maximum(link.trusted * kept - total, 0.0)
             source += share[..., None] * made_for
             total += share
             ages = np.where(share > 0.5, np.minimum(carried(past.ages, link.flow) + 1, SETTLING), ages)
+            formed = np.where(share > 0.5, formed_from + RENEWAL * (shown - formed_from), formed)
             shares.append(share)
-        return _Followed(shares, total, ages, source + (1.0 - total[..., None]) * content)
+        return _Followed(shares, total, ages, source + (1.0 - total[..., None]) * content, formed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -107,11 +108,12 @@ def _flash(asked: Asked) -> list[FloatImage]:
     return [one + np.float32(light.get(t, 0.0)) * (1 - one) for t, one in enumerate(frames)]
 
 
-def _cross_fade(asked: Asked) -> list[FloatImage]:
-    """One clip turns into another over six frames."""
-    one = clip_frames(asked.media.video("flower"), f"0:{FRAMES + 4}", asked.size)
-    other = clip_frames(asked.media.video("bunny-two-cuts"), f"0:{FRAMES + 4}", asked.size)
-    shares = np.clip((np.arange(FRAMES + 4) - 3) / 7, 0, 1).astype(np.float32)
+def _cross_fade(asked: Asked, length: int = 7) -> list[FloatImage]:
+    """One clip turns into another over so many frames, the first of them the fourth."""
+    count = length + 7
+    one = clip_frames(asked.media.video("flower"), f"0:{count}", asked.size)
+    other = clip_frames(asked.media.video("bunny-two-cuts"), f"0:{count}", asked.size)
+    shares = np.clip((np.arange(count) - 3) / length, 0, 1).astype(np.float32)
     return [a + share * (b[: a.shape[0]] - a) for a, b, share in zip(one, other, shares, strict=True)]
 
 
@@ -158,6 +160,7 @@ CASES: Sequence[Case] = (
     Case("fast pan", _fast_pan, 6, "vangogh-starry-night"),
     Case("flash", _flash, 6, "munch-scream"),
     Case("cross-fade", _cross_fade, 11, "monet-water-lilies"),
+    Case("slow cross-fade", partial(_cross_fade, length=16), 20, "monet-water-lilies"),
     Case("shake", _shake, 6, "bruegel-harvesters"),
     Case("grain", _grain, 6, "turner-shipwreck-minotaur"),
     Case("on twos", _on_twos, 6, "hokusai-great-wave"),
