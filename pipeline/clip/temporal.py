@@ -103,7 +103,7 @@ class TemporalModel:
         if changing is not None:
             last = self._motion.last()[1]
             initial = last + changing[..., None] * (initial - last)
-        afresh = own is None and held is not None and self._motion.new_share > FRESH
+        afresh = own is None and self._motion.new_share > FRESH
         return Start(initial, held, *self._effort(held), changing, frame.index, afresh)
 
     def last(self) -> tuple[FloatImage, FloatImage]:

@@ -66,16 +66,15 @@ def optimise(
     `tolerance`; without these as the configuration says. It differs from `initial` only where it is
     `changing`, if that is given; `turn` is a frame's among those that follow one another, which is made
     `afresh` where most of it is new. The result is laid over the content as the look says, unless that is
-    left to the caller. `finishing` is done at the larger
-    size, and goes on with the snapshots that there are. Where the colours are to be kept, the work is done in
-    grey. A signal that comes meanwhile stops it after the iteration, with its state in the file `checkpoint`,
-    from which it goes on.
+    left to the caller. `finishing` is done at the larger size, and goes on with the snapshots that there are.
+    Where the colours are to be kept, the work is done in grey. A signal that comes meanwhile stops it after
+    the iteration, with its state in the file `checkpoint`, from which it goes on.
     """
     from pipeline.progress.signals import check, patiently
 
     worked_on = _Originals(content, look, grey=settings.preserve_color == "luminance")
     if look.strength == 0.0 or is_bare(look):  # the content is the result: one evaluation finds that
-        look, initial, anchor, changing = replace(look, strength=0.0), content, None, None
+        look, initial, anchor, changing, afresh = replace(look, strength=0.0), content, None, None, False
     if settings.engine == "hub":
         check()
         result = stylizer.quick_result(worked_on.content)
@@ -111,7 +110,7 @@ def optimise(
             checkpoint=None if checkpoint is None else _keeper(checkpoint, work),
             changing=changing,
             turn=turn,
-            afresh=afresh and initial is not None,
+            afresh=afresh,
         )
     if recorder is not None:
         recorder.finish(worked_on.finish(result.picture), result.losses)
