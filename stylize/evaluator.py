@@ -13,7 +13,7 @@ from stylize.errors import OutOfMemoryError
 from stylize.lbfgs import Lbfgs
 from stylize.minimizers import Adam, Evaluate, Minimizer
 from stylize.objective import Objective, Term
-from stylize.phase import PHASE, STANDARD, Phase, laid
+from stylize.phase import STANDARD, Phase, laid, laid_for
 from stylize.tiling import TiledNetwork, largest_window, memory_in_windows, memory_of, smallest_window
 from stylize.types import Tensor
 
@@ -86,7 +86,7 @@ class Evaluator:
 
     def terms(self, images: Tensor, targets: Any) -> Tensor:
         """The weighted value of each term for one picture, shape (terms, 1); images (1, H, W, 3)."""
-        shown = laid(images, targets[PHASE]) if PHASE in targets else images
+        shown = laid_for(targets, images)
         return self.objective.compared(self._represented(self.objective, images, shown), targets)
 
     def seen(

@@ -26,7 +26,7 @@ from stylize.minimizers import Minimizer
 from stylize.objective import Objective
 from stylize.optimize import Progress, minimize
 from stylize.parts import Part, parts_of
-from stylize.phase import PHASE, Phase, laid
+from stylize.phase import Phase, laid, laid_for
 from stylize.pyramid import after, shifted
 from stylize.result import Result, losses_of, result_of
 from stylize.tiling import core_of, cut, pooled_by, put
@@ -97,8 +97,7 @@ class PartialNetwork:
         box, window = places[:4], places[4:]
         before = cut(picture, box)
         image = put(picture, box, before + targets[SHARE] * (inside - before))
-        aims = targets[AIMS]
-        shown = laid(image, aims[PHASE]) if PHASE in aims else image
+        shown = laid_for(targets[AIMS], image)
         seen = self._backbone.activations(cut(shown, window[:4]), self._layers)
         size = tf.shape(picture)
         found: dict[str, dict[str, Tensor]] = {term.name: {} for term in self._objective.terms}

@@ -9,6 +9,9 @@ are spread evenly.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow as tf
 
 from stylize.types import Tensor
@@ -39,3 +42,8 @@ def laid(images: Tensor, phase: Phase | Tensor) -> Tensor:
     wider = tf.pad(images, [[0, 0], [0, _MOST], [0, _MOST], [0, 0]], "SYMMETRIC")
     moved = tf.slice(wider, tf.concat([[0], phase, [0]], axis=0), tf.shape(images))
     return tf.ensure_shape(moved, images.shape)
+
+
+def laid_for(targets: Mapping[str, Any], images: Tensor) -> Tensor:
+    """Images as the grid lay on those that targets were made for."""
+    return laid(images, targets[PHASE]) if PHASE in targets else images

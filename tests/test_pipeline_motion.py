@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from itertools import pairwise
 
-import cv2
 import numpy as np
+from smooth_scenes import smooth_scene
 
 from pipeline.clip.motion import SETTLING, FlowTracker, MotionModel, Picture
 from stylize.anchor import Anchor
@@ -17,9 +17,7 @@ HEIGHT, WIDTH, STEP = 72, 96, 4
 
 
 def scene(seed: int) -> FloatImage:
-    noise = np.random.default_rng(seed).random((HEIGHT, WIDTH + 80, 3)).astype(np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
-    return (smooth - smooth.min()) / (smooth.max() - smooth.min())
+    return smooth_scene(seed, HEIGHT, WIDTH + 80)
 
 
 CONTENT, STYLED = scene(1), scene(2)

@@ -9,9 +9,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
+from smooth_scenes import smooth_scene
 from tiny_encoder import tiny_config, tiny_weights
 
 from pipeline.clip.links import linked
@@ -31,9 +31,7 @@ FRAMES = 4
 
 
 def scene(seed: int) -> FloatImage:
-    noise = np.random.default_rng(seed).random((HEIGHT, WIDTH + 80, 3)).astype(np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
-    return (smooth - smooth.min()) / (smooth.max() - smooth.min())
+    return smooth_scene(seed, HEIGHT, WIDTH + 80)
 
 
 def pan(seed: int = 1, count: int = FRAMES) -> list[FloatImage]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
+from smooth_scenes import smooth_scene
 
 from video.forms import alike, luma
 from video.images import FloatImage
 
 
 def scene(seed: int) -> FloatImage:
-    noise = np.random.default_rng(seed).random((96, 128, 3)).astype(np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 4.0)
-    return (smooth - smooth.min()) / (smooth.max() - smooth.min())
+    return smooth_scene(seed, 96, 128, deviation=4.0)
 
 
 def test_the_same_forms_in_another_light_are_alike() -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from .flow import Mask
+from .images import FloatImage
 
 _GRAIN = 2.5
 """Standard deviation in pixels of a blur that takes grain away."""
@@ -17,7 +18,7 @@ _FLAT = 0.02
 """Contrast, as a standard deviation in a window, under which a place counts as flat."""
 
 
-def luma(picture: Mask) -> Mask:
+def luma(picture: FloatImage) -> Mask:
     """The luminance of a picture, shape (H, W, 3), without its grain; shape (H, W)."""
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), _GRAIN))
 
